@@ -1,0 +1,76 @@
+"""The nouns that several decisions share. Plain frozen data; where each comes from is in `docs/architecture.md`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Scalar: TypeAlias = None | bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository on GitHub. Keyed by `id`: names change."""
+
+    id: int
+    full_name: str
+    default_branch: str
+    installation: int
+
+    @property
+    def owner(self) -> str:
+        """The part of `full_name` before the slash."""
+        return self.full_name.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The part of `full_name` after the slash."""
+        return self.full_name.partition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks, proven. Only `identity/` (and the command line, for its own user) makes one.
+
+    `via` is the proof: a webhook's verified signature, or the operator at the terminal.
+    """
+
+    via: Literal["webhook", "terminal"]
+    login: str
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One request, stored before it is answered.
+
+    `id` is the `X-GitHub-Delivery` GUID, `event` the `X-GitHub-Event` name, `body` the raw JSON as received,
+    `target` the id of the repository it concerns, `origin` when it was received (UTC), `attempts` how often it was
+    taken up before.
+    """
+
+    id: str
+    event: str
+    actor: Actor
+    target: int
+    body: bytes
+    origin: datetime
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One named condition or rule and how it came out: a tree whose inner nodes combine their children.
+
+    `name` is the condition as a person would say it (`docker_image_tag matches .*-dev`), `why` the fact that decided
+    it (`it is '1.4.2-stable'`). Check run, dry run and JSON derive from the same tree.
+    """
+
+    name: str
+    holds: bool
+    why: str = ""
+    children: tuple[Result, ...] = ()

@@ -1,0 +1,72 @@
+"""What can go wrong, by what has to happen next.
+
+The class of an error decides how a delivery ends (see `docs/architecture.md`); its sentence is what the user
+reads in the log, in the check run and on the terminal alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class PointsmanError(Exception):
+    """Base of every error that is ours: its text is one or more sentences for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, and where.
+
+    `file` is a path as the user knows it; `line` and `column` count from 1; either all that is known is given or
+    None. The sentence says what is wrong and what to do.
+    """
+
+    sentence: str
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        where = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+        return f"{where}: {self.sentence}" if where else self.sentence
+
+
+class InputError(PointsmanError):
+    """The user's input is wrong (mapping file, payload, field path, target file): ends as `failed`, never retried.
+
+    Carries every problem found, not only the first.
+    """
+
+    def __init__(self, problems: Sequence[Problem] | Problem | str) -> None:
+        if isinstance(problems, str):
+            problems = Problem(problems)
+        self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class EditError(InputError):
+    """A file cannot be edited as asked; it stays untouched."""
+
+
+class StaleHead(PointsmanError):  # noqa: N818 - the field's word for it
+    """The branch moved between our read and our write: read again, evaluate the rules again, write again."""
+
+
+class Blocked(PointsmanError):  # noqa: N818 - names the outcome
+    """A rule of GitHub's refuses the commit (protected branch, ruleset, secret found): ends as `blocked`, no retry."""
+
+
+class Unavailable(PointsmanError):  # noqa: N818 - names the state
+    """Not there for us: App not installed, repository gone, suspended. No retry helps before somebody acts."""
+
+
+class Transient(PointsmanError):  # noqa: N818 - names the state
+    """May go away by itself (time-out, 5xx, a limit reached). `retry_after` is in seconds where the server said it."""
+
+    def __init__(self, sentence: str, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(sentence)
