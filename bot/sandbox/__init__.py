@@ -1,0 +1,24 @@
+"""A GitHub look-alike over real git objects: what `pointsman demo` runs, and the only GitHub the tests know.
+
+It emulates the service's state, not its calls: whoever talks to it gets GitHub's statuses, messages and shapes.
+"""
+
+from bot.sandbox.app import App
+from bot.sandbox.faults import Fault
+from bot.sandbox.objects import DIRECTORY, EXECUTABLE, FILE, SUBMODULE, SYMLINK
+from bot.sandbox.repository import Repository
+from bot.sandbox.sandbox import Sandbox
+from bot.sandbox.server import Exchange
+
+__all__ = [
+    "DIRECTORY",
+    "EXECUTABLE",
+    "FILE",
+    "SUBMODULE",
+    "SYMLINK",
+    "App",
+    "Exchange",
+    "Fault",
+    "Repository",
+    "Sandbox",
+]

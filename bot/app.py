@@ -1,0 +1,65 @@
+"""The only composition root: Settings → adapters → an aiohttp application."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from bot.flows.apply import MappingSource
+from bot.github import GitHub
+from bot.identity.webhook import WebhookSecret
+from bot.inbox.embedded import EmbeddedEngine
+from bot.inbox.sqlite import SQLiteInbox
+from bot.web import health, keys, webhook
+from bot.web.errors import errors
+from bot.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from bot.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+# Orchestrators send SIGKILL half a minute after SIGTERM; what is left then is taken up at the next start.
+GRACE_SECONDS = 25.0
+
+
+def make(settings: Settings) -> web.Application:
+    """Return the application: everything that runs starts and ends with it."""
+    app = web.Application(client_max_size=webhook.MAX_BODY, middlewares=[errors])
+    app.add_routes([*webhook.routes, *health.routes])
+    app[keys.VERIFY_WEBHOOK] = WebhookSecret(settings.webhook_secret)
+    app[keys.CLOCK] = lambda: datetime.now(UTC)
+
+    async def adapters(app: web.Application) -> AsyncIterator[None]:
+        inbox = SQLiteInbox(settings.database)
+        async with aiohttp.ClientSession() as session:
+            forge = GitHub(session, settings.api_url, settings.app_id, settings.private_key)
+            worker = Worker(inbox, forge, mapping_source(settings))
+            engine = EmbeddedEngine(inbox, worker.drain)
+            app[keys.INBOX] = inbox
+            app[keys.ENGINE] = engine
+            await engine.start()
+            yield
+            if not await engine.stop(GRACE_SECONDS):
+                log.warning("stopped with work under way; it is taken up at the next start")
+        inbox.close()
+
+    app.cleanup_ctx.append(adapters)
+    return app
+
+
+def mapping_source(settings: Settings) -> MappingSource:
+    """Read the server's own mapping file, if there is one."""
+    if settings.mappings_file is None:
+        return MappingSource(organization=settings.org_mappings)
+    return MappingSource(
+        organization=settings.org_mappings,
+        name=str(settings.mappings_file),
+        text=settings.mappings_file.read_bytes(),
+    )

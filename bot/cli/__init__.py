@@ -1,0 +1,43 @@
+"""The command line: one file for each verb."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from bot.cli.apply import apply
+from bot.cli.check import check
+from bot.cli.demo import demo
+from bot.cli.migrate import migrate
+from bot.cli.plan import plan
+from bot.cli.sandbox import sandbox
+from bot.cli.schema import schema
+from bot.cli.serve import serve
+from bot.errors import PointsmanError
+
+app = typer.Typer(
+    name="pointsman",
+    help="Set every new image tag on the track to the right environment.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+for verb in (serve, demo, sandbox, check, plan, apply, schema, migrate):
+    app.command()(verb)
+
+
+def main() -> None:
+    """Run the program; an error of ours is its sentences on standard error and exit code 1."""
+    try:
+        app()
+    except PointsmanError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # `pointsman … | head`
+        sys.stderr.close()
+        sys.exit(141)

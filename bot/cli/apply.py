@@ -1,0 +1,38 @@
+"""`pointsman apply`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import typer
+
+from bot.cli.local import (
+    DirectoryOption,
+    EventTypeOption,
+    Format,
+    FormatOption,
+    MappingsOption,
+    Shown,
+    VariablesOption,
+    prepare,
+    show,
+)
+
+
+def apply(
+    directory: DirectoryOption = Path(),
+    mappings: MappingsOption = None,
+    var: VariablesOption = None,
+    event_type: EventTypeOption = "",
+    output: FormatOption = Format.text,
+) -> None:
+    """Change a local folder as a dispatch would change the repository. Exit 0, or 1 for an error.
+
+    Example: `pointsman apply --directory gitops --mappings rules.yaml --var docker_image_tag=1.4.2-dev`
+    """
+    from bot.flows.apply import apply as apply_flow
+
+    forge, request, source = prepare(directory, mappings, var, event_type)
+    (outcome,) = asyncio.run(apply_flow(forge, forge.repository, [request], source))
+    raise typer.Exit(show(Shown.of(outcome), output))

@@ -1,0 +1,35 @@
+"""`pointsman serve`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+
+def serve() -> None:
+    """Run the bot: take webhooks, and do in the background what they ask for.
+
+    Everything is set by environment variables; the README lists them.
+
+    Example: `APP_ID=1 PRIVATE_KEY_PATH=app.pem WEBHOOK_SECRET=… pointsman serve`
+    """
+    from aiohttp import web
+
+    from bot import app, settings, telemetry
+    from bot.errors import InputError
+
+    try:
+        loaded = settings.load()
+    except InputError as error:
+        sys.stderr.write(f"{error}\n")
+        raise typer.Exit(2) from None
+    telemetry.configure(loaded.log_level, loaded.log_format)
+    try:
+        web.run_app(app.make(loaded), host=loaded.host, port=loaded.port, print=None, handler_cancellation=False)
+    except InputError as error:
+        sys.stderr.write(f"{error}\n")
+        raise typer.Exit(2) from None
+    except OSError as error:
+        sys.stderr.write(f"HOST and PORT: cannot listen on {loaded.host}:{loaded.port}: {error.strerror}\n")
+        raise typer.Exit(2) from None

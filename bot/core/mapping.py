@@ -1,0 +1,149 @@
+"""The mapping file as the rest of the program works with it: parsed, checked, frozen.
+
+`mapping_file.parse` is the only maker. Nothing here can be misspelt any more: names of environments and regexes are
+resolved, patterns compiled, expressions parsed. What only a payload can tell (a variable that is absent, a path that
+is refused) is found when a plan is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from bot.core.template import UndefinedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as Map
+
+    from bot.core.glob import Glob
+    from bot.core.match import Condition
+    from bot.core.model import Json, Scalar
+    from bot.core.regexes import Pattern
+    from bot.core.template import Template
+
+PAYLOAD = "client_payload"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The author of a commit."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The files of one stage of a roll-out, and the environment that a promotion goes to next.
+
+    `next` is the name of another environment of the same file or None; `line` counts from 1.
+    """
+
+    name: str
+    files: tuple[Glob, ...]
+    next: str | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegexOperation:
+    """Search with each pattern in turn, on the text the one before left; fill the spans of its named groups.
+
+    A named group is filled with the variable of the same name. Every pattern has at least one named group and was
+    compiled with MULTILINE. See `regexes.substitute`.
+    """
+
+    patterns: tuple[Pattern, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetOperation:
+    """Set each field, in the order of the file: (field path, value).
+
+    A path is rendered with `Template.render_field`. A value is either a Template, whose `evaluate` keeps the type of
+    the payload when it is one lone expression, or a scalar as YAML 1.2 reads it.
+    """
+
+    fields: tuple[tuple[Template, Template | Scalar], ...]
+
+
+Operation: TypeAlias = RegexOperation | SetOperation
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One entry of `update:`: in which files to do what.
+
+    `files` are globs yet to be rendered (`Template.render_glob`, then `glob.check_path`, then `Glob`); `line` counts
+    from 1.
+    """
+
+    files: tuple[Template, ...]
+    operation: Operation
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Conditions over variables → edits of files.
+
+    `name` is unique in its file. `environment` is the name of one of the file's environments or None. `on` holds the
+    event types it listens to, None means all. `when` without tests always holds. `line` counts from 1.
+    """
+
+    name: str
+    environment: str | None
+    on: frozenset[str] | None
+    when: Condition
+    update: tuple[Update, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommitSettings:
+    """How commits read. `message` None means the built-in message; `author` None means the App itself."""
+
+    message: Template | None = None
+    author: Person | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MappingFile:
+    """One mapping file.
+
+    `name` is its path as the user knows it. `variables` are (name, expression) in the order of the file; `only` says
+    that there are no other ones. `regexes` are the registered patterns, each with its `name`. `mappings` are in the
+    order of the file, which is the order in which they apply.
+    """
+
+    name: str
+    environments: tuple[Environment, ...]
+    variables: tuple[tuple[str, Template], ...]
+    only: bool
+    regexes: tuple[Pattern, ...]
+    mappings: tuple[Mapping, ...]
+    commit: CommitSettings
+
+    def environment(self, name: str) -> Environment | None:
+        """Look up the environment called `name`: None where there is none."""
+        return next((environment for environment in self.environments if environment.name == name), None)
+
+    def variables_from(self, payload: Map[str, Json]) -> dict[str, Json]:
+        """Every variable that a `client_payload` gives, by name.
+
+        Each of its top-level properties, `client_payload` itself, and those of `variables:`, which win over a property
+        of the same name and may use what is listed above them. One whose expression meets something absent is absent
+        too: the conditions say so. With `only` nothing but the listed ones is left.
+
+        Raises InputError where an expression cannot be evaluated for another reason than absence.
+        """
+        context: dict[str, Json] = {**payload, PAYLOAD: dict(payload)}
+        listed: dict[str, Json] = {}
+        for name, expression in self.variables:
+            try:
+                value = expression.evaluate(context)
+            except UndefinedError:
+                context.pop(name, None)
+                continue
+            context[name] = listed[name] = value
+        return listed if self.only else context

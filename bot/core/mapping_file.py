@@ -1,0 +1,216 @@
+"""Read a mapping file: text in, `MappingFile` out, or all its problems at once, each with line and column.
+
+The shape is checked first (`mapping_models`); then every part whose shape is right is built, whatever is wrong with
+the others. Names are looked up among all that the file mentions, so that one mistake gives one sentence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bot.core import mapping_source
+from bot.core.glob import Glob, check_path
+from bot.core.mapping import (
+    PAYLOAD,
+    CommitSettings,
+    Environment,
+    Mapping,
+    MappingFile,
+    Person,
+    RegexOperation,
+    SetOperation,
+    Update,
+)
+from bot.core.mapping_models import LATER, schema
+from bot.core.mapping_parts import Parts
+from bot.core.regexes import compile_pattern
+from bot.core.suggest import did_you_mean
+from bot.core.template import OPEN, Template
+from bot.errors import InputError
+
+if TYPE_CHECKING:
+    from bot.core.mapping import Operation
+    from bot.core.mapping_source import Loc
+    from bot.core.model import Scalar
+    from bot.core.regexes import Pattern
+
+__all__ = ["parse", "schema"]
+
+
+def parse(text: str, name: str) -> MappingFile:
+    """Read the mapping file `text`; `name` is its path as the user knows it.
+
+    Raises InputError with every problem, in the order of the file. After a YAML syntax error there is only that one.
+    """
+    builder = _Builder(mapping_source.read(text, name))
+    built = builder.file()
+    if builder.problems:
+        # An alias shows the same mistake once for every use.
+        problems = dict.fromkeys(builder.problems)
+        raise InputError(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
+    return built
+
+
+class _Builder(Parts):
+    """Builds the working types. What it returns is whole only where it found no problems."""
+
+    def file(self) -> MappingFile:
+        data = self.source.data
+        self.environments: dict[str, Any] = self.get(data, ("environments",), {})
+        self.regexes = {
+            name: self._pattern(pattern, ("regexes", name), name)
+            for name, pattern in self.get(data, ("regexes",), {}).items()
+            if isinstance(pattern, str)
+        }
+        variables = self._variables(self.get(data, ("variables",), {}))
+        environments = [self._environment(name, ("environments", name)) for name in self.environments]
+        mappings = [
+            self._mapping(item, ("mappings", index)) for index, item in enumerate(self.get(data, ("mappings",), []))
+        ]
+        self._unique([mapping.name for mapping in mappings])
+        return MappingFile(
+            self.source.name,
+            tuple(environments),
+            variables,
+            self.closed is not None,
+            tuple(pattern for pattern in self.regexes.values() if pattern),
+            tuple(mappings),
+            self._commit(self.get(data, ("commit",)), mappings),
+        )
+
+    def _pattern(self, text: str, loc: Loc, name: str = "") -> Pattern | None:
+        """Compile a pattern that fills variables."""
+        pattern = self.attempt(loc, compile_pattern, text, multiline=True, name=name)
+        if pattern and not pattern.groups:
+            self.say(loc, "the pattern has no named group such as (?<docker_image_tag>…), so it would change nothing")
+        return pattern
+
+    def _variables(self, data: dict[str, Any]) -> tuple[tuple[str, Template], ...]:
+        made: list[tuple[str, Template]] = []
+        for name, value in data.items():
+            loc: Loc = ("variables", name)
+            if name == "only":
+                if not isinstance(value, bool):
+                    self.say(
+                        loc, "'only' is true or false (may there be other variables?); no variable can be called so"
+                    )
+            elif not name.isidentifier() or name == PAYLOAD:
+                why = "is there already" if name == PAYLOAD else "must be made of letters, digits and _"
+                self.say(loc, f"a variable cannot be called '{name}': the name {why}", key=True)
+            elif not isinstance(value, str):
+                self.say(loc, f"the variable '{name}' must be an expression, such as {PAYLOAD}.{name}")
+            elif expression := self.attempt(loc, Template.expression, value, self.source.position(loc)):
+                made.append((name, expression))
+        if data.get("only") is True:
+            self.closed = frozenset(data) - {"only"}
+        return tuple(made)
+
+    def _environment(self, name: str, loc: Loc) -> Environment:
+        data = self.environments[name]
+        files = []
+        for path, place in self.texts(data, (*loc, "files")):
+            refusal = "the files of an environment are globs without expressions" if OPEN in path else check_path(path)
+            if refusal:
+                self.say(place, refusal)
+            else:
+                files.append(Glob(path))
+        following = self.get(data, (*loc, "next"))
+        if following is not None and (following not in self.environments or following == name):
+            hint = did_you_mean(following, self.environments)
+            self.say((*loc, "next"), f"there is no other environment '{following}' to go to next{hint}")
+        return Environment(name, tuple(files), following, self.line(loc))
+
+    def _mapping(self, data: Any, loc: Loc) -> Mapping:
+        environment = self.get(data, (*loc, "environment"))
+        if environment is not None and environment not in self.environments:
+            hint = did_you_mean(environment, self.environments) or "; add it under 'environments:'"
+            self.say((*loc, "environment"), f"there is no environment '{environment}'{hint}")
+        when = self.condition(self.get(data, (*loc, "when"), {}), (*loc, "when"))
+        updates = enumerate(self.get(data, (*loc, "update"), []))
+        made = [self._update(item, (*loc, "update", index), when.captures) for index, item in updates]
+        on = frozenset(text for text, _ in self.texts(data, (*loc, "on")))
+        name = self.get(data, (*loc, "name"), "")
+        return Mapping(name, environment, on or None, when, tuple(update for update in made if update), self.line(loc))
+
+    def _unique(self, names: list[str]) -> None:
+        first: dict[str, int] = {}
+        for index, name in enumerate(names):
+            loc: Loc = ("mappings", index, "name")
+            if name and name in first:
+                self.say(loc, f"a mapping is called '{name}' already, in line {first[name]}: give it another name")
+            first.setdefault(name, self.line(loc))
+
+    def _update(self, data: Any, loc: Loc, captures: frozenset[str]) -> Update | None:
+        files = []
+        for text, place in self.texts(data, (*loc, "files")):
+            template = self.template(text, place)
+            if template is None:
+                continue
+            # Without expressions the path is known now; else it is checked when it is rendered.
+            if template.is_fixed and (refusal := check_path(text)):
+                self.say(place, refusal)
+            self.known(template.names, captures, place)
+            files.append(template)
+        operations = self._operations(data, loc, captures)
+        if len(operations) == 1:
+            return Update(tuple(files), operations[0], self.line(loc))
+        # A key that is unknown or not there yet was meant for the operation: that is said already.
+        if self.fine(loc):
+            self.say(loc, f"an update has one operation, 'regex' or 'set', not {'both' if operations else 'none'}")
+        return None
+
+    def _operations(self, data: Any, loc: Loc, captures: frozenset[str]) -> list[Operation]:
+        operations: list[Operation] = []
+        if texts := self.texts(data, (*loc, "regex")):
+            operations.append(RegexOperation(tuple(self._regexes(texts, captures))))
+        if fields := self.get(data, (*loc, "set")):
+            operations.append(self._set(fields, (*loc, "set"), captures))
+        return operations
+
+    def _regexes(self, texts: list[tuple[str, Loc]], captures: frozenset[str]) -> list[Pattern]:
+        """Look up names and compile patterns. What has `(?` in it is a pattern: without a named group it is a name."""
+        patterns = []
+        for text, loc in texts:
+            if text in self.regexes:
+                pattern = self.regexes[text]
+            elif "(?" in text:
+                pattern = self._pattern(text, loc)
+            else:
+                group = "(?<docker_image_tag>…)"
+                hint = did_you_mean(text, self.regexes) or f"; a pattern here needs a named group such as {group}"
+                self.say(loc, f"there is no regex called '{text}'{hint}")
+                continue
+            if pattern:
+                self.known(pattern.groups, captures, loc)
+                patterns.append(pattern)
+        return patterns
+
+    def _set(self, data: dict[str, Any], loc: Loc, captures: frozenset[str]) -> SetOperation:
+        fields: list[tuple[Template, Template | Scalar]] = []
+        for path, value in data.items():
+            place: Loc = (*loc, path)
+            field = self.template(path, place, key=True)
+            made = value
+            if isinstance(value, dict) and value.keys() & {"value", "create", "type", "document"}:
+                self.say(place, f"a field with options {LATER}: write the value itself")
+            elif isinstance(value, dict | list):
+                self.say(place, f"the value of '{path}' must be a scalar or an expression")
+            elif isinstance(value, str) and OPEN in value:
+                made = self.template(value, place)
+            for template in (field, made):
+                if isinstance(template, Template):
+                    self.known(template.names, captures, place)
+            if field is not None:
+                fields.append((field, made))
+        return SetOperation(tuple(fields))
+
+    def _commit(self, data: Any, mappings: list[Mapping]) -> CommitSettings:
+        loc: Loc = ("commit", "message")
+        text = self.get(data, loc)
+        message = self.template(text, loc) if text else None
+        if message:
+            captures = frozenset(name for mapping in mappings for name in mapping.when.captures)
+            self.known(message.names, captures, loc)
+        author = self.get(data, ("commit", "author"))
+        whole = author is not None and self.fine(("commit", "author"))
+        return CommitSettings(message, Person(author["name"], author["email"]) if whole else None)

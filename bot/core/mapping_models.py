@@ -1,0 +1,221 @@
+"""The shape of the mapping file: which keys there are and what they hold.
+
+Flat models for pydantic, which says what is missing, unknown or of the wrong type; `problems_of` says it in our words.
+What the keys mean is checked and built in `mapping_file`. The JSON Schema for editors is made from the same models, so
+the descriptions here are what an editor shows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+
+from bot.core.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from bot.core.mapping_source import Loc, Source
+    from bot.errors import Problem
+
+LATER = "comes in a later version"
+
+_SCALAR = {"type": ["string", "number", "boolean"]}
+_TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+# A single text stands for a list of one.
+Texts = Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1), WithJsonSchema(_TEXTS)]
+
+
+class Model(BaseModel):
+    """What all parts have in common. `later` are keys that are agreed on and not there yet."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    later: ClassVar[frozenset[str]] = frozenset()
+
+
+class EnvironmentModel(Model):
+    """One stage of a roll-out."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"deliver", "allow", "holds"})
+
+    files: Texts = Field(description="Globs of the files that belong to the environment: one or a list.")
+    next: str | None = Field(None, description="The environment that a promotion goes to from here.")
+
+
+class UpdateModel(Model):
+    """Files, and one operation on them."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["regex"]}, {"required": ["set"]}]})
+    later: ClassVar[frozenset[str]] = frozenset({"image", "tag", "digest", "create", "delete", "type", "document"})
+
+    files: Texts = Field(
+        description="Globs of the files to change: one or a list. Expressions are rendered; values have no wildcards."
+    )
+    regex: Texts | None = Field(
+        None, description="Names from `regexes:` or patterns: one or a list. Named groups are filled with variables."
+    )
+    set: dict[str, Annotated[Any, WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]] | None = Field(
+        None,
+        min_length=1,
+        description="Field paths such as image.tag, and the value of each: a scalar or an expression.",
+    )
+
+
+class MappingModel(Model):
+    """Conditions, and the updates to make when they hold."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"for_each", "branch", "deliver"})
+
+    name: str = Field(min_length=1, description="How logs, checks and commits call it; no two have the same.")
+    environment: str | None = Field(None, description="The environment it is for, one of `environments:`.")
+    on: Texts | None = Field(None, description="Event types of repository_dispatch that it listens to; default: all.")
+    when: Annotated[dict[str, Any], WithJsonSchema({"type": "object"})] = Field(
+        default_factory=dict, description="Conditions, all of which must hold; without any it always does."
+    )
+    update: list[UpdateModel] = Field(min_length=1, description="What to change, in this order.")
+
+
+class PersonModel(Model):
+    """A name and an address."""
+
+    name: str = Field(min_length=1, description="The name, as Git shows it.")
+    email: str = Field(min_length=1, description="The address, as Git shows it.")
+
+
+class CommitModel(Model):
+    """How commits look."""
+
+    message: str | None = Field(
+        None, min_length=1, description="The commit message, with expressions; default: the mappings' names."
+    )
+    author: PersonModel | None = Field(None, description="The author; default: the App, whose commits GitHub signs.")
+
+
+class FileModel(Model):
+    """Which image tags go to which files: the mapping file of Pointsman."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"allow"})
+
+    version: Literal[1] = Field(description="The version of this format: 1.")
+    environments: dict[str, EnvironmentModel] = Field(
+        default_factory=dict, description="Which files belong to which environment, by its name."
+    )
+    variables: dict[str, Annotated[Any, WithJsonSchema({"type": ["string", "boolean"]})]] = Field(
+        default_factory=dict,
+        description="More variables, each an expression such as client_payload.app.name; `only: true`: no others.",
+    )
+    regexes: dict[str, str] = Field(default_factory=dict, description="Patterns to refer to by name.")
+    mappings: list[MappingModel] = Field(description="All that hold apply, in this order.")
+    commit: CommitModel | None = Field(None, description="How commits look.")
+
+
+def schema() -> dict[str, Any]:
+    """Make the JSON Schema (draft 2020-12) of the mapping file, for editors."""
+    made = FileModel.model_json_schema()
+    for name, definition in made["$defs"].items():
+        definition["title"] = name.removesuffix("Model")
+    # Conditions contain conditions, which the models leave to `mapping_file`.
+    when = made["$defs"]["MappingModel"]["properties"]["when"]
+    made["$defs"]["MappingModel"]["properties"]["when"] = {
+        "title": "When",
+        "description": when["description"],
+        "$ref": "#/$defs/When",
+    }
+    pattern = {**_SCALAR, "description": "A pattern that must match the whole value."}
+    conditions = {"type": "array", "items": {"$ref": "#/$defs/When"}, "minItems": 1}
+    made["$defs"]["When"] = {
+        "title": "When",
+        "description": "A variable's name and a pattern or a list of patterns; `any` and `not` combine.",
+        "type": "object",
+        "properties": {
+            "any": {"title": "Any", "description": "At least one of these must hold.", **conditions},
+            "not": {"title": "Not", "description": "These together must not hold.", "$ref": "#/$defs/When"},
+        },
+        "additionalProperties": {"anyOf": [pattern, {"type": "array", "items": pattern, "minItems": 1}]},
+    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "Pointsman mapping file"}
+
+
+def problems_of(source: Source) -> dict[Loc, list[Problem]]:
+    """Check the shape of `source.data`: the problems by location, each with its position; empty where all is fine."""
+    problems: dict[Loc, list[Problem]] = {}
+    try:
+        FileModel.model_validate(source.data)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False, include_context=True):
+            loc = detail["loc"]
+            position = source.position(loc, key=detail["type"] == "extra_forbidden")
+            problems.setdefault(loc, []).append(position.problem(_sentence(detail, source)))
+    return problems
+
+
+def _sentence(detail: ErrorDetails, source: Source) -> str:
+    loc, given = detail["loc"], detail["input"]
+    named = [part for part in loc if isinstance(part, str)]
+    name = f"'{named[-1]}'" if named else "the mapping file"
+    if loc and isinstance(loc[-1], int) and loc in source.values:
+        name = f"each of {name}"
+    match detail["type"]:
+        case "extra_forbidden":
+            return _unknown_key(loc)
+        case "missing":
+            return f"the key {name} is missing{_place(loc[:-1])}"
+        case "literal_error":
+            return f"the version must be 1, not {given!r}"
+        case "too_short" | "string_too_short":
+            return f"{name} is empty: give it a value or leave it out"
+    if loc == ("mappings",) and isinstance(given, str):
+        return f"'mappings' as one text, in the DSL of the search-and-replace action, {LATER}: write a list"
+    wanted = {
+        "string_type": "text",
+        "list_type": "a list",
+        "dict_type": "a mapping, that is keys with values",
+        "model_type": "a mapping, that is keys with values",
+    }.get(detail["type"], detail["msg"])
+    hint = ""
+    if wanted == "text" and isinstance(given, int | float):
+        hint = f": quote it, '{source.scalars.get(loc, given)}'"
+    return f"{name} must be {wanted}, not {_kind(given)}{hint}"
+
+
+def _unknown_key(loc: Loc) -> str:
+    key, model = str(loc[-1]), _model_at(loc[:-1])
+    if key in model.later:
+        return f"'{key}' {LATER}"
+    hint = did_you_mean(key, model.model_fields)
+    return f"unknown key '{key}'{hint or f'; the keys{_place(loc[:-1])} are ' + ', '.join(model.model_fields)}"
+
+
+def _model_at(loc: Loc) -> type[Model]:
+    match loc:
+        case ("environments", _):
+            return EnvironmentModel
+        case ("mappings", _):
+            return MappingModel
+        case ("mappings", _, "update", _):
+            return UpdateModel
+        case ("commit",):
+            return CommitModel
+        case ("commit", "author"):
+            return PersonModel
+    return FileModel
+
+
+def _place(loc: Loc) -> str:
+    names = {EnvironmentModel: "environment", MappingModel: "mapping", UpdateModel: "update", FileModel: "mapping file"}
+    model = _model_at(loc)
+    return f" in '{loc[-1]}'" if model not in names else f" in the {names[model]}"
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    names = {bool: "true or false", str: "text", list: "a list", dict: "a mapping"}
+    return names.get(type(value), "a number")

@@ -1,0 +1,233 @@
+"""Every sentence that Pointsman says: commit messages and check runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from bot.core import diff
+from bot.core.changeset import Changeset
+from bot.core.template import defuse
+from bot.core.trigger import TRAILER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bot.core.model import Result
+    from bot.core.outcome import Outcome, State
+    from bot.core.plan import Plan
+
+Conclusion: TypeAlias = Literal["success", "neutral", "failure"]
+
+# https://docs.github.com/en/rest/checks/runs#create-a-check-run: 65,535 characters, 50 annotations a request
+MAX_OUTPUT = 65_535
+MAX_ANNOTATIONS = 50
+# https://git-scm.com/docs/git-commit#_discussion: GitHub cuts a longer headline
+_HEADLINE = 72
+
+
+@dataclass(frozen=True, slots=True)
+class CommitMessage:
+    """A headline without line breaks, and a body whose last paragraph is the trailers."""
+
+    headline: str
+    body: str
+
+    @property
+    def text(self) -> str:
+        """Headline and body as Git stores them."""
+        return f"{self.headline}\n\n{self.body}" if self.body else self.headline
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """A sentence at a line (from 1) of a file."""
+
+    path: str
+    line: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRun:
+    """An Outcome said back on a commit. `summary` and `text` are Markdown."""
+
+    head: str
+    name: str
+    conclusion: Conclusion
+    title: str
+    summary: str
+    text: str
+    external_id: str
+    annotations: tuple[Annotation, ...] = ()
+
+
+def commit_message(changes: Sequence[tuple[str, Plan, Changeset]]) -> CommitMessage:
+    """Return the message of the commit that carries these changes: (delivery id, its plan, its changeset) each."""
+    trailers = "\n".join(f"{TRAILER}: {delivery}" for delivery, _, _ in changes)
+    messages = [plan.message or _default_message(plan, changeset) for _, plan, changeset in changes]
+    if len(messages) == 1:
+        headline, _, body = messages[0].strip().partition("\n")
+        return CommitMessage(headline, "\n\n".join(part for part in (body.strip(), trailers) if part))
+    mappings = dict.fromkeys(name for _, plan, _ in changes for name in plan.holding)
+    entries = "\n".join(f"* {message.strip().partition(chr(10))[0]}" for message in messages)
+    return CommitMessage(_shorten(f"{len(messages)} updates: {', '.join(mappings)}"), f"{entries}\n\n{trailers}")
+
+
+def _default_message(plan: Plan, changeset: Changeset) -> str:
+    values = dict.fromkeys(span.new.strip("\"'") for change in changeset.files.values() for span in change.spans)
+    headline = _shorten(defuse(f"{', '.join(plan.holding)}: {', '.join(values)}"))
+    lines = [
+        f"* {path}: {defuse(span.field)} {defuse(span.old) or '(empty)'} -> {defuse(span.new) or '(empty)'}"
+        for path, change in changeset.files.items()
+        for span in change.spans
+    ]
+    return f"{headline}\n\n" + "\n".join(lines[:50])
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _HEADLINE else f"{text[: _HEADLINE - 1]}…"
+
+
+def check_runs(outcomes: Sequence[Outcome]) -> list[CheckRun]:
+    """Return what to say on GitHub of these outcomes: one check run for each commit, one for each other way to end.
+
+    What was ignored, or ended before a commit was read that could carry the answer, is only logged.
+    """
+    groups: dict[tuple[str, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.commit is not None:
+            groups.setdefault((outcome.commit.oid, ""), []).append(outcome)
+        elif outcome.state != "ignored" and outcome.head:
+            groups.setdefault((outcome.head, f"{outcome.state}: {outcome.reason}"), []).append(outcome)
+    return [_check_run(head, group) for (head, _), group in groups.items()]
+
+
+_CONCLUSIONS: dict[State, Conclusion] = {"committed": "success", "no_change": "neutral", "held": "neutral"}
+
+_TITLES: dict[State, str] = {
+    "no_change": "Nothing to change",
+    "denied": "Denied: nothing was written",
+    "held": "Held back: nothing was written",
+    "blocked": "Blocked by a rule of this repository: nothing was written",
+    "failed": "Failed: nothing was written",
+    "dead": "Given up: nothing was written",
+}
+
+
+def _check_run(head: str, group: Sequence[Outcome]) -> CheckRun:
+    first = group[0]
+    title = _committed_title(group) if first.state == "committed" else _TITLES[first.state]
+    reason = "" if first.state == "committed" else "\n".join(f"* {line}" for line in first.reason.splitlines())
+    deliveries = "\n\n".join(_delivery(outcome) for outcome in group)
+    diffs = "\n".join(_fenced(text) for text in _diffs(group))
+    return CheckRun(
+        head=head,
+        # Checks of one name replace each other on a commit: a later dispatch must not hide how the commit was made.
+        name="Pointsman commit" if first.state == "committed" else "Pointsman dispatch",
+        conclusion=_CONCLUSIONS.get(first.state, "failure"),
+        title=title,
+        summary=_cut("\n\n".join(part for part in (reason, deliveries) if part)),
+        text=_cut(diffs),
+        external_id=first.delivery,
+        annotations=_annotations(first),
+    )
+
+
+def _annotations(outcome: Outcome) -> tuple[Annotation, ...]:
+    return tuple(
+        Annotation(problem.file, problem.line, problem.sentence)
+        for problem in outcome.problems[:MAX_ANNOTATIONS]
+        if problem.file is not None and problem.line is not None
+    )
+
+
+def _committed_title(group: Sequence[Outcome]) -> str:
+    mappings = dict.fromkeys(name for outcome in group if outcome.plan for name in outcome.plan.holding)
+    paths = {path for outcome in group if outcome.changeset for path in outcome.changeset.files}
+    files = "1 file" if len(paths) == 1 else f"{len(paths)} files"
+    by = "" if len(group) == 1 else f" by {len(group)} deliveries"
+    return f"{', '.join(mappings)}: {files} changed{by}"
+
+
+def _delivery(outcome: Outcome) -> str:
+    lines = [f"#### Delivery {code(outcome.delivery)}"]
+    if outcome.plan is not None:
+        lines += [_mappings(outcome.plan)]
+        if outcome.plan.used:
+            lines += ["| variable | value |\n| --- | --- |\n" + _rows(outcome.plan.used.items())]
+    if outcome.changeset is not None:
+        spans = [
+            (f"{path}:{span.line}", span.field, span.old, span.new)
+            for path, change in outcome.changeset.files.items()
+            for span in change.spans
+        ]
+        if spans:
+            lines += ["| where | what | old | new |\n| --- | --- | --- | --- |\n" + _rows(spans)]
+        lines += [f"* {note}" for note in outcome.changeset.notes]
+    return "\n\n".join(lines)
+
+
+def _mappings(plan: Plan) -> str:
+    lines = []
+    for matched in plan.matched:
+        lines.append(f"* {_mark(matched.result)} mapping {code(matched.mapping)}")
+        # The root says only that all its children must hold, which goes without saying.
+        parts = matched.result.children or ((matched.result,) if matched.result.why else ())
+        lines += [line for part in parts for line in _conditions(part, depth=1)]
+    return "\n".join(lines)
+
+
+def _conditions(result: Result, depth: int) -> list[str]:
+    line = f"{'  ' * depth}* {_mark(result)} {code(result.name)}"
+    lines = [f"{line}: {code(result.why)}" if result.why else line]
+    return [*lines, *(below for child in result.children for below in _conditions(child, depth + 1))]
+
+
+def _mark(result: Result) -> str:
+    return "✅" if result.holds else "➖"
+
+
+def _diffs(group: Sequence[Outcome]) -> list[str]:
+    return [
+        diff.unified(change)
+        for outcome in group
+        if outcome.changeset is not None
+        for change in outcome.changeset.files.values()
+    ]
+
+
+def _rows(rows: Iterable[Iterable[str]]) -> str:
+    return "\n".join("| " + " | ".join(code(cell).replace("|", "\\|") for cell in row) + " |" for row in rows)
+
+
+def code(text: str) -> str:
+    """Return foreign text as a Markdown code span: nothing in it is markup, whatever it holds."""
+    text = " ".join(text.split()) or "(empty)"
+    ticks = _ticks(text, 1)
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{ticks}{space}{text}{space}{ticks}"
+
+
+def _fenced(text: str) -> str:
+    ticks = _ticks(text, 3)
+    return f"{ticks}diff\n{text}{ticks}\n"
+
+
+def _ticks(text: str, least: int) -> str:
+    """Return more backticks than `text` has anywhere in a row."""
+    ticks = "`" * least
+    while ticks in text:
+        ticks += "`"
+    return ticks
+
+
+def _cut(text: str) -> str:
+    """Cut at a line so that the limit holds, in bytes to be safe; a fence that was open is closed."""
+    if len(text.encode()) <= MAX_OUTPUT:
+        return text
+    end = "\n… cut: the commit has the rest\n"
+    kept = text.encode()[: MAX_OUTPUT - len(end.encode()) - 100].decode(errors="ignore").rpartition("\n")[0]
+    fences = [line for line in kept.splitlines() if line.startswith("```")]
+    close = f"\n{fences[-1].removesuffix('diff')}" if len(fences) % 2 else ""
+    return f"{kept}{close}{end}"

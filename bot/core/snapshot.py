@@ -1,0 +1,47 @@
+"""A repository at one commit, as far as it was read: the only view of a repository that decisions see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.core.changeset import Changeset
+    from bot.core.model import Repository
+
+# The modes that Git knows for tree entries: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects#_tree_objects
+REGULAR = 0o100644
+EXECUTABLE = 0o100755
+SYMLINK = 0o120000
+SUBMODULE = 0o160000
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A tree entry that is no directory. `data` is None where the bytes were not read (a submodule has none)."""
+
+    mode: int
+    oid: str
+    data: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Files of `branch` at the commit `head` (40 hex digits; a plain folder has none: "").
+
+    `files` has every path that was asked for and exists, and every path that a glob asked for matched. A path that is
+    not in it does not exist, as far as it was asked for.
+    """
+
+    repository: Repository
+    branch: str
+    head: str
+    files: Mapping[str, File] = field(default_factory=lambda: MappingProxyType({}))
+
+    def with_(self, changeset: Changeset) -> Snapshot:
+        """Return the view that the next delivery of the same drain has: as if `changeset` were committed."""
+        changed = {path: File(change.mode, oid="", data=change.after) for path, change in changeset.files.items()}
+        return replace(self, files=MappingProxyType({**self.files, **changed}))

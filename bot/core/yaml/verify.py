@@ -1,0 +1,51 @@
+"""The proof after the edit: the result is read again, and only what was meant may read differently."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.errors import EditError
+
+from .locate import events as read
+from .quote import not_a_string
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .locate import Event, Located
+    from .splice import Splice
+
+
+def verify(before: Located, after: str, splices: Iterable[Splice]) -> None:
+    """Compare the events of `before` with those of the text `after`, from which only `splices` may differ.
+
+    Raises `EditError` where anything else differs or a value does not read as wanted; the caller then writes nothing.
+    """
+    try:
+        events = read(after)
+    except EditError as error:
+        raise _mismatch("the result could not be read again", str(error)) from None
+    if len(events) != len(before.events):
+        raise _mismatch("the result would have another structure", f"{len(events)} nodes, not {len(before.events)}")
+    wanted = {splice.event: splice for splice in splices}
+    for index, (old, new) in enumerate(zip(before.events, events, strict=True)):
+        splice = wanted.get(index)
+        if splice is None:
+            if new != old:
+                raise _mismatch("another value would change", f"{old[1]!r} to {new[1]!r}")
+        elif not _as_wanted(old, new, splice):
+            raise _mismatch("the value would not read as given", f"{new[1]!r} instead of {splice.value!r}")
+
+
+def _as_wanted(old: Event, new: Event, splice: Splice) -> bool:
+    """Whether the event is the scalar wanted, its anchor and tag kept, its style one that gives its type."""
+    kind, value, style, anchor, tag = new
+    if (kind, value, anchor, tag) != ("scalar", splice.value, old[3], old[4]):
+        return False
+    if not splice.string:
+        return not style
+    return bool(style) or not not_a_string(splice.value)
+
+
+def _mismatch(what: str, told: str) -> EditError:
+    return EditError(f"{what} ({told}), so the file stays as it is; quote the value there by hand and try again")

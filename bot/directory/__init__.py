@@ -1,0 +1,107 @@
+"""A plain folder as a Forge, for the command line: what a rule would do, without GitHub."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from bot.core.glob import Globs
+from bot.core.model import Actor, Repository
+from bot.core.outcome import Commit
+from bot.core.snapshot import EXECUTABLE, REGULAR, SYMLINK, File, Snapshot
+from bot.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bot.core.changeset import Changeset
+    from bot.core.glob import Glob
+    from bot.core.mapping import Person
+    from bot.core.message import CheckRun, CommitMessage
+
+
+def operator() -> Actor:
+    """Return the actor of the command line: whoever may write the folder needs no further proof."""
+    return Actor(via="terminal", login="")
+
+
+class Directory:
+    """The files below `root`, as if they were the head of a branch. Nothing below a symlink is read or written.
+
+    Raises InputError where `root` is no folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        if not root.is_dir():
+            raise InputError(f"there is no folder '{root}'")
+        self._root = root
+        self.repository = Repository(id=0, full_name=root.resolve().name, default_branch="", installation=0)
+
+    async def open(self, repository: Repository, paths: Sequence[str]) -> Snapshot:
+        """Return a snapshot with the files at `paths` as far as they exist."""
+        return self._with(Snapshot(repository, branch="", head=""), paths)
+
+    async def read(self, snapshot: Snapshot, globs: Sequence[Glob]) -> Snapshot:
+        """Return `snapshot` with every file that one of `globs` matches."""
+        literal = [glob.literal for glob in globs if glob.literal is not None]
+        wild = Globs([glob for glob in globs if glob.literal is None])
+        found = wild.filter(self._walk("", wild)) if wild.globs else []
+        return self._with(snapshot, [*literal, *found])
+
+    async def organization_file(self, repository: Repository, path: str) -> bytes | None:
+        """Return None: a folder has no owner."""
+        del repository, path
+
+    async def commit(
+        self, repository: Repository, changeset: Changeset, message: CommitMessage, author: Person | None
+    ) -> Commit:
+        """Write the files; nobody commits here. Each is replaced whole, so that no reader sees half of one."""
+        del repository, message, author
+        for path, change in changeset.files.items():
+            file = self._root / path
+            temporary = file.with_name(f".{file.name}.pointsman")
+            try:
+                temporary.write_bytes(change.after)
+                temporary.chmod(stat.S_IMODE(file.stat().st_mode))
+                temporary.replace(file)
+            except OSError as error:
+                temporary.unlink(missing_ok=True)
+                raise InputError(f"cannot write {file}: {error.strerror}") from error
+        return Commit(oid="", url="", parent="")
+
+    async def report(self, repository: Repository, check_run: CheckRun) -> None:
+        """Do nothing: the command line prints."""
+        del repository, check_run
+
+    def _with(self, snapshot: Snapshot, paths: Sequence[str]) -> Snapshot:
+        files = {path: file for path in paths if (file := self._file(path)) is not None}
+        return replace(snapshot, files=MappingProxyType({**snapshot.files, **files}))
+
+    def _file(self, path: str) -> File | None:
+        file = self._root / path
+        parents = [self._root / parent for parent in PurePosixPath(path).parents]
+        try:
+            if any(parent.is_symlink() for parent in parents[:-1]):
+                return None  # Git has no path through a symlink either
+            mode = file.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                return File(SYMLINK, oid="")
+            if not stat.S_ISREG(mode):
+                return None
+            return File(EXECUTABLE if mode & stat.S_IXUSR else REGULAR, oid="", data=file.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise InputError(f"cannot read {file}: {error.strerror}") from error
+
+    def _walk(self, directory: str, globs: Globs) -> Iterator[str]:
+        for entry in sorted(os.scandir(self._root / directory), key=lambda entry: entry.name):
+            path = f"{directory}/{entry.name}" if directory else entry.name
+            if not entry.is_dir(follow_symlinks=False):
+                yield path
+            elif globs.may_contain(path):
+                yield from self._walk(path, globs)

@@ -1,0 +1,47 @@
+"""Say on GitHub how deliveries ended."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot.core.message import check_runs
+from bot.core.retry import Retry
+from bot.errors import PointsmanError, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.core.message import CheckRun
+    from bot.core.model import Repository
+    from bot.core.outcome import Outcome
+    from bot.ports import Forge
+
+log = structlog.get_logger(__name__)
+
+# A report is a courtesy: it must not hold the commits up that wait behind it.
+RETRY = Retry(attempts=3, first=0.5, longest=5.0)
+
+
+async def report(forge: Forge, repository: Repository, outcomes: Sequence[Outcome], retry: Retry = RETRY) -> None:
+    """Create the check runs that these outcomes call for. What GitHub refuses is logged; nothing is raised."""
+    for check_run in check_runs(outcomes):
+        try:
+            await _create(forge, repository, check_run, retry)
+        except PointsmanError as error:
+            log.warning("report lost", check_run=check_run.name, head=check_run.head, reason=str(error))
+
+
+async def _create(forge: Forge, repository: Repository, check_run: CheckRun, retry: Retry) -> None:
+    attempt = 1
+    while True:
+        try:
+            return await forge.report(repository, check_run)
+        except Transient as error:
+            pause = retry.pause(attempt, error.retry_after)
+            if pause is None or pause > retry.longest:
+                raise
+        await asyncio.sleep(pause)
+        attempt += 1

@@ -1,0 +1,5 @@
+"""GitHub as a Forge: over gidgethub and aiohttp's client, as an installation of the App."""
+
+from bot.github.forge import GitHub
+
+__all__ = ["GitHub"]

@@ -1,0 +1,76 @@
+"""Installation tokens: narrowed to one repository and what a step needs, cached, one request in flight for each."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+import gidgethub
+from cachetools import TLRUCache
+
+from bot.github.client import REQUESTER, AppAPI, refused
+
+if TYPE_CHECKING:
+    import aiohttp
+
+# GitHub's tokens live for an hour; a request that starts with one must be able to end with it.
+_SPARE_SECONDS = 300
+
+
+class Scope(NamedTuple):
+    """What a token is good for: GitHub's permission names and levels on repositories of an installation.
+
+    `repository` is an id, None for all that the installation covers.
+    """
+
+    installation: int
+    repository: int | None
+    permissions: tuple[tuple[str, str], ...]
+
+
+class _Token(NamedTuple):
+    text: str
+    expires: float
+
+
+class Tokens:
+    """Makes and keeps installation tokens for one App."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, app_id: int, private_key: str) -> None:
+        self._api = AppAPI(session, REQUESTER, app_id=str(app_id), private_key=private_key, base_url=url)
+        self._cache: TLRUCache[Scope, _Token] = TLRUCache(
+            maxsize=4096, ttu=lambda _, token, __: token.expires - _SPARE_SECONDS, timer=time.time
+        )
+        self._in_flight: dict[Scope, asyncio.Task[_Token]] = {}
+
+    async def token(self, scope: Scope, *, renew: bool = False) -> str:
+        """Return a token for `scope`, a new one if `renew`.
+
+        Raises Unavailable where the App is not installed, is suspended, or lacks a permission.
+        """
+        if renew:
+            self._cache.pop(scope, None)
+        cached = self._cache.get(scope)
+        if cached is not None:
+            return cached.text
+        task = self._in_flight.get(scope)
+        if task is None:
+            task = asyncio.create_task(self._make(scope), name="installation token")
+            self._in_flight[scope] = task
+            task.add_done_callback(lambda _: self._in_flight.pop(scope, None))
+        # Shielded: one caller that is cancelled must not take the token away from the others that wait for it.
+        token = await asyncio.shield(task)
+        self._cache[scope] = token
+        return token.text
+
+    async def _make(self, scope: Scope) -> _Token:
+        narrowed: dict[str, object] = {"permissions": dict(scope.permissions)}
+        if scope.repository is not None:
+            narrowed["repository_ids"] = [scope.repository]
+        try:
+            answer = await self._api.post(f"/app/installations/{scope.installation}/access_tokens", data=narrowed)
+        except gidgethub.HTTPException as error:
+            raise refused(int(error.status_code), str(error)) from error
+        return _Token(answer["token"], datetime.fromisoformat(answer["expires_at"]).timestamp())

@@ -1,0 +1,158 @@
+"""Writing: a changeset becomes one commit, by the cheapest of three ways that can do it.
+
+* `createCommitOnBranch` (GraphQL): several files at once, Verified, and the head that it must be made on is demanded.
+  It cannot set an author or a file mode.
+* Contents API: one file, an author; its precondition is the file's blob, so the commit may land on a newer head.
+* Git Data API: everything, in three requests.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import gidgethub
+
+from bot.core.outcome import Commit
+from bot.core.snapshot import REGULAR
+from bot.errors import Blocked, PointsmanError, StaleHead
+from bot.github.client import refused
+from bot.github.snapshot import query_error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.core.changeset import Changeset, FileChange
+    from bot.core.mapping import Person
+    from bot.core.message import CommitMessage
+    from bot.core.model import Repository
+    from bot.github.client import InstallationAPI
+
+_CREATE_COMMIT = """
+mutation Commit($input: CreateCommitOnBranchInput!) {
+  createCommitOnBranch(input: $input) { commit { oid url parents(first: 1) { nodes { oid } } } }
+}"""
+
+
+async def write(
+    api: InstallationAPI,
+    repository: Repository,
+    changeset: Changeset,
+    message: CommitMessage,
+    author: Person | None,
+    *,
+    graphql: bool,
+) -> Commit:
+    """Make `changeset` one commit on its branch.
+
+    Raises StaleHead where the branch moved, Blocked where a rule of GitHub's refuses; then nothing was written.
+    """
+    files = list(changeset.files.values())
+    if graphql and author is None and all(change.mode == REGULAR for change in files):
+        return await _create_commit_on_branch(api, repository, changeset, message)
+    if len(files) == 1 and files[0].mode == REGULAR:
+        return await _put_contents(api, repository, changeset.branch, files[0], message, author)
+    return await _git_data(api, repository, changeset, message, author)
+
+
+async def _create_commit_on_branch(
+    api: InstallationAPI, repository: Repository, changeset: Changeset, message: CommitMessage
+) -> Commit:
+    wanted = {
+        "branch": {"repositoryNameWithOwner": repository.full_name, "branchName": changeset.branch},
+        "expectedHeadOid": changeset.base,
+        "message": {"headline": message.headline, "body": message.body},
+        "fileChanges": {
+            "additions": [
+                {"path": path, "contents": base64.b64encode(change.after).decode()}
+                for path, change in changeset.files.items()
+            ]
+        },
+    }
+    try:
+        answer = await api.query(_CREATE_COMMIT, input=wanted)
+    except gidgethub.QueryError as error:
+        raise _mutation_error(error.response["errors"][0]) from error
+    commit = answer["createCommitOnBranch"]["commit"]
+    return Commit(commit["oid"], commit["url"], commit["parents"]["nodes"][0]["oid"])
+
+
+def _mutation_error(error: Mapping[str, Any]) -> PointsmanError:
+    if error.get("type") == "STALE_DATA":
+        return StaleHead(str(error.get("message")))
+    # Rule violations and protected branches come as one of these two, with the sentence in the message.
+    if error.get("type") in {"UNPROCESSABLE", "BRANCH_PROTECTION_RULE_VIOLATION"}:
+        return _blocked(str(error.get("message")))
+    return query_error(error)
+
+
+async def _put_contents(
+    api: InstallationAPI,
+    repository: Repository,
+    branch: str,
+    change: FileChange,
+    message: CommitMessage,
+    author: Person | None,
+) -> Commit:
+    data: dict[str, object] = {
+        "message": message.text,
+        "content": base64.b64encode(change.after).decode(),
+        "sha": change.oid,
+        "branch": branch,
+    }
+    if author is not None:
+        data["author"] = data["committer"] = {"name": author.name, "email": author.email}
+    try:
+        answer = await api.put(f"/repos/{repository.full_name}/contents/{quote(change.path)}", data=data)
+    except gidgethub.HTTPException as error:
+        raise _rest_error(error) from error
+    commit = answer["commit"]
+    return Commit(commit["sha"], commit["html_url"], commit["parents"][0]["sha"])
+
+
+async def _git_data(
+    api: InstallationAPI,
+    repository: Repository,
+    changeset: Changeset,
+    message: CommitMessage,
+    author: Person | None,
+) -> Commit:
+    """Tree with the contents inline, commit, ref: three requests, the last one not forced.
+
+    Every changed file is UTF-8 (the rules refuse others), so that its content can stand in the tree as it is.
+    """
+    git = f"/repos/{repository.full_name}/git"
+    rows = [
+        {"path": path, "mode": f"{change.mode:06o}", "type": "blob", "content": change.after.decode()}
+        for path, change in changeset.files.items()
+    ]
+    data: dict[str, object] = {"message": message.text, "parents": [changeset.base]}
+    if author is not None:
+        data["author"] = data["committer"] = {"name": author.name, "email": author.email}
+    try:
+        tree = await api.post(f"{git}/trees", data={"base_tree": changeset.base, "tree": rows})
+        commit = await api.post(f"{git}/commits", data={**data, "tree": tree["sha"]})
+        update = {"sha": commit["sha"], "force": False}
+        await api.patch(f"{git}/refs/heads/{quote(changeset.branch)}", data=update)
+    except gidgethub.HTTPException as error:
+        raise _rest_error(error) from error
+    return Commit(commit["sha"], commit["html_url"], changeset.base)
+
+
+def _rest_error(error: gidgethub.HTTPException) -> PointsmanError:
+    """Tell a moved branch from a rule: both answer 409 or 422, only the sentence differs."""
+    status, sentence = int(error.status_code), str(error)
+    if status not in {409, 422}:
+        return refused(status, sentence)
+    stale = ("but expected", "does not match", "not a fast forward")
+    if any(words in sentence for words in stale):
+        return StaleHead(sentence)
+    return _blocked(sentence)
+
+
+def _blocked(sentence: str) -> Blocked:
+    return Blocked(
+        f"GitHub refuses the commit: {' '.join(sentence.split())} — let the App bypass the rule, or take the branch "
+        "out of it"
+    )

@@ -1,0 +1,97 @@
+"""The Forge port, put together from reading, writing and reporting."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cachetools import LRUCache
+
+from bot.errors import Unavailable
+from bot.github import reports
+from bot.github.auth import Scope, Tokens
+from bot.github.client import InstallationAPI, NoGraphQL
+from bot.github.commit import write
+from bot.github.snapshot import Objects, Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import aiohttp
+
+    from bot.core.changeset import Changeset
+    from bot.core.glob import Glob
+    from bot.core.mapping import Person
+    from bot.core.message import CheckRun, CommitMessage
+    from bot.core.model import Repository
+    from bot.core.outcome import Commit
+    from bot.core.snapshot import Snapshot
+
+# What each step needs and no more; metadata comes with every token.
+_CONTENTS = (("contents", "write"),)
+_READ = (("contents", "read"),)
+_CHECKS = (("checks", "write"),)
+
+
+class GitHub:
+    """GitHub, or an Enterprise Server, at the REST address `url`."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, app_id: int, private_key: str) -> None:
+        self._session = session
+        self._url = url
+        self._tokens = Tokens(session, url, app_id, private_key)
+        self._apis: LRUCache[Scope, InstallationAPI] = LRUCache(maxsize=1024)
+        self._objects = Objects()
+        self._graphql = True
+
+    async def open(self, repository: Repository, paths: Sequence[str]) -> Snapshot:
+        """Return the head of the default branch with the files at `paths` as far as they exist."""
+        if self._graphql:
+            try:
+                return await self._reader(repository).open(paths)
+            except NoGraphQL:
+                self._graphql = False
+        return await self._reader(repository).open(paths)
+
+    async def read(self, snapshot: Snapshot, globs: Sequence[Glob]) -> Snapshot:
+        """Return `snapshot`, at the same commit, with every file that one of `globs` matches."""
+        return await self._reader(snapshot.repository).read(snapshot, globs)
+
+    async def organization_file(self, repository: Repository, path: str) -> bytes | None:
+        """Return a file of the `.github` repository of the owner, None where there is none that we may read."""
+        shared = replace(repository, id=0, full_name=f"{repository.owner}/.github")
+        # A token for the repository by its id cannot be had, as the id is not known; this one may only read.
+        api = self._api(Scope(repository.installation, None, _READ))
+        try:
+            snapshot = await Reader(api, shared, self._objects, graphql=self._graphql).open([path])
+        except Unavailable:
+            return None
+        file = snapshot.files.get(path)
+        return file.data if file is not None else None
+
+    async def commit(
+        self, repository: Repository, changeset: Changeset, message: CommitMessage, author: Person | None
+    ) -> Commit:
+        """Make `changeset` one commit on its branch. Raises StaleHead and Blocked, and then nothing was written."""
+        api = self._api(Scope(repository.installation, repository.id, _CONTENTS))
+        return await write(api, repository, changeset, message, author, graphql=self._graphql)
+
+    async def report(self, repository: Repository, check_run: CheckRun) -> None:
+        """Create a check run."""
+        api = self._api(Scope(repository.installation, repository.id, _CHECKS))
+        await reports.create_check_run(api, repository, check_run)
+
+    def _reader(self, repository: Repository) -> Reader:
+        # Reads come right before the write: with its token they cost no round trip for one of their own.
+        api = self._api(Scope(repository.installation, repository.id, _CONTENTS))
+        return Reader(api, repository, self._objects, graphql=self._graphql)
+
+    def _api(self, scope: Scope) -> InstallationAPI:
+        api = self._apis.get(scope)
+        if api is None:
+
+            async def token(renew: bool) -> str:
+                return await self._tokens.token(scope, renew=renew)
+
+            api = self._apis[scope] = InstallationAPI(self._session, self._url, token)
+        return api

@@ -1,0 +1,270 @@
+"""Reading: the head of a branch, and files of a commit, by GraphQL where there is one and by REST where not.
+
+Blobs and trees are named by their content, so what was read once is never read again, however old it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+import gidgethub
+from cachetools import LRUCache
+
+from bot.core.glob import Globs
+from bot.core.snapshot import SUBMODULE, SYMLINK, File, Snapshot
+from bot.errors import Transient, Unavailable
+from bot.github.client import refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bot.core.glob import Glob
+    from bot.core.model import Repository
+    from bot.github.client import InstallationAPI
+
+# One GraphQL request reads this many files: GitHub bounds the work of one request, and answers must stay small.
+_FILES_A_REQUEST = 50
+# Requests at once for one delivery: GitHub allows an installation 100 in all.
+_AT_ONCE = 10
+
+
+class Entry(NamedTuple):
+    """One row of a Git tree; `mode` as Git has it, a directory's is 0o040000."""
+
+    mode: int
+    oid: str
+
+
+_DIRECTORY = 0o040000
+
+
+class Objects:
+    """Blobs and trees by oid, bounded by bytes."""
+
+    def __init__(self, blob_bytes: int = 64_000_000, tree_entries: int = 500_000) -> None:
+        self.blobs: LRUCache[str, bytes] = LRUCache(blob_bytes, getsizeof=len)
+        self.trees: LRUCache[str, Mapping[str, Entry]] = LRUCache(tree_entries, getsizeof=lambda tree: len(tree) + 1)
+
+    def keep_blob(self, oid: str, data: bytes) -> None:
+        """Keep a blob if there is room for it at all."""
+        if len(data) <= self.blobs.maxsize:
+            self.blobs[oid] = data
+
+    def keep_tree(self, oid: str, tree: Mapping[str, Entry]) -> None:
+        """Keep a tree if there is room for it at all."""
+        if len(tree) < self.trees.maxsize:
+            self.trees[oid] = tree
+
+
+class Reader:
+    """Reads snapshots of one repository."""
+
+    def __init__(self, api: InstallationAPI, repository: Repository, objects: Objects, *, graphql: bool) -> None:
+        self._api = api
+        self._repository = repository
+        self._path = f"/repos/{repository.full_name}"
+        self._objects = objects
+        self._graphql = graphql
+        self._at_once = asyncio.Semaphore(_AT_ONCE)
+
+    async def open(self, paths: Sequence[str]) -> Snapshot:
+        """Return the head of the default branch with the files at `paths` as far as they exist."""
+        if self._graphql:
+            return await self._open_graphql(paths)
+        branch = self._repository.default_branch
+        ref = await self._get(f"{self._path}/git/ref/heads/{quote(branch)}")
+        snapshot = Snapshot(self._repository, branch, ref["object"]["sha"])
+        return await self._with_files(snapshot, await self._literal_entries(snapshot.head, paths))
+
+    async def read(self, snapshot: Snapshot, globs: Sequence[Glob]) -> Snapshot:
+        """Return `snapshot` with every file of its commit that one of `globs` matches."""
+        literal = [glob.literal for glob in globs if glob.literal is not None and glob.literal not in snapshot.files]
+        wild = [glob for glob in globs if glob.literal is None]
+        entries = await self._matching_entries(snapshot.head, Globs(wild)) if wild else {}
+        if self._graphql:
+            unread = [path for path, entry in entries.items() if entry.oid not in self._objects.blobs]
+            entries |= await self._entries_graphql(snapshot.head, [*literal, *unread])
+        else:
+            entries |= await self._literal_entries(snapshot.head, literal)
+        return await self._with_files(snapshot, entries)
+
+    # -- GraphQL ------------------------------------------------------------------------------------------------
+
+    async def _open_graphql(self, paths: Sequence[str]) -> Snapshot:
+        fields, declared, variables = _file_fields(paths)
+        document = f"""
+            query Open($owner: String!, $name: String!{declared}) {{
+              repository(owner: $owner, name: $name) {{
+                defaultBranchRef {{ name target {{ oid ... on Commit {{ {fields} }} }} }}
+              }}
+            }}"""
+        repository = await self._query(document, **variables)
+        if repository["defaultBranchRef"] is None:
+            raise Unavailable(f"{self._repository.full_name} is empty: it has no commit yet")
+        target = repository["defaultBranchRef"]["target"]
+        snapshot = Snapshot(self._repository, repository["defaultBranchRef"]["name"], target["oid"])
+        return await self._with_files(snapshot, self._keep_texts(paths, target))
+
+    async def _entries_graphql(self, head: str, paths: Sequence[str]) -> dict[str, Entry]:
+        """Look paths up, and keep their texts on the way."""
+        chunks = [paths[i : i + _FILES_A_REQUEST] for i in range(0, len(paths), _FILES_A_REQUEST)]
+        answers = await asyncio.gather(*(self._files_graphql(head, chunk) for chunk in chunks))
+        entries = {}
+        for chunk, answer in zip(chunks, answers, strict=True):
+            entries |= self._keep_texts(chunk, answer)
+        return entries
+
+    async def _files_graphql(self, head: str, paths: Sequence[str]) -> Any:
+        fields, declared, variables = _file_fields(paths)
+        document = f"""
+            query Read($owner: String!, $name: String!, $head: GitObjectID!{declared}) {{
+              repository(owner: $owner, name: $name) {{
+                object(oid: $head) {{ ... on Commit {{ {fields} }} }}
+              }}
+            }}"""
+        return (await self._query(document, head=head, **variables))["object"] or {}
+
+    async def _query(self, document: str, **variables: object) -> Any:
+        async with self._at_once:
+            try:
+                data = await self._api.query(
+                    document, owner=self._repository.owner, name=self._repository.name, **variables
+                )
+            except gidgethub.QueryError as error:
+                data = _despite_missing_files(error)
+        return data["repository"]
+
+    def _keep_texts(self, paths: Sequence[str], answer: Mapping[str, Any]) -> dict[str, Entry]:
+        """Return the entries of a GraphQL answer; texts are taken as given only if their hash is the oid."""
+        entries = {}
+        for number, path in enumerate(paths):
+            entry = answer.get(f"file{number}")
+            if entry is None or entry["mode"] == _DIRECTORY:
+                continue
+            entries[path] = Entry(entry["mode"], entry["oid"])
+            text = (entry.get("object") or {}).get("text")
+            if text is not None and blob_oid(text.encode()) == entry["oid"]:
+                self._objects.keep_blob(entry["oid"], text.encode())
+        return entries
+
+    # -- REST ---------------------------------------------------------------------------------------------------
+
+    async def _literal_entries(self, head: str, paths: Sequence[str]) -> dict[str, Entry]:
+        """Look paths up tree by tree: the Contents API would follow symlinks, and we must not write through them."""
+        found = await asyncio.gather(*(self._literal_entry(head, path) for path in paths))
+        return {path: entry for path, entry in zip(paths, found, strict=True) if entry is not None}
+
+    async def _literal_entry(self, head: str, path: str) -> Entry | None:
+        tree = await self._tree(head)
+        *parents, name = path.split("/")
+        for parent in parents:
+            entry = tree.get(parent)
+            if entry is None or entry.mode != _DIRECTORY:
+                return None
+            tree = await self._tree(entry.oid)
+        entry = tree.get(name)
+        return None if entry is None or entry.mode == _DIRECTORY else entry
+
+    async def _matching_entries(self, head: str, globs: Globs) -> dict[str, Entry]:
+        entries = await self._walk(head, "", globs)
+        return {path: entries[path] for path in globs.filter(entries)}
+
+    async def _walk(self, oid: str, directory: str, globs: Globs) -> dict[str, Entry]:
+        """List the files of sub-trees that can match, a sub-tree in one request where a glob starts in it."""
+        if any(glob.prefix == directory for glob in globs.globs):
+            whole = await self._tree(oid, recursive=True)
+            if whole is not None:
+                return {_join(directory, path): entry for path, entry in whole.items() if entry.mode != _DIRECTORY}
+        tree = {_join(directory, name): entry for name, entry in (await self._tree(oid)).items()}
+        below = (
+            self._walk(entry.oid, path, globs)
+            for path, entry in tree.items()
+            if entry.mode == _DIRECTORY and globs.may_contain(path)
+        )
+        found = {path: entry for path, entry in tree.items() if entry.mode != _DIRECTORY}
+        for part in await asyncio.gather(*below):
+            found |= part
+        return found
+
+    async def _tree(self, oid: str, *, recursive: bool = False) -> Any:
+        """Return a tree by path; of a recursive one None where it is too large for one answer."""
+        key = f"{oid} recursive" if recursive else oid
+        cached = self._objects.trees.get(key)
+        if cached is not None:
+            return cached
+        answer = await self._get(f"{self._path}/git/trees/{oid}" + ("?recursive=1" if recursive else ""))
+        if answer["truncated"]:
+            if recursive:
+                return None
+            raise Unavailable(f"a folder of {self._repository.full_name} has too many entries for GitHub to list")
+        tree = {row["path"]: Entry(int(row["mode"], 8), row["sha"]) for row in answer["tree"]}
+        self._objects.keep_tree(key, tree)
+        return tree
+
+    # -- both ---------------------------------------------------------------------------------------------------
+
+    async def _with_files(self, snapshot: Snapshot, entries: Mapping[str, Entry]) -> Snapshot:
+        files = await asyncio.gather(*(self._file(entry) for entry in entries.values()))
+        found = dict(zip(entries, files, strict=True))
+        return replace(snapshot, files=MappingProxyType({**snapshot.files, **found}))
+
+    async def _file(self, entry: Entry) -> File:
+        if entry.mode in {SUBMODULE, SYMLINK}:
+            return File(entry.mode, entry.oid)
+        data = self._objects.blobs.get(entry.oid)
+        if data is None:
+            answer = await self._get(f"{self._path}/git/blobs/{entry.oid}")
+            data = base64.b64decode(answer["content"])
+            if blob_oid(data) != entry.oid:
+                raise Transient(f"GitHub sent other bytes than those of blob {entry.oid}")
+            self._objects.keep_blob(entry.oid, data)
+        return File(entry.mode, entry.oid, data)
+
+    async def _get(self, url: str) -> Any:
+        async with self._at_once:
+            try:
+                return await self._api.getitem(url)
+            except gidgethub.HTTPException as error:
+                raise refused(int(error.status_code), str(error)) from error
+
+
+def blob_oid(data: bytes) -> str:
+    """Return the name that Git gives to these bytes: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects."""
+    return hashlib.sha1(b"blob %d\x00" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def _join(directory: str, name: str) -> str:
+    return f"{directory}/{name}" if directory else name
+
+
+def _file_fields(paths: Sequence[str]) -> tuple[str, str, dict[str, str]]:
+    """Return the fields that ask for these files, the declarations of their variables, and the variables."""
+    fields = " ".join(
+        f"file{i}: file(path: $path{i}) {{ mode oid object {{ ... on Blob {{ text }} }} }}" for i in range(len(paths))
+    )
+    declared = "".join(f", $path{i}: String!" for i in range(len(paths)))
+    return fields, declared, {f"path{i}": path for i, path in enumerate(paths)}
+
+
+def _despite_missing_files(error: gidgethub.QueryError) -> Any:
+    """Return the data of an answer whose only errors are files that do not exist; raise for all other errors."""
+    for each in error.response["errors"]:
+        if each.get("type") == "NOT_FOUND" and "file" in str((each.get("path") or [""])[-1]):
+            continue
+        raise query_error(each) from error
+    return error.response["data"]
+
+
+def query_error(error: Mapping[str, Any]) -> Transient | Unavailable:
+    """Return what a GraphQL error means that is not about the content of a commit."""
+    kind, sentence = error.get("type"), str(error.get("message"))
+    if kind in {"NOT_FOUND", "FORBIDDEN", "INSUFFICIENT_SCOPES"}:
+        return Unavailable(f"GitHub answers: {sentence}; install the App there, or accept its permissions")
+    pause = 60.0 if kind == "RATE_LIMITED" else None
+    return Transient(f"GitHub's GraphQL API answered: {sentence}", pause)

@@ -1,0 +1,1 @@
+"""Proof of who asks: credentials in, an Actor out, or nothing."""

@@ -1,0 +1,144 @@
+"""The inbox in one SQLite file: for one process.
+
+Calls run in the event loop: a store takes half a millisecond, less than handing it to a thread and back.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import sqlite3
+from datetime import UTC, datetime
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from bot.core.model import Actor, Delivery
+from bot.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bot.core.outcome import Outcome
+
+_FILES = resources.files(__package__)
+_SQL = dict(re.findall(r"-- name: (\w+)\n(.*?;)", (_FILES / "sqlite.sql").read_text(encoding="utf-8"), re.DOTALL))
+
+
+class SQLiteInbox:
+    """Deliveries in `path`; the file is made (mode 0600) and migrated where needed.
+
+    Raises InputError where the file cannot be opened, or another process drains it: two of them would do work twice.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = _lock(path)
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.row_factory = sqlite3.Row
+        # What was answered with 202 must survive a crash of the machine: FULL syncs the log at every commit,
+        # https://sqlite.org/pragma.html#pragma_synchronous
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._migrate()
+
+    def close(self) -> None:
+        """Close the file and let another process have it."""
+        self._connection.close()
+        os.close(self._lock)
+
+    async def add(self, delivery: Delivery, outcome: Outcome | None = None) -> bool:
+        """Store a delivery, already finished if it comes with an outcome; False if its id is known."""
+        cursor = self._connection.execute(
+            _SQL["add"],
+            {
+                "id": delivery.id,
+                "event": delivery.event,
+                "target": delivery.target,
+                "actor_via": delivery.actor.via,
+                "actor_login": delivery.actor.login,
+                "actor_id": delivery.actor.id,
+                "body": b"" if outcome else delivery.body,
+                "origin": delivery.origin.isoformat(),
+                "state": outcome.state if outcome else "pending",
+                "reason": outcome.reason if outcome else "",
+                "finished_at": _now() if outcome else None,
+            },
+        )
+        return cursor.rowcount == 1
+
+    async def state(self, delivery: str) -> str | None:
+        """Return `pending` or how the delivery ended; None where the id is unknown."""
+        row = self._connection.execute(_SQL["state"], {"id": delivery}).fetchone()
+        return None if row is None else str(row["state"])
+
+    async def pending(self, target: int, limit: int) -> Sequence[Delivery]:
+        """Return the unfinished deliveries of a target, oldest first, at most `limit`."""
+        rows = self._connection.execute(_SQL["pending"], {"target": target, "limit": limit})
+        return [_delivery(row) for row in rows]
+
+    async def targets(self) -> Sequence[int]:
+        """Return the targets that have unfinished deliveries."""
+        return [row["target"] for row in self._connection.execute(_SQL["targets"])]
+
+    async def attempted(self, deliveries: Sequence[str], reason: str) -> None:
+        """Count an attempt that met a passing fault."""
+        self._many("attempted", [{"id": delivery, "reason": reason} for delivery in deliveries])
+
+    async def finish(self, outcomes: Sequence[Outcome]) -> None:
+        """Record how deliveries ended, all or none; their bodies are dropped."""
+        self._many(
+            "finish",
+            [
+                {
+                    "id": outcome.delivery,
+                    "state": outcome.state,
+                    "reason": outcome.reason,
+                    "commit_oid": outcome.commit.oid if outcome.commit else None,
+                    "finished_at": _now(),
+                }
+                for outcome in outcomes
+            ],
+        )
+
+    def _many(self, name: str, rows: Sequence[dict[str, object]]) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        with self._connection:  # commits, or rolls back
+            self._connection.executemany(_SQL[name], rows)
+
+    def _migrate(self) -> None:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        files = sorted((_FILES / "migrations").iterdir(), key=lambda file: file.name)
+        for number, file in enumerate(files[version:], start=version + 1):
+            script = file.read_text(encoding="utf-8")
+            self._connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def _lock(path: Path) -> int:
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise InputError(f"DATABASE_URL: cannot open {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise InputError(f"DATABASE_URL: another process is using {path}; stop it, or name another file") from error
+    return lock
+
+
+def _delivery(row: sqlite3.Row) -> Delivery:
+    return Delivery(
+        id=row["id"],
+        event=row["event"],
+        actor=Actor(via=row["actor_via"], login=row["actor_login"], id=row["actor_id"]),
+        target=row["target"],
+        body=row["body"],
+        origin=datetime.fromisoformat(row["origin"]),
+        attempts=row["attempts"],
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

@@ -1,0 +1,25 @@
+-- name: add
+INSERT INTO deliveries (id, event, target, actor_via, actor_login, actor_id, body, origin, state, reason, finished_at)
+VALUES (:id, :event, :target, :actor_via, :actor_login, :actor_id, :body, :origin, :state, :reason, :finished_at)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: state
+SELECT state FROM deliveries WHERE id = :id;
+
+-- name: pending
+SELECT id, event, target, actor_via, actor_login, actor_id, body, origin, attempts
+FROM deliveries
+WHERE target = :target AND state = 'pending'
+ORDER BY seq
+LIMIT :limit;
+
+-- name: targets
+SELECT DISTINCT target FROM deliveries WHERE state = 'pending' ORDER BY target;
+
+-- name: attempted
+UPDATE deliveries SET attempts = attempts + 1, reason = :reason WHERE id = :id AND state = 'pending';
+
+-- name: finish
+UPDATE deliveries
+SET state = :state, reason = :reason, commit_oid = :commit_oid, finished_at = :finished_at, body = x''
+WHERE id = :id AND state = 'pending';

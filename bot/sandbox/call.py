@@ -1,0 +1,104 @@
+"""One request as a handler sees it, and the table of routes a handler is found by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import quote
+
+from bot.sandbox.answers import Answer, ApiError, invalid, not_found
+from bot.sandbox.shapes import Shapes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bot.sandbox.app import Grant
+    from bot.sandbox.repository import Repository
+    from bot.sandbox.sandbox import Sandbox
+
+
+@dataclass
+class Call:
+    """A request: `params` come out of the path, `query` after it, `data` is the body's JSON; `api` the root address."""
+
+    sandbox: Sandbox
+    method: str
+    path: str
+    params: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    data: Any
+    api: str
+    grant: Grant | None = None
+    shapes: Shapes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shapes = Shapes(self.sandbox, self.api)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The body, which must be a JSON object: ApiError 400 if it is not."""
+        if not isinstance(self.data, dict):
+            raise ApiError(400, "Problems parsing JSON" if self.data is None else "Body should be a JSON object")
+        return self.data
+
+    def text(self, name: str, resource: str) -> str:
+        """Give a string the body must have, ApiError 422 if it has not."""
+        value = self.body.get(name)
+        if not isinstance(value, str):
+            raise invalid(resource, name, "missing_field" if value is None else "invalid")
+        return value
+
+    @property
+    def caller(self) -> Grant:
+        """What the caller proved, ApiError 401 if nothing."""
+        if self.grant is None:
+            raise ApiError(401, "Requires authentication")
+        return self.grant
+
+    @property
+    def repo(self) -> Repository:
+        """The repository the path names, ApiError 404 if it is not there for this caller."""
+        repo = self.sandbox.find_repository(f"{self.params['owner']}/{self.params['repo']}")
+        if repo is None or not self.sandbox.reaches(self.grant, repo):
+            raise not_found()
+        return repo
+
+    def url(self, suffix: str) -> str:
+        """Give the address of something of the repository: `suffix` begins with a slash."""
+        return f"{self.api}/repos/{self.repo.full_name}{suffix}"
+
+    def page(self, items: list[Any], default: int = 30) -> tuple[list[Any], dict[str, str]]:
+        """Give the page of `items` asked for by `per_page` and `page`, and the `Link` header to the next."""
+        size = min(_number(self.query.get("per_page"), default), 100) or default
+        number = max(_number(self.query.get("page"), 1), 1)
+        start = (number - 1) * size
+        headers = {}
+        if start + size < len(items):
+            rest = "".join(f"&{key}={value}" for key, value in self.query.items() if key not in {"page", "per_page"})
+            base = f"{self.api}{quote(self.path)}?per_page={size}{rest}"
+            last = -(-len(items) // size)
+            headers["Link"] = f'<{base}&page={number + 1}>; rel="next", <{base}&page={last}>; rel="last"'
+        return items[start : start + size], headers
+
+
+def _number(text: str | None, default: int) -> int:
+    return int(text) if text and text.isdecimal() else default
+
+
+if TYPE_CHECKING:
+    Handler: TypeAlias = Callable[[Call], Answer]
+
+
+@dataclass(frozen=True)
+class Route:
+    """A method and a path in aiohttp's notation, who may call it, and what answers.
+
+    `needs` is "app" (the App's JWT), "token" (any token), "any" (nobody in particular), or a permission and level such
+    as "contents:write".
+    """
+
+    method: str
+    path: str
+    needs: str
+    handler: Handler

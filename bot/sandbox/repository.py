@@ -1,0 +1,198 @@
+"""A repository of the sandbox: its refs, which move by compare-and-swap, and what GitHub keeps beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dulwich.objects import Commit, ObjectID
+from dulwich.refs import Ref
+from dulwich.repo import Repo
+
+from bot.sandbox.objects import FILE, SUBMODULE, SYMLINK, Objects, Person
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from pathlib import Path
+
+HEADS = "refs/heads/"
+ZERO = "0" * 40
+
+# The person whose token and foreign commits the sandbox has: GitHub's own mascot.
+OCTOCAT = Person("The Octocat", "583231+octocat@users.noreply.github.com")
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """A commit as `Repository.log` tells it; `paths` are those that differ from the first parent."""
+
+    oid: str
+    message: str
+    author: str
+    committer: str
+    parents: tuple[str, ...]
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A branch that moved: `before` and `after` are oids (zeros where it was made or deleted), `by` who moved it."""
+
+    ref: str
+    before: str
+    after: str
+    by: str
+
+
+@dataclass
+class Repository(Objects):
+    """A bare repository with what GitHub keeps beside it: id, visibility, protected branches, check runs."""
+
+    id: int
+    full_name: str
+    path: Path
+    default_branch: str = "main"
+    private: bool = True
+    installed: bool = True
+    protected: dict[str, str] = field(default_factory=dict)
+    on_push: Callable[[Repository, Push], None] | None = None
+    on_change: Callable[[], None] | None = None
+    runs: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.path.exists():
+            self.git = Repo(str(self.path))
+        else:
+            self.path.mkdir(parents=True)
+            self.git = Repo.init_bare(str(self.path), default_branch=self.default_branch.encode())
+        self.created = int(self.path.stat().st_ctime)
+
+    @property
+    def owner(self) -> str:
+        """The part of `full_name` before the slash."""
+        return self.full_name.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The part of `full_name` after the slash."""
+        return self.full_name.partition("/")[2]
+
+    def branches(self) -> dict[str, str]:
+        """Give every branch's name and head oid, by name."""
+        refs = self.git.refs.as_dict(Ref(HEADS.encode()))
+        return {name.decode(): oid.decode() for name, oid in sorted(refs.items())}
+
+    def ref(self, name: str) -> str | None:
+        """Give the oid a full ref name (`refs/heads/main`) points to, None if there is no such ref."""
+        try:
+            return self.git.refs[Ref(name.encode())].decode()
+        except KeyError:
+            return None
+
+    def head(self, branch: str | None = None) -> str:
+        """Give the oid a branch (the default branch if None) points to; KeyError names a branch that is not there."""
+        branch = branch or self.default_branch
+        oid = self.ref(HEADS + branch)
+        if oid is None:
+            raise KeyError(f"{self.full_name} has no branch {branch!r}; it has {sorted(self.branches())}")
+        return oid
+
+    def resolve(self, name: str) -> str | None:
+        """Give the commit oid meant by a branch, a tag, a full ref, `HEAD` or a full oid, None if nothing is."""
+        if name == "HEAD":
+            return self.ref(HEADS + self.default_branch)
+        for prefix in (HEADS, "refs/tags/", "refs/", ""):
+            oid = self.ref(prefix + name) if prefix or name.startswith("refs/") else None
+            if oid is not None:
+                return oid
+        return name if isinstance(self.object(name), Commit) else None
+
+    def read(self, path: str, branch: str | None = None) -> bytes:
+        """Give the bytes of a file at a branch's head; KeyError says what is missing."""
+        entry = self.entry(self.tree_of(self.head(branch)), path)
+        if entry is None or entry.type != "blob":
+            raise KeyError(f"{self.full_name} has no file {path!r} on {branch or self.default_branch}")
+        return self.blob(entry.oid)
+
+    def log(self, branch: str | None = None) -> list[LogEntry]:
+        """Give the commits of a branch, newest first."""
+        return [self._log_entry(oid) for oid in self.history(self.head(branch))]
+
+    def _log_entry(self, oid: str) -> LogEntry:
+        commit = self.commit_object(oid)
+        return LogEntry(
+            oid,
+            commit.message.decode(errors="replace"),
+            commit.author.decode(errors="replace"),
+            commit.committer.decode(errors="replace"),
+            tuple(parent.decode() for parent in commit.parents),
+            self.paths_changed(oid),
+        )
+
+    def check_runs(self, oid: str | None = None) -> list[dict[str, Any]]:
+        """Give the check runs (GitHub's JSON, without links) of a commit, or all, oldest first."""
+        return [run for run in self.runs if oid in {None, run["head_sha"]}]
+
+    # -- writing
+
+    def move(self, ref: str, before: str | None, after: str, by: str) -> bool:
+        """Let a ref point to `after` if it still points to `before` (None: does not exist yet); say whether it does.
+
+        A branch that moved is told to the webhooks; `by` is the login of who moved it.
+        """
+        refs, name = self.git.refs, Ref(ref.encode())
+        if before is None:
+            moved = refs.add_if_new(name, ObjectID(after.encode()))
+        else:
+            moved = refs.set_if_equals(name, ObjectID(before.encode()), ObjectID(after.encode()))
+        if moved and self.on_push:
+            self.on_push(self, Push(ref, before or ZERO, after, by))
+        return moved
+
+    def commit(
+        self,
+        files: Mapping[str, str | bytes],
+        message: str,
+        branch: str | None = None,
+        delete: Collection[str] = (),
+        modes: Mapping[str, int] | None = None,
+    ) -> str:
+        """Commit as a person would push: files with their new content, paths to delete; give the new head's oid.
+
+        A path in `modes` gets that mode, any other keeps its own (0o100644 if new). For a submodule
+        (0o160000) the content is the oid of the commit it points to. The branch is made if there is none.
+        """
+        branch = branch or self.default_branch
+        before = self.ref(HEADS + branch)
+        tree = self.tree_of(before) if before else None
+        changes: dict[str, tuple[int, str] | None] = dict.fromkeys(delete)
+        for path, content in files.items():
+            data = content.encode() if isinstance(content, str) else content
+            old = self.entry(tree, path) if tree else None
+            mode = (modes or {}).get(path, old.mode if old and old.type == "blob" else FILE)
+            changes[path] = (mode, data.decode() if mode == SUBMODULE else self.write_blob(data))
+        new = self.write_tree(tree, changes)
+        oid = self.write_commit(new, [before] if before else [], message, (OCTOCAT, OCTOCAT))
+        if not self.move(HEADS + branch, before, oid, "octocat"):
+            raise RuntimeError(f"{branch} of {self.full_name} moved while {message!r} was committed: commit again")
+        return oid
+
+    def symlink(self, path: str, target: str, branch: str | None = None) -> str:
+        """Commit a symbolic link at `path` that points to `target`; give the new head's oid."""
+        return self.commit({path: target}, f"Link {path} to {target}", branch, modes={path: SYMLINK})
+
+    def create_branch(self, branch: str, at: str | None = None) -> str:
+        """Make a branch at a commit (the default branch's head if None); give its oid, ValueError if it is there."""
+        oid = at or self.head()
+        if not self.move(HEADS + branch, None, oid, "octocat"):
+            raise ValueError(f"{self.full_name} already has a branch {branch!r}")
+        return oid
+
+    def protect(self, branch: str | None = None, *, classic: bool = False) -> None:
+        """Demand a pull request for every change of a branch (the default branch if None).
+
+        By a ruleset, or by a classic branch protection rule: GraphQL's errors tell them apart.
+        """
+        self.protected[branch or self.default_branch] = "classic" if classic else "ruleset"
+        if self.on_change:
+            self.on_change()

@@ -1,0 +1,225 @@
+"""The sandbox: a GitHub look-alike with its state, its Python face and its start and stop."""
+
+from __future__ import annotations
+
+import json
+import time
+import zlib
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from bot.sandbox.app import App, Grant, Installation, new_token
+from bot.sandbox.events import dispatch_payload, push_payload
+from bot.sandbox.faults import Faults
+from bot.sandbox.repository import Push, Repository
+from bot.sandbox.server import Server
+from bot.sandbox.webhooks import Webhooks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from bot.sandbox.faults import Callback, Fault
+    from bot.sandbox.server import Exchange
+
+STATE_FILE = "sandbox.json"
+REQUESTS_KEPT = 10_000
+FIRST_REPOSITORY = 1296269
+FIRST_INSTALLATION = 25669
+
+
+class Sandbox:
+    """GitHub on one machine: accounts, repositories, an App with its installations, an HTTP service.
+
+    `directory` holds OWNER/NAME.git bare repositories and `sandbox.json`; it is made if absent and loaded if present,
+    with the App it was made with. `latency` is the seconds each answer takes; `graphql=False` answers `/graphql` with
+    404, as an old Enterprise Server; `observer` is given each `Exchange`. All four may be changed at any time, as may
+    `webhook_url`, `clock` (seconds since the epoch), `tree_limit` (entries of a recursive listing) and `rate_limits`
+    (requests an hour by resource).
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        latency: float = 0.0,
+        graphql: bool = True,
+        app: App | None = None,
+        observer: Callable[[Exchange], None] | None = None,
+    ) -> None:
+        self.directory = directory
+        self.latency = latency
+        self.graphql = graphql
+        self.observer = observer
+        self.webhook_url: str | None = None
+        self.url = "http://sandbox.invalid"
+        self.clock: Callable[[], float] = time.time
+        self.tree_limit = 100_000
+        self.rate_limits = {"core": 5000, "graphql": 5000}
+        self.repositories: dict[str, Repository] = {}
+        self.installations: dict[str, Installation] = {}
+        self.tokens: dict[str, Grant] = {}
+        self.requests: deque[Exchange] = deque(maxlen=REQUESTS_KEPT)
+        self.faults = Faults()
+        self.webhooks = Webhooks(self)
+        self._server = Server(self)
+        self._load(app)
+
+    # -- repositories
+
+    def create_repository(
+        self,
+        full_name: str,
+        files: Mapping[str, str | bytes] | None = None,
+        default_branch: str = "main",
+        *,
+        private: bool = True,
+        installed: bool = True,
+    ) -> Repository:
+        """Make OWNER/NAME with a first commit of `files`, the App installed on it; ValueError if it is there already.
+
+        Without files the repository is empty: it has no branch.
+        """
+        if self.find_repository(full_name):
+            raise ValueError(f"the sandbox already has a repository {full_name!r}")
+        number = FIRST_REPOSITORY + len(self.repositories)
+        repo = self._open(number, full_name, default_branch, private=private, installed=installed)
+        if installed:
+            number = FIRST_INSTALLATION + len(self.installations)
+            self.installations.setdefault(repo.owner, Installation(number, repo.owner))
+        self.save()
+        if files:
+            repo.commit(files, "Initial commit")
+        return repo
+
+    def _open(self, number: int, full_name: str, branch: str, *, private: bool, installed: bool) -> Repository:
+        path = self.directory / f"{full_name}.git"
+        repo = Repository(number, full_name, path, branch, private=private, installed=installed)
+        repo.on_push, repo.on_change = self._pushed, self.save
+        self.repositories[full_name.lower()] = repo
+        return repo
+
+    def find_repository(self, full_name: str) -> Repository | None:
+        """Give a repository by OWNER/NAME (in any case, as GitHub), None if there is none."""
+        return self.repositories.get(full_name.lower())
+
+    def repository_by_id(self, number: int) -> Repository | None:
+        """Give a repository by its id, None if there is none."""
+        return next((repo for repo in self.repositories.values() if repo.id == number), None)
+
+    def _pushed(self, repo: Repository, push: Push) -> None:
+        if self.webhooks.listens(repo, "push"):
+            self.webhooks.send(repo, "push", push_payload(self, repo, push))
+
+    # -- accounts, installations, tokens
+
+    def account_id(self, login: str) -> int:
+        """Give the id of an organization: made from its login, so the same in every sandbox."""
+        return 1_000_000 + zlib.crc32(login.lower().encode()) % 100_000_000
+
+    def installation_of(self, repo: Repository) -> Installation | None:
+        """Give the installation that reaches a repository, None if the App is not installed there."""
+        return self.installations.get(repo.owner) if repo.installed else None
+
+    def installation_by_id(self, number: int) -> Installation | None:
+        """Give an installation by its id, None if there is none."""
+        return next((found for found in self.installations.values() if found.id == number), None)
+
+    def installed_repositories(self, installation: Installation) -> list[Repository]:
+        """Give the repositories an installation reaches, in the order they were made."""
+        return [repo for repo in self.repositories.values() if self.installation_of(repo) is installation]
+
+    def reaches(self, grant: Grant | None, repo: Repository) -> bool:
+        """Say whether a caller may know that a repository exists."""
+        return not repo.private or self.holds(grant, repo)
+
+    def holds(self, grant: Grant | None, repo: Repository) -> bool:
+        """Say whether a caller's permissions are for this repository."""
+        if grant is None or grant.kind == "user":
+            return grant is not None
+        installation = self.installation_of(repo)
+        if installation is None or installation.id != grant.installation:
+            return False
+        return grant.repositories is None or repo.id in grant.repositories
+
+    def rate_report(self, grant: Grant | None) -> dict[str, dict[str, int]]:
+        """Give each resource's limit, used, remaining and reset (epoch seconds) for a caller."""
+        return self._server.rates(grant.installation if grant else None)
+
+    # -- events
+
+    async def dispatch(self, full_name: str, event_type: str, client_payload: Any = None) -> str | None:
+        """Do what octocat's `POST /repos/{full_name}/dispatches` does.
+
+        Gives the delivery GUID, None where no App listens. KeyError if there is no such repository.
+        """
+        repo = self.find_repository(full_name)
+        if repo is None:
+            raise KeyError(f"the sandbox has no repository {full_name!r}; it has {sorted(self.repositories)}")
+        payload = dispatch_payload(self, repo, "octocat", event_type, client_payload)
+        return self.webhooks.send(repo, "repository_dispatch", payload)
+
+    def before(self, callback: Callback, **properties: Any) -> Fault:
+        """Run `callback` (a function or coroutine function) just before a request that matches is handled.
+
+        `properties` are those of `Fault`: `method`, `path`, `operation`, `times`.
+        """
+        return self.faults.add(callback=callback, **properties)
+
+    # -- life
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Serve on an address (any free port for 0); give the root URL, without a slash at its end."""
+        self.url = await self._server.start(host, port)
+        self.webhooks.start()
+        return self.url
+
+    async def stop(self) -> None:
+        """Wait for the deliveries under way, then stop serving and close the repositories."""
+        await self.webhooks.stop()
+        await self._server.stop()
+        self.close()
+
+    def close(self) -> None:
+        """Close the repositories' files; for a sandbox that was never started."""
+        for repo in self.repositories.values():
+            repo.git.close()
+
+    # -- memory
+
+    def _load(self, app: App | None) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        path = self.directory / STATE_FILE
+        state = json.loads(path.read_text()) if path.exists() else {}
+        self.app = app or App(**(state.get("app") or {}))
+        self.born = int(state.get("born", time.time()))
+        self.user_token: str = state.get("user_token") or new_token("ghp_")
+        self.tokens[self.user_token] = Grant("user", "octocat", {"contents": "write", "metadata": "read"})
+        for saved in state.get("installations", ()):
+            self.installations[saved["account"]] = Installation(**saved)
+        for saved in state.get("repositories", ()):
+            flags = {name: saved[name] for name in ("private", "installed")}
+            repo = self._open(saved["id"], saved["full_name"], saved["default_branch"], **flags)
+            repo.protected.update(saved["protected"])
+        self.save()
+
+    def save(self) -> None:
+        """Write `sandbox.json`, readable by its owner alone as it holds the App's secrets."""
+        app = {**vars(self.app), "events": list(self.app.events)}
+        repositories = [
+            {
+                **{name: getattr(repo, name) for name in ("id", "full_name", "default_branch", "private", "installed")},
+                "protected": repo.protected,
+            }
+            for repo in self.repositories.values()
+        ]
+        state = {
+            "app": app,
+            "born": self.born,
+            "user_token": self.user_token,
+            "installations": [vars(installation) for installation in self.installations.values()],
+            "repositories": repositories,
+        }
+        path = self.directory / STATE_FILE
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(state, indent=1))

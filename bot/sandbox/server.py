@@ -1,0 +1,293 @@
+"""The HTTP service: who calls, what is found, faults, rate limits, ETags, and the record of every exchange."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+import uuid
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from bot.sandbox import rest_app, rest_checks, rest_contents, rest_git, rest_repos, web_pages
+from bot.sandbox.answers import Answer, ApiError, not_found
+from bot.sandbox.app import Grant
+from bot.sandbox.call import Call, Route
+from bot.sandbox.shapes import timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.sandbox.faults import Fault
+    from bot.sandbox.sandbox import Sandbox
+
+ENTERPRISE_PREFIX = "/api/v3"
+MAX_BODY = 100 * 2**20
+HOUR = 3600
+RATE_DOCS = "https://docs.github.com/rest/overview/resources-in-the-rest-api#rate-limiting"
+ROUTES = (
+    *rest_app.ROUTES,
+    *rest_repos.ROUTES,
+    *rest_git.ROUTES,
+    *rest_contents.ROUTES,
+    *rest_checks.ROUTES,
+    *web_pages.ROUTES,
+)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request and its answer: bodies are JSON data where they are JSON, else None.
+
+    `path` is without `/api/v3` and query, `operation` the name of a GraphQL operation; `installation` and
+    `permissions` are those of the caller's token. A connection that was dropped has status 0.
+    """
+
+    method: str
+    path: str
+    operation: str | None
+    status: int
+    installation: int | None = None
+    permissions: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    request_body: Any = None
+    response_body: Any = None
+    response_headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Server:
+    """Serves a sandbox with aiohttp."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self._runner: web.AppRunner | None = None
+        self._used: dict[tuple[int | None, str], int] = {}
+        self._window = 0
+
+    async def start(self, host: str, port: int) -> str:
+        """Listen; give the root URL."""
+        app = web.Application(client_max_size=MAX_BODY)
+        for route in ROUTES:
+            for prefix in ("", ENTERPRISE_PREFIX):
+                app.router.add_route(route.method, prefix + route.path, partial(self._handle, route))
+        for path in ("/graphql", "/api/graphql"):
+            app.router.add_post(path, partial(self._handle, Route("POST", path, "token", self._graphql)))
+        unknown = Route("*", "", "any", _unknown)
+        app.router.add_route("*", "/{tail:.*}", partial(self._handle, unknown))
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
+        await site.start()
+        return f"http://{host}:{self._runner.addresses[0][1]}"
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._runner:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def _graphql(self, call: Call) -> Answer:
+        if not self.sandbox.graphql:
+            raise not_found()
+        from bot.sandbox.graphql import execute  # noqa: PLC0415 - graphql-core takes a quarter of a second to import
+
+        return execute(call)
+
+    # -- one request
+
+    async def _handle(self, route: Route, request: web.Request) -> web.StreamResponse:
+        enterprise = request.path.startswith("/api/")
+        path = request.path.removeprefix(ENTERPRISE_PREFIX)
+        raw = await request.read()
+        data = _json(raw)
+        operation = _operation(data) if path.endswith("/graphql") else None
+        faults = self.sandbox.faults.take(request.method, path, operation)
+        await asyncio.sleep(self.sandbox.latency + sum(fault.delay for fault in faults))
+        for fault in faults:
+            await fault.run_callback()
+        call = Call(
+            self.sandbox,
+            request.method,
+            path,
+            request.match_info,
+            request.query,
+            request.headers,
+            data,
+            self.sandbox.url + (ENTERPRISE_PREFIX if enterprise else ""),
+        )
+        answer = self._answer_with_faults(route, call, faults)
+        response = self._response(call, answer or Answer(0), operation)
+        if answer is None and request.transport:
+            request.transport.abort()
+        return response
+
+    def _answer_with_faults(self, route: Route, call: Call, faults: list[Fault]) -> Answer | None:
+        """Give the answer, the one a fault puts in its place, or None where the connection is to be dropped."""
+        for fault in faults:
+            if not fault.after and fault.reset:
+                return None
+            if not fault.after and fault.status:
+                return Answer(fault.status, fault.body, dict(fault.headers))
+        answer = self._answer(route, call)
+        for fault in faults:
+            if fault.after and fault.reset:
+                return None
+            if fault.after and fault.status:
+                answer = Answer(fault.status, fault.body, dict(fault.headers))
+        return answer
+
+    def _answer(self, route: Route, call: Call) -> Answer:
+        try:
+            call.grant = self._authenticate(call)
+            self._count(call)
+            self._authorize(route, call)
+            answer = route.handler(call)
+        except ApiError as error:
+            answer = error.answer()
+            if error.docs == RATE_DOCS and self._resource(call) == "graphql":
+                answer = Answer(200, {"errors": [{"type": "RATE_LIMITED", "message": error.message}]})
+        return self._conditional(call, answer)
+
+    # -- who calls
+
+    def _authenticate(self, call: Call) -> Grant | None:
+        scheme, _, credentials = call.headers.get("Authorization", "").partition(" ")
+        if not scheme:
+            return None
+        if credentials.count(".") == 2:
+            self.sandbox.app.verify(credentials, self.sandbox.clock())
+            return Grant("app", self.sandbox.app.slug)
+        grant = self.sandbox.tokens.get(credentials) if scheme.lower() in {"bearer", "token"} else None
+        if grant is None or (grant.expires is not None and grant.expires <= self.sandbox.clock()):
+            raise ApiError(401, "Bad credentials")
+        installation = self.sandbox.installation_by_id(grant.installation) if grant.installation else None
+        if installation and installation.suspended:
+            raise ApiError(403, "This installation has been suspended")
+        return grant
+
+    def _authorize(self, route: Route, call: Call) -> None:
+        if route.needs == "any":
+            return
+        if route.needs == "app":
+            if call.grant is None or call.grant.kind != "app":
+                raise ApiError(401, "A JSON web token could not be decoded")
+            return
+        if call.grant is None and route.needs.endswith(":read"):
+            return  # what is public may be read by anyone; the rest is not found
+        if call.caller.kind == "app":
+            raise ApiError(401, "Requires authentication")
+        if call.grant is None or route.needs == "token":
+            return
+        permission, _, level = route.needs.partition(":")
+        if "repo" in call.params and level == "read" and not call.repo.private:
+            return
+        if not call.grant.allows(permission, level) or not self._holds(call):
+            kind = "personal access token" if call.grant.kind == "user" else "integration"
+            raise ApiError(403, f"Resource not accessible by {kind}")
+
+    def _holds(self, call: Call) -> bool:
+        return "repo" not in call.params or self.sandbox.holds(call.grant, call.repo)
+
+    # -- limits and validators
+
+    def _resource(self, call: Call) -> str:
+        return "graphql" if call.path.endswith("/graphql") else "core"
+
+    def _key(self, call: Call) -> tuple[int | None, str]:
+        return (call.grant.installation if call.grant else None, self._resource(call))
+
+    def rates(self, installation: int | None) -> dict[str, dict[str, int]]:
+        """Give each resource's limit, used, remaining and reset (epoch seconds) for an installation."""
+        report = {}
+        for resource, limit in self.sandbox.rate_limits.items():
+            used = self._used.get((installation, resource), 0)
+            reset = (int(self.sandbox.clock()) // HOUR + 1) * HOUR
+            report[resource] = {"limit": limit, "used": used, "remaining": max(limit - used, 0), "reset": reset}
+        return report
+
+    def _count(self, call: Call) -> None:
+        hour = int(self.sandbox.clock()) // HOUR
+        if hour != self._window:
+            self._window = hour
+            self._used.clear()
+        if call.path == "/rate_limit":
+            return
+        key = self._key(call)
+        used = self._used.get(key, 0)
+        if used >= self.sandbox.rate_limits[key[1]]:
+            raise ApiError(403, f"API rate limit exceeded for installation ID {key[0]}.", docs=RATE_DOCS)
+        self._used[key] = used + 1
+
+    def _rate_headers(self, call: Call) -> dict[str, str]:
+        installation, resource = self._key(call)
+        rate = self.rates(installation)[resource]
+        return {f"x-ratelimit-{name}": str(value) for name, value in rate.items()} | {"x-ratelimit-resource": resource}
+
+    def _conditional(self, call: Call, answer: Answer) -> Answer:
+        """Give a successful GET its ETag; 304, which costs nothing, if the caller has it already."""
+        if call.method != "GET" or answer.status != 200:
+            return answer
+        content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+        etag = f'"{hashlib.sha256(content).hexdigest()}"'
+        if etag in re.findall(r'"[^"]*"', call.headers.get("If-None-Match", "")):
+            key = self._key(call)
+            self._used[key] = max(self._used.get(key, 0) - 1, 0)
+            answer = Answer(304, None, answer.headers)
+        answer.headers["ETag"] = f"W/{etag}"
+        return answer
+
+    def _response(self, call: Call, answer: Answer, operation: str | None) -> web.Response:
+        headers = {
+            "x-github-request-id": str(uuid.uuid4()),
+            "x-github-media-type": "github.v3; format=json",
+            "x-github-api-version-selected": call.headers.get("X-GitHub-Api-Version", "2022-11-28"),
+            **self._rate_headers(call),
+            **answer.headers,
+        }
+        grant = call.grant or Grant("", "")
+        if grant.expires is not None:
+            headers["github-authentication-token-expiration"] = timestamp(grant.expires)
+        is_json = answer.body is not None and not isinstance(answer.body, bytes)
+        exchange = Exchange(
+            call.method,
+            call.path,
+            operation,
+            answer.status,
+            grant.installation,
+            grant.permissions,
+            dict(call.query),
+            call.data,
+            answer.body if is_json else None,
+            headers,
+        )
+        self.sandbox.requests.append(exchange)
+        if self.sandbox.observer:
+            self.sandbox.observer(exchange)
+        if isinstance(answer.body, bytes):
+            return web.Response(status=answer.status, body=answer.body, headers=headers)
+        body = None if answer.body is None else json.dumps(answer.body).encode()
+        headers.setdefault("Content-Type", "application/json; charset=utf-8")
+        return web.Response(status=answer.status, body=body, headers=headers)
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return json.loads(raw) if raw else None
+    except ValueError:
+        return None
+
+
+def _operation(data: Any) -> str | None:
+    """Give the name of a GraphQL request's operation, None if it has none."""
+    if not isinstance(data, dict):
+        return None
+    named = re.search(r"\b(?:query|mutation)\s+(\w+)", str(data.get("query")))
+    return data.get("operationName") or (named[1] if named else None)
+
+
+def _unknown(_call: Call) -> Answer:
+    raise not_found()

@@ -1,0 +1,180 @@
+"""The only reader of the environment: variables in, frozen Settings out, every problem at once in a line each."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from bot.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable: what it is for, how it is read, and its default (None: it must be given)."""
+
+    name: str
+    what: str
+    default: str | None
+    read: Callable[[str], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set. Secrets have no repr."""
+
+    app_id: int
+    private_key: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
+    api_url: str
+    host: str
+    port: int
+    database: Path
+    mappings_file: Path | None
+    org_mappings: bool
+    log_level: str
+    log_format: str
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read Settings. Raises InputError with a line for each variable that is missing or malformed."""
+    problems: list[Problem] = []
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        text = environ.get(setting.name, "").strip() or setting.default
+        if text is None:
+            problems.append(Problem(f"{setting.name} is missing: {setting.what}"))
+            continue
+        try:
+            values[setting.name] = setting.read(text)
+        except ValueError as error:
+            problems.append(Problem(f"{setting.name}: {error}"))
+    key = values.pop("PRIVATE_KEY_PATH", "") or values.pop("PRIVATE_KEY", "")
+    values.pop("PRIVATE_KEY", None)
+    named = {problem.sentence.partition(":")[0] for problem in problems}
+    if not key and not named & {"PRIVATE_KEY", "PRIVATE_KEY_PATH"}:
+        problems.append(Problem("PRIVATE_KEY or PRIVATE_KEY_PATH is missing: the App's private key in PEM format"))
+    if problems:
+        raise InputError(problems)
+    return Settings(private_key=key, **{_FIELDS.get(name, name.lower()): value for name, value in values.items()})
+
+
+def database(environ: Mapping[str, str] = os.environ) -> Path:
+    """Read DATABASE_URL alone. Raises InputError where it is malformed."""
+    setting = next(setting for setting in SETTINGS if setting.name == "DATABASE_URL")
+    try:
+        return _database(environ.get(setting.name, "").strip() or str(setting.default))
+    except ValueError as error:
+        raise InputError(f"{setting.name}: {error}") from error
+
+
+def _app_id(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise ValueError(f"'{text}' is not a number; the App's settings page shows its App ID")
+    return int(text)
+
+
+def _private_key(text: str) -> str:
+    if not text:
+        return ""
+    # Hosters that take one line only want \n written out.
+    key = text.replace("\\n", "\n")
+    if "-----BEGIN" not in key or "PRIVATE KEY-----" not in key:
+        raise ValueError("this is no private key in PEM format (-----BEGIN … PRIVATE KEY-----)")
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415 - 60 ms, serve only
+
+    try:
+        load_pem_private_key(key.encode(), password=None)
+    except (ValueError, TypeError):
+        raise ValueError("this private key cannot be read; download a new one from the App's settings page") from None
+    return key + "\n" if not key.endswith("\n") else key
+
+
+def _private_key_path(text: str) -> str:
+    if not text:
+        return ""
+    try:
+        key = Path(text).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read '{text}': {getattr(error, 'strerror', 'not a text')}") from None
+    return _private_key(key)
+
+
+def _api_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username or port == 0:
+        raise ValueError(f"'{text}' is not a URL such as https://api.github.com or https://HOST/api/v3")
+    return text.rstrip("/")
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 <= int(text) <= 65535:
+        raise ValueError(f"'{text}' is not a port from 0 (any) to 65535")
+    return int(text)
+
+
+def _database(text: str) -> Path:
+    scheme, separator, path = text.partition(":///")
+    if scheme != "sqlite" or not separator or not path:
+        raise ValueError(
+            f"'{text.partition('://')[0]}://…' is not sqlite:///FILE (relative) or sqlite:////FILE (absolute); "
+            "PostgreSQL comes in a later version"
+        )
+    return Path(path)
+
+
+def _file(text: str) -> Path | None:
+    if not text:
+        return None
+    path = Path(text)
+    if not path.is_file():
+        raise ValueError(f"there is no file '{text}'")
+    return path
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in {"true", "false", "1", "0", "yes", "no"}:
+        raise ValueError(f"'{text}' is neither true nor false")
+    return text.lower() in {"true", "1", "yes"}
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.lower() not in allowed:
+            raise ValueError(f"'{text}' is not one of {', '.join(allowed)}")
+        return text.lower()
+
+    return read
+
+
+SETTINGS = (
+    Setting("APP_ID", "the number on the App's settings page", None, _app_id),
+    Setting("PRIVATE_KEY", "the App's private key, PEM; line breaks may be written as \\n", "", _private_key),
+    Setting("PRIVATE_KEY_PATH", "instead: a file with the key", "", _private_key_path),
+    Setting("WEBHOOK_SECRET", "the secret that the App's webhooks are signed with", None, str),
+    Setting(
+        "GITHUB_API_URL", "the REST API; https://HOST/api/v3 on Enterprise Server", "https://api.github.com", _api_url
+    ),
+    Setting("HOST", "the address to listen on", "0.0.0.0", str),  # noqa: S104 - a container's port is published on purpose
+    Setting("PORT", "the port to listen on", "8080", _port),
+    Setting("DATABASE_URL", "where deliveries are kept", "sqlite:///pointsman.db", _database),
+    Setting("MAPPINGS_FILE", "a mapping file for repositories that have none", "", _file),
+    Setting(
+        "ORG_MAPPINGS", "take the mapping file of the owner's .github repository where there is none", "false", _flag
+    ),
+    Setting("LOG_LEVEL", "debug, info, warning or error", "info", _one_of("debug", "info", "warning", "error")),
+    Setting("LOG_FORMAT", "text, json or logfmt", "text", _one_of("text", "json", "logfmt")),
+)
+
+_FIELDS = {"GITHUB_API_URL": "api_url", "DATABASE_URL": "database"}

@@ -1,0 +1,47 @@
+"""Errors as answers: JSON with one sentence, never a traceback."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+log = structlog.get_logger(__name__)
+
+_BY_STATUS: dict[int, type[web.HTTPException]] = {
+    400: web.HTTPBadRequest,
+    401: web.HTTPUnauthorized,
+}
+
+
+def answer_error(status: int, sentence: str) -> web.HTTPException:
+    """Return an exception that aiohttp answers with `status` and `{"error": sentence}`."""
+    text = json.dumps({"error": sentence})
+    if status == 413:
+        return web.HTTPRequestEntityTooLarge(0, text=text, content_type="application/json")
+    return _BY_STATUS[status](text=text, content_type="application/json")
+
+
+@web.middleware
+async def errors(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Log what was refused, and turn what nobody expected into a 500 that tells nothing."""
+    structlog.contextvars.clear_contextvars()
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status >= 400:
+            log.warning("refused", method=request.method, path=request.path, status=error.status, reason=error.text)
+        if error.content_type != "application/json":  # aiohttp's own: no such route, method not allowed
+            error.text = json.dumps({"error": error.reason})
+            error.content_type = "application/json"
+        raise
+    except Exception:
+        log.exception("unexpected error", method=request.method, path=request.path)
+        return web.json_response({"error": "an unexpected error; the log has the details"}, status=500)
