@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
 import posixpath
 from typing import Any
 from urllib.parse import quote
+
+from dulwich.config import ConfigFile, parse_submodules
 
 from bot.sandbox.answers import Answer, ApiError, not_found
 from bot.sandbox.call import Call, Route
@@ -59,6 +62,17 @@ def _target(repo: Repository, tree: str, link: Entry) -> Entry | None:
     return found if found and found.type == "blob" and found.mode != SYMLINK else None
 
 
+def _submodule_url(repo: Repository, tree: str, path: str) -> str | None:
+    """Give where `.gitmodules` says a submodule comes from, None if it does not say."""
+    modules = repo.entry(tree, ".gitmodules")
+    if modules is None:
+        return None
+    for module_path, url, _name in parse_submodules(ConfigFile.from_file(io.BytesIO(repo.blob(modules.oid)))):
+        if module_path.decode() == path:
+            return url.decode()
+    return None
+
+
 def get_contents(call: Call) -> Answer:
     """Give a file, a directory's listing, a symbolic link's target, or a submodule."""
     repo, ref = call.repo, call.query.get("ref") or call.repo.default_branch
@@ -80,7 +94,8 @@ def get_contents(call: Call) -> Answer:
         prefix = f"{path}/" if path else ""
         return Answer(200, [_entry_json(call, item, ref) for item in repo.entries(entry.oid, prefix=prefix)])
     if entry.type == "commit":
-        return Answer(200, {**_entry_json(call, entry, ref), "type": "submodule", "submodule_git_url": None})
+        url = _submodule_url(repo, tree, path)
+        return Answer(200, {**_entry_json(call, entry, ref), "type": "submodule", "submodule_git_url": url})
     if (entry.size or 0) > RAW_BYTES:
         raise ApiError(403, "This API returns blobs up to 100 MB in size.")
     if "raw" in call.headers.get("Accept", ""):

@@ -48,6 +48,8 @@ OPERATIONS = {
     f"{REPO}/git/trees/{{tree_sha}}": "get",
 }
 PROSE = {"summary", "externalDocs", "example", "examples", "title", "tags", "operationId", "x-github", "x-webhooks"}
+# An array has no property to tell kinds apart by, though one of the kinds of contents is an array.
+UNUSABLE = {"discriminator"}
 TARGET = Path(__file__).with_name("github-openapi.json.gz")
 
 
@@ -59,7 +61,7 @@ def strip(node: Any, *, names: bool = False) -> Any:
         return node
     kept = {}
     for key, value in node.items():
-        if not names and (key in PROSE or (key == "description" and isinstance(value, str))):
+        if not names and (key in PROSE | UNUSABLE or (key == "description" and isinstance(value, str))):
             continue
         kept[key] = strip(value, names=not names and key in {"properties", "schemas", "parameters", "responses"})
     return kept

@@ -33,10 +33,12 @@ async def test_a_file_is_read_with_its_sha(client: Client, gitops: Repository) -
 
 async def test_a_directory_is_listed(client: Client, gitops: Repository) -> None:
     """The root and folders give their entries; a submodule passes for a file there."""
-    gitops.commit({"module": "1" * 40}, "submodule", modes={"module": SUBMODULE})
+    modules = '[submodule "module"]\n\tpath = module\n\turl = https://example.com/module.git\n'
+    gitops.commit({".gitmodules": modules, "module": "1" * 40}, "submodule", modes={"module": SUBMODULE})
     for path in (PATH, f"{PATH}/"):
         listed = (await client("GET", path)).data
         assert [(entry["path"], entry["type"]) for entry in listed] == [
+            (".gitmodules", "file"),
             ("README.md", "file"),
             ("environments", "dir"),
             ("module", "file"),
@@ -45,7 +47,8 @@ async def test_a_directory_is_listed(client: Client, gitops: Repository) -> None
         "environments/dev",
         "environments/prod",
     ]
-    assert (await client("GET", f"{PATH}/module")).data["type"] == "submodule"
+    module = (await client("GET", f"{PATH}/module")).data
+    assert (module["type"], module["submodule_git_url"]) == ("submodule", "https://example.com/module.git")
 
 
 async def test_a_link_into_the_repository_is_followed(client: Client, gitops: Repository) -> None:
