@@ -40,5 +40,3 @@ async def test_a_dispatch_ends_as_one_commit_of_the_tag_alone(sandbox: Sandbox, 
     assert f"Pointsman-Delivery: {delivery}" in commit.message
     (check_run,) = repository.check_runs(commit.oid)
     assert check_run["conclusion"] == "success"
-    print(commit.message)
-    print(check_run["output"]["title"], check_run["output"]["summary"], check_run["output"]["text"])

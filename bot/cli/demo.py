@@ -156,7 +156,9 @@ async def _run(directory: Path, port: int, once: bool) -> bool:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         github.webhook_url = f"http://127.0.0.1:{runner.addresses[0][1]}/webhook"
         console.print("Pointsman demo", style="bold")
-        console.print(f"GitHub look-alike: {url}\nThe bot:           {github.webhook_url}\nRepository:        acme/gitops")
+        console.print(
+            f"GitHub look-alike: {url}\nThe bot:           {github.webhook_url}\nRepository:        acme/gitops"
+        )
         console.print(f"Git objects:       {repository.path}\n")
         async with aiohttp.ClientSession() as session:
             good = await _scenes(console, github, repository, application, session)
@@ -169,7 +171,11 @@ async def _run(directory: Path, port: int, once: bool) -> bool:
 
 
 async def _scenes(
-    console: Console, github: Sandbox, repository: Repository, application: web.Application, session: aiohttp.ClientSession
+    console: Console,
+    github: Sandbox,
+    repository: Repository,
+    application: web.Application,
+    session: aiohttp.ClientSession,
 ) -> bool:
     good = True
     for number, scene in enumerate(SCENES, start=1):
@@ -212,6 +218,7 @@ async def _ended(github: Sandbox, application: web.Application, delivery: str) -
     """Wait until a delivery has ended and said so, and return how."""
     from bot.web import keys
 
+    # Both are asked from outside, as a person would look: there is no event of theirs to wait for.
     async with asyncio.timeout(WAIT_SECONDS):
         while (state := await application[keys.INBOX].state(delivery)) in {None, "pending"}:
             await asyncio.sleep(0.02)

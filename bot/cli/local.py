@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bot.flows.apply import Decision, MappingSource, Request
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """How a result is printed."""
 
     text = "text"
@@ -178,7 +178,7 @@ def _print(shown: Shown) -> None:
     # Foreign text is printed as it is: never as markup, never wrapped, no emoji codes.
     console = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
     for matched in shown.plan.matched if shown.plan else ():
-        mark, style = ("✔", "green") if matched.holds else ("–", "dim")
+        mark, style = ("✔", "green") if matched.holds else ("✘", "dim")
         console.print(Text(f"{mark} mapping '{matched.mapping}'", style=style))
         for line in _lines(matched.result, 1):
             console.print(Text(line, style="dim"))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from bot.sandbox import Sandbox
 
 
 def sandbox(
@@ -32,25 +35,24 @@ def sandbox(
     from bot.cli.extras import require_sandbox
 
     require_sandbox()
-    asyncio.run(_run(directory, repository or [], source, webhook, port, latency, graphql))
-
-
-async def _run(
-    directory: Path, names: list[str], source: Path | None, webhook: str, port: int, latency: float, graphql: bool
-) -> None:
-    from bot.cli.extras import listen_error
     from bot.sandbox import Sandbox
 
     github = Sandbox(directory, latency=latency, graphql=graphql)
-    for name in names:
+    for name in repository or []:
         if github.find_repository(name) is None:
             github.create_repository(name, _files(source))
     github.webhook_url = webhook
+    asyncio.run(_run(github, port))
+
+
+async def _run(github: Sandbox, port: int) -> None:
+    from bot.cli.extras import listen_error
+
     try:
         url = await github.start(port=port)
     except OSError as error:
         raise listen_error(port, error) from error
-    key = directory / "app.pem"
+    key = github.directory / "app.pem"
     key.touch(mode=0o600)
     key.write_text(github.app.private_key, encoding="utf-8")
     repositories = ", ".join(sorted(repo.full_name for repo in github.repositories.values())) or "none yet"

@@ -81,8 +81,8 @@ def compute(plan: Plan, view: Snapshot, clock: Callable[[], float]) -> Changeset
     """Carry out `plan` on `view`.
 
     `clock` returns seconds and only rises; it bounds the time that regexes may take, a budget for each file.
-    Raises InputError: a literal path that is a symlink, submodule or LFS pointer, a file that is not UTF-8 or too large, an
-    edit that is refused.
+    Raises InputError: a literal path that is a symlink, submodule or LFS pointer, a file that is not UTF-8 or too
+    large, an edit that is refused.
     """
     if not plan.edits:
         return NoChange(("no mapping holds",))

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from bot.core import diff
-from bot.core.changeset import Changeset
 from bot.core.template import defuse
 from bot.core.trigger import TRAILER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from bot.core.changeset import Changeset
     from bot.core.model import Result
     from bot.core.outcome import Outcome, State
     from bot.core.plan import Plan
@@ -185,7 +185,7 @@ def _conditions(result: Result, depth: int) -> list[str]:
 
 
 def _mark(result: Result) -> str:
-    return "✅" if result.holds else "➖"
+    return "✅" if result.holds else "⬜"
 
 
 def _diffs(group: Sequence[Outcome]) -> list[str]:

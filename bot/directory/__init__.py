@@ -55,6 +55,7 @@ class Directory:
     async def organization_file(self, repository: Repository, path: str) -> bytes | None:
         """Return None: a folder has no owner."""
         del repository, path
+        return None
 
     async def commit(
         self, repository: Repository, changeset: Changeset, message: CommitMessage, author: Person | None

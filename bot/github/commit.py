@@ -35,47 +35,78 @@ mutation Commit($input: CreateCommitOnBranchInput!) {
 }"""
 
 
-async def write(
-    api: InstallationAPI,
-    repository: Repository,
-    changeset: Changeset,
-    message: CommitMessage,
-    author: Person | None,
-    *,
-    graphql: bool,
-) -> Commit:
-    """Make `changeset` one commit on its branch.
+class Writer:
+    """Writes commits of one repository."""
 
-    Raises StaleHead where the branch moved, Blocked where a rule of GitHub's refuses; then nothing was written.
-    """
-    files = list(changeset.files.values())
-    if graphql and author is None and all(change.mode == REGULAR for change in files):
-        return await _create_commit_on_branch(api, repository, changeset, message)
-    if len(files) == 1 and files[0].mode == REGULAR:
-        return await _put_contents(api, repository, changeset.branch, files[0], message, author)
-    return await _git_data(api, repository, changeset, message, author)
+    def __init__(self, api: InstallationAPI, repository: Repository, *, graphql: bool) -> None:
+        self._api = api
+        self._full_name = repository.full_name
+        self._path = f"/repos/{repository.full_name}"
+        self._graphql = graphql
 
+    async def write(self, changeset: Changeset, message: CommitMessage, author: Person | None) -> Commit:
+        """Make `changeset` one commit on its branch.
 
-async def _create_commit_on_branch(
-    api: InstallationAPI, repository: Repository, changeset: Changeset, message: CommitMessage
-) -> Commit:
-    wanted = {
-        "branch": {"repositoryNameWithOwner": repository.full_name, "branchName": changeset.branch},
-        "expectedHeadOid": changeset.base,
-        "message": {"headline": message.headline, "body": message.body},
-        "fileChanges": {
-            "additions": [
-                {"path": path, "contents": base64.b64encode(change.after).decode()}
-                for path, change in changeset.files.items()
-            ]
-        },
-    }
-    try:
-        answer = await api.query(_CREATE_COMMIT, input=wanted)
-    except gidgethub.QueryError as error:
-        raise _mutation_error(error.response["errors"][0]) from error
-    commit = answer["createCommitOnBranch"]["commit"]
-    return Commit(commit["oid"], commit["url"], commit["parents"]["nodes"][0]["oid"])
+        Raises StaleHead where the branch moved, Blocked where a rule of GitHub's refuses; then nothing was written.
+        """
+        files = list(changeset.files.values())
+        regular = all(change.mode == REGULAR for change in files)
+        if self._graphql and author is None and regular:
+            return await self._create_commit_on_branch(changeset, message)
+        data: dict[str, object] = {"message": message.text}
+        if author is not None:
+            data["author"] = data["committer"] = {"name": author.name, "email": author.email}
+        try:
+            if len(files) == 1 and regular:
+                return await self._put_contents(changeset.branch, files[0], data)
+            return await self._git_data(changeset, data)
+        except gidgethub.HTTPException as error:
+            raise _rest_error(error) from error
+
+    async def _create_commit_on_branch(self, changeset: Changeset, message: CommitMessage) -> Commit:
+        wanted = {
+            "branch": {"repositoryNameWithOwner": self._full_name, "branchName": changeset.branch},
+            "expectedHeadOid": changeset.base,
+            "message": {"headline": message.headline, "body": message.body},
+            "fileChanges": {
+                "additions": [
+                    {"path": path, "contents": base64.b64encode(change.after).decode()}
+                    for path, change in changeset.files.items()
+                ]
+            },
+        }
+        try:
+            answer = await self._api.query(_CREATE_COMMIT, input=wanted)
+        except gidgethub.QueryError as error:
+            raise _mutation_error(error.response["errors"][0]) from error
+        commit = answer["createCommitOnBranch"]["commit"]
+        return Commit(commit["oid"], commit["url"], commit["parents"]["nodes"][0]["oid"])
+
+    async def _put_contents(self, branch: str, change: FileChange, data: dict[str, object]) -> Commit:
+        content = base64.b64encode(change.after).decode()
+        answer = await self._api.put(
+            f"{self._path}/contents/{quote(change.path)}",
+            data={**data, "content": content, "sha": change.oid, "branch": branch},
+        )
+        commit = answer["commit"]
+        return Commit(commit["sha"], commit["html_url"], commit["parents"][0]["sha"])
+
+    async def _git_data(self, changeset: Changeset, data: dict[str, object]) -> Commit:
+        """Tree with the contents inline, commit, ref: three requests, the last one not forced.
+
+        Every changed file is UTF-8 (the rules refuse others), so that its content can stand in the tree as it is.
+        """
+        rows = [
+            {"path": path, "mode": f"{change.mode:06o}", "type": "blob", "content": change.after.decode()}
+            for path, change in changeset.files.items()
+        ]
+        tree = await self._api.post(f"{self._path}/git/trees", data={"base_tree": changeset.base, "tree": rows})
+        commit = await self._api.post(
+            f"{self._path}/git/commits", data={**data, "parents": [changeset.base], "tree": tree["sha"]}
+        )
+        update = {"sha": commit["sha"], "force": False}
+        await self._api.patch(f"{self._path}/git/refs/heads/{quote(changeset.branch)}", data=update)
+        return Commit(commit["sha"], commit["html_url"], changeset.base)
 
 
 def _mutation_error(error: Mapping[str, Any]) -> PointsmanError:
@@ -85,59 +116,6 @@ def _mutation_error(error: Mapping[str, Any]) -> PointsmanError:
     if error.get("type") in {"UNPROCESSABLE", "BRANCH_PROTECTION_RULE_VIOLATION"}:
         return _blocked(str(error.get("message")))
     return query_error(error)
-
-
-async def _put_contents(
-    api: InstallationAPI,
-    repository: Repository,
-    branch: str,
-    change: FileChange,
-    message: CommitMessage,
-    author: Person | None,
-) -> Commit:
-    data: dict[str, object] = {
-        "message": message.text,
-        "content": base64.b64encode(change.after).decode(),
-        "sha": change.oid,
-        "branch": branch,
-    }
-    if author is not None:
-        data["author"] = data["committer"] = {"name": author.name, "email": author.email}
-    try:
-        answer = await api.put(f"/repos/{repository.full_name}/contents/{quote(change.path)}", data=data)
-    except gidgethub.HTTPException as error:
-        raise _rest_error(error) from error
-    commit = answer["commit"]
-    return Commit(commit["sha"], commit["html_url"], commit["parents"][0]["sha"])
-
-
-async def _git_data(
-    api: InstallationAPI,
-    repository: Repository,
-    changeset: Changeset,
-    message: CommitMessage,
-    author: Person | None,
-) -> Commit:
-    """Tree with the contents inline, commit, ref: three requests, the last one not forced.
-
-    Every changed file is UTF-8 (the rules refuse others), so that its content can stand in the tree as it is.
-    """
-    git = f"/repos/{repository.full_name}/git"
-    rows = [
-        {"path": path, "mode": f"{change.mode:06o}", "type": "blob", "content": change.after.decode()}
-        for path, change in changeset.files.items()
-    ]
-    data: dict[str, object] = {"message": message.text, "parents": [changeset.base]}
-    if author is not None:
-        data["author"] = data["committer"] = {"name": author.name, "email": author.email}
-    try:
-        tree = await api.post(f"{git}/trees", data={"base_tree": changeset.base, "tree": rows})
-        commit = await api.post(f"{git}/commits", data={**data, "tree": tree["sha"]})
-        update = {"sha": commit["sha"], "force": False}
-        await api.patch(f"{git}/refs/heads/{quote(changeset.branch)}", data=update)
-    except gidgethub.HTTPException as error:
-        raise _rest_error(error) from error
-    return Commit(commit["sha"], commit["html_url"], changeset.base)
 
 
 def _rest_error(error: gidgethub.HTTPException) -> PointsmanError:

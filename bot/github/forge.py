@@ -11,7 +11,7 @@ from bot.errors import Unavailable
 from bot.github import reports
 from bot.github.auth import Scope, Tokens
 from bot.github.client import InstallationAPI, NoGraphQL
-from bot.github.commit import write
+from bot.github.commit import Writer
 from bot.github.snapshot import Objects, Reader
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class GitHub:
     ) -> Commit:
         """Make `changeset` one commit on its branch. Raises StaleHead and Blocked, and then nothing was written."""
         api = self._api(Scope(repository.installation, repository.id, _CONTENTS))
-        return await write(api, repository, changeset, message, author, graphql=self._graphql)
+        return await Writer(api, repository, graphql=self._graphql).write(changeset, message, author)
 
     async def report(self, repository: Repository, check_run: CheckRun) -> None:
         """Create a check run."""

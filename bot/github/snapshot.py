@@ -115,7 +115,7 @@ class Reader:
         """Look paths up, and keep their texts on the way."""
         chunks = [paths[i : i + _FILES_A_REQUEST] for i in range(0, len(paths), _FILES_A_REQUEST)]
         answers = await asyncio.gather(*(self._files_graphql(head, chunk) for chunk in chunks))
-        entries = {}
+        entries: dict[str, Entry] = {}
         for chunk, answer in zip(chunks, answers, strict=True):
             entries |= self._keep_texts(chunk, answer)
         return entries

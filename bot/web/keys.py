@@ -6,7 +6,7 @@ from aiohttp import web
 
 from bot.ports import Clock, Engine, Inbox, VerifyWebhook
 
-INBOX = web.AppKey("inbox", Inbox)  # type: ignore[type-abstract] # mypy wants a concrete class; a port has none
-ENGINE = web.AppKey("engine", Engine)  # type: ignore[type-abstract] # as above
-VERIFY_WEBHOOK = web.AppKey("verify_webhook", VerifyWebhook)  # type: ignore[type-abstract] # as above
-CLOCK = web.AppKey("clock", Clock)  # type: ignore[type-abstract] # as above
+INBOX = web.AppKey("inbox", Inbox)
+ENGINE = web.AppKey("engine", Engine)
+VERIFY_WEBHOOK = web.AppKey("verify_webhook", VerifyWebhook)
+CLOCK = web.AppKey("clock", Clock)
