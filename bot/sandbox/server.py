@@ -69,7 +69,7 @@ class Server:
         self._window = 0
 
     async def start(self, host: str, port: int) -> str:
-        """Listen; give the root URL."""
+        """Listen; give the root URL. OSError if the address is taken."""
         app = web.Application(client_max_size=MAX_BODY)
         for route in ROUTES:
             for prefix in ("", ENTERPRISE_PREFIX):
@@ -81,7 +81,11 @@ class Server:
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError:
+            await self.stop()
+            raise
         return f"http://{host}:{self._runner.addresses[0][1]}"
 
     async def stop(self) -> None:

@@ -64,6 +64,8 @@ def strip(node: Any, *, names: bool = False) -> Any:
         if not names and (key in PROSE | UNUSABLE or (key == "description" and isinstance(value, str))):
             continue
         kept[key] = strip(value, names=not names and key in {"properties", "schemas", "parameters", "responses"})
+    if kept.get("nullable") is True and "enum" in kept:
+        kept["enum"] = [*kept["enum"], None]  # OpenAPI 3.0 demands it, and the published description forgets it
     return kept
 
 
