@@ -13,6 +13,7 @@ from bot.cli.local import (
     Format,
     FormatOption,
     MappingsOption,
+    PayloadOption,
     Shown,
     VariablesOption,
     prepare,
@@ -23,6 +24,7 @@ from bot.cli.local import (
 def apply(
     directory: DirectoryOption = Path(),
     mappings: MappingsOption = None,
+    payload: PayloadOption = "{}",
     var: VariablesOption = None,
     event_type: EventTypeOption = "",
     output: FormatOption = Format.text,
@@ -33,6 +35,6 @@ def apply(
     """
     from bot.flows.apply import apply as apply_flow
 
-    forge, request, source = prepare(directory, mappings, var, event_type)
+    forge, request, source = prepare(directory, mappings, payload, var, event_type)
     (outcome,) = asyncio.run(apply_flow(forge, forge.repository, [request], source))
     raise typer.Exit(show(Shown.of(outcome), output))

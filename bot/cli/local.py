@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bot.core.changeset import Changeset
-    from bot.core.model import Result
+    from bot.core.model import Json, Result
     from bot.core.outcome import Outcome
     from bot.core.plan import Plan
     from bot.directory import Directory
@@ -42,6 +42,9 @@ VariablesOption: TypeAlias = Annotated[
     typer.Option(
         "--var", "-v", metavar="NAME=VALUE", help="A property of the client payload, a text; may be repeated."
     ),
+]
+PayloadOption: TypeAlias = Annotated[
+    str, typer.Option("--payload", "-p", metavar="JSON", help="The client payload, a JSON object; --var adds to it.")
 ]
 EventTypeOption: TypeAlias = Annotated[
     str, typer.Option("--event-type", "-e", help="The event type; without one, every mapping's 'on' is met.")
@@ -77,7 +80,7 @@ class Shown:
 
 
 def prepare(
-    directory: Path, mappings: Path | None, variables: list[str] | None, event_type: str
+    directory: Path, mappings: Path | None, payload: str, variables: list[str] | None, event_type: str
 ) -> tuple[Directory, Request, MappingSource]:
     """Return the folder as a Forge, the request, and where its mappings come from."""
     from bot.core.trigger import Dispatch
@@ -85,20 +88,32 @@ def prepare(
     from bot.errors import InputError
     from bot.flows.apply import MappingSource, Request
 
-    payload = {}
-    for variable in variables or []:
-        name, equals, value = variable.partition("=")
-        if not equals or not name:
-            raise InputError(f"--var {variable}: write NAME=VALUE")
-        payload[name] = value
+    properties = _payload(payload, variables or [])
     source = MappingSource()
     if mappings is not None:
         if not mappings.is_file():
             raise InputError(f"--mappings: there is no file '{mappings}'")
         source = MappingSource(own=False, name=str(mappings), text=mappings.read_bytes())
     forge = Directory(directory)
-    request = Request("local", operator(), Dispatch(forge.repository, event_type, payload, ""))
+    request = Request("local", operator(), Dispatch(forge.repository, event_type, properties, ""))
     return forge, request, source
+
+
+def _payload(text: str, variables: list[str]) -> dict[str, Json]:
+    from bot.errors import InputError
+
+    try:
+        payload = json.loads(text)
+    except (ValueError, RecursionError):
+        payload = None
+    if not isinstance(payload, dict):
+        raise InputError('--payload: this is no JSON object; write it as \'{"docker_image_tag": "1.4.2-dev"}\'')
+    for variable in variables:
+        name, equals, value = variable.partition("=")
+        if not equals or not name:
+            raise InputError(f"--var {variable}: write NAME=VALUE")
+        payload[name] = value
+    return payload
 
 
 def show(shown: Shown, output: Format) -> int:

@@ -13,6 +13,7 @@ from bot.cli.local import (
     Format,
     FormatOption,
     MappingsOption,
+    PayloadOption,
     Shown,
     VariablesOption,
     prepare,
@@ -23,6 +24,7 @@ from bot.cli.local import (
 def plan(
     directory: DirectoryOption = Path(),
     mappings: MappingsOption = None,
+    payload: PayloadOption = "{}",
     var: VariablesOption = None,
     event_type: EventTypeOption = "",
     output: FormatOption = Format.text,
@@ -33,6 +35,6 @@ def plan(
     """
     from bot.flows.apply import decide
 
-    forge, request, source = prepare(directory, mappings, var, event_type)
+    forge, request, source = prepare(directory, mappings, payload, var, event_type)
     decided = asyncio.run(decide(forge, forge.repository, [request], source))
     raise typer.Exit(show(Shown.of(decided.decisions[0]), output))
