@@ -9,6 +9,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
+from bot import __version__
 from bot.flows.apply import MappingSource
 from bot.github import GitHub
 from bot.identity.webhook import WebhookSecret
@@ -45,7 +46,15 @@ def make(settings: Settings) -> web.Application:
             app[keys.INBOX] = inbox
             app[keys.ENGINE] = engine
             await engine.start()
+            log.info(
+                "started",
+                version=__version__,
+                listening=f"{settings.host}:{settings.port}",
+                github=settings.api_url,
+                database=str(settings.database),
+            )
             yield
+            log.info("stopping")
             if not await engine.stop(GRACE_SECONDS):
                 log.warning("stopped with work under way; it is taken up at the next start")
         inbox.close()

@@ -8,23 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bot.core.yaml.explain import many_matches, no_match
+from bot.core.yaml.locate import locate, position
+from bot.core.yaml.path import parse
+from bot.core.yaml.splice import apply, check_keys, check_scalar, replace
+from bot.core.yaml.verify import verify
+from bot.core.yaml.walk import find
 from bot.errors import EditError, Problem
-
-from .explain import many_matches, no_match
-from .locate import locate, position
-from .path import parse
-from .splice import apply, check_keys, check_scalar, replace
-from .verify import verify
-from .walk import find
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.core.model import Scalar
-
-    from .locate import Document, Located
-    from .splice import Splice
-    from .walk import Match
+    from bot.core.yaml.locate import Document, Located
+    from bot.core.yaml.splice import Splice
+    from bot.core.yaml.walk import Match
 
 __all__ = ["Edited", "FieldChange", "SetField", "set_fields"]
 

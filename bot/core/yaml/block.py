@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .locate import problem
-from .quote import needs_escapes
+from bot.core.yaml.locate import problem
+from bot.core.yaml.quote import needs_escapes
 
 if TYPE_CHECKING:
-    from .locate import Scalar
+    from bot.core.yaml.locate import Scalar
 
 # A comment or an indentation indicator in the header is not matched: where the content begins would be a guess.
 _HEADER = re.compile(r"[|>][-+]?[ \t]*(\r\n?|\n)")

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 
 from jsonpath import selectors
 
+from bot.core.yaml.locate import Alias, Located, Mapping, Scalar, Sequence, position, problem
+from bot.core.yaml.path import spelt
+from bot.core.yaml.walk import Match, is_merge, reach
 from bot.errors import EditError
-
-from .locate import Alias, Located, Mapping, Scalar, Sequence, position, problem
-from .path import spelt
-from .walk import Match, is_merge, reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence as Listed
 
-    from .locate import Document
-    from .path import Segments
+    from bot.core.yaml.locate import Document
+    from bot.core.yaml.path import Segments
 
 MOST_LINES = 10  # of a list in a sentence
 

@@ -11,14 +11,12 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from bot.core.yaml.locate import STR_TAG
 from bot.errors import EditError
-
-from .locate import STR_TAG
 
 if TYPE_CHECKING:
     from bot.core import model
-
-    from .locate import Scalar
+    from bot.core.yaml.locate import Scalar
 
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}

@@ -6,18 +6,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .block import read
-from .explain import KINDS, place
-from .locate import STR_TAG, Alias, Mapping, Scalar, Sequence, problem
-from .quote import bare, holds, plain_ok, quoted
+from bot.core.yaml.block import read
+from bot.core.yaml.explain import KINDS, place
+from bot.core.yaml.locate import STR_TAG, Alias, Mapping, Scalar, Sequence, problem
+from bot.core.yaml.quote import bare, holds, plain_ok, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bot.core import model
-
-    from .locate import Document, Located
-    from .walk import Match
+    from bot.core.yaml.locate import Document, Located
+    from bot.core.yaml.walk import Match
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+(?:#[^\r\n]*\s+)*)*")
 

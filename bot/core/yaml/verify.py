@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.core.yaml.locate import events as read
+from bot.core.yaml.quote import not_a_string
 from bot.errors import EditError
-
-from .locate import events as read
-from .quote import not_a_string
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .locate import Event, Located
-    from .splice import Splice
+    from bot.core.yaml.locate import Event, Located
+    from bot.core.yaml.splice import Splice
 
 
 def verify(before: Located, after: str, splices: Iterable[Splice]) -> None:

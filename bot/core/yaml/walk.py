@@ -14,16 +14,15 @@ import regex
 from jsonpath import filter as expressions
 from jsonpath import segments, selectors
 
+from bot.core.yaml.locate import Mapping, Node, Scalar, Sequence
+from bot.core.yaml.path import spelt
+from bot.core.yaml.quote import typed
 from bot.errors import EditError
-
-from .locate import Mapping, Node, Scalar, Sequence
-from .path import spelt
-from .quote import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .path import Segments
+    from bot.core.yaml.path import Segments
 
 MAX_STEPS = 2_000_000  # nodes looked at for one path: `..*..*` on a large file is quadratic
 REGEX_SECONDS = 0.2
