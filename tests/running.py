@@ -1,21 +1,39 @@
-"""The bot as it is used: started on a free port, with settings as from the environment."""
+"""The bot as it is used: started on a free port, or its worker alone, which then drains when the test says so."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+import json
+import sqlite3
+import uuid
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import aiohttp
 from aiohttp import web
+from openapi import Checker
 
 from bot import app, settings, telemetry
+from bot.core.model import Actor, Delivery
+from bot.core.model import Repository as Named
+from bot.core.retry import Retry
+from bot.flows.apply import MappingSource
+from bot.github import GitHub
+from bot.inbox.sqlite import SQLiteInbox
+from bot.sandbox.events import dispatch_payload
 from bot.web import keys
+from bot.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from bot.sandbox import Sandbox
+    from bot.sandbox import Repository, Sandbox
+
+DATABASE = "pointsman.db"
+# What GitHub says when it refuses, for faults: the description wants both names.
+REFUSAL = {"message": "Something went wrong", "documentation_url": "https://docs.github.com/rest"}
 
 
 def environment(sandbox: Sandbox, folder: Path, **variables: str) -> dict[str, str]:
@@ -25,17 +43,40 @@ def environment(sandbox: Sandbox, folder: Path, **variables: str) -> dict[str, s
         "PRIVATE_KEY": sandbox.app.private_key,
         "WEBHOOK_SECRET": sandbox.app.webhook_secret,
         "GITHUB_API_URL": sandbox.url,
-        "DATABASE_URL": f"sqlite:///{folder / 'pointsman.db'}",
+        "DATABASE_URL": f"sqlite:///{folder / DATABASE}",
         **variables,
     }
+
+
+class Row(NamedTuple):
+    """What the inbox keeps of a delivery."""
+
+    state: str
+    reason: str
+    attempts: int
+    commit: str | None
+    body: bytes
+
+
+def rows(folder: Path) -> dict[str, Row]:
+    """Return what the inbox keeps, by delivery id in the order of arrival."""
+    with closing(sqlite3.connect(folder / DATABASE)) as connection:
+        found = connection.execute("SELECT id, state, reason, attempts, commit_oid, body FROM deliveries ORDER BY seq")
+        return {row[0]: Row(*row[1:]) for row in found}
+
+
+def logged(text: str) -> list[dict[str, Any]]:
+    """Return the events in what the bot wrote to standard error."""
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
 class Bot:
     """A running bot and what a test wants of it."""
 
-    def __init__(self, application: web.Application, url: str) -> None:
+    def __init__(self, application: web.Application, url: str, folder: Path) -> None:
         self.application = application
         self.url = url
+        self.folder = folder
 
     async def ended(self, delivery: str | None, seconds: float = 10.0) -> Any:
         """Wait until a delivery has ended, and return how."""
@@ -45,21 +86,97 @@ class Bot:
                 await asyncio.sleep(0.01)
         return state
 
+    def row(self, delivery: str | None) -> Row:
+        """Return what the inbox keeps of a delivery."""
+        assert delivery is not None
+        return rows(self.folder)[delivery]
+
 
 @asynccontextmanager
 async def running(sandbox: Sandbox, folder: Path, **variables: str) -> AsyncIterator[Bot]:
-    """Start the bot, let the sandbox's webhooks come to it, and stop it in the end."""
+    """Start the bot, let the sandbox's webhooks come to it, and stop it in the end.
+
+    All that it says to the sandbox must be as GitHub describes it.
+    """
     loaded = settings.load(environment(sandbox, folder, **variables))
-    telemetry.configure("debug", "logfmt")
+    telemetry.configure("debug", "json")
     application = app.make(loaded)
     runner = web.AppRunner(application)
+    checker = Checker()
+    sandbox.observer = checker.observe
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         host, port = runner.addresses[0][:2]
         sandbox.webhook_url = f"http://{host}:{port}/webhook"
-        yield Bot(application, f"http://{host}:{port}")
+        yield Bot(application, f"http://{host}:{port}", folder)
         await sandbox.webhooks.drained()
     finally:
         await runner.cleanup()
+    assert checker.found == []
+
+
+class Bench:
+    """The worker on the real inbox and the real adapter, without engine and web: it drains when it is told to."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path, worker: Worker, inbox: SQLiteInbox, forge: GitHub) -> None:
+        self.sandbox = sandbox
+        self.folder = folder
+        self.worker = worker
+        self.inbox = inbox
+        self.forge = forge
+
+    async def store(self, repository: Repository, payload: Any, event_type: str = "update-gitops-repo") -> str:
+        """Store a dispatch as the webhook would, and return its delivery id."""
+        body = dispatch_payload(self.sandbox, repository, "octocat", event_type, payload)
+        delivery = Delivery(
+            id=str(uuid.uuid4()),
+            event="repository_dispatch",
+            actor=Actor("webhook", "octocat", 583231),
+            target=repository.id,
+            body=json.dumps(body).encode(),
+            origin=datetime.now(UTC),
+        )
+        assert await self.inbox.add(delivery)
+        return delivery.id
+
+    async def drain(self, repository: Repository) -> float | None:
+        """Drain the repository once; return the pause that the worker asks for."""
+        return await self.worker.drain(repository.id)
+
+    async def dispatch(self, repository: Repository, payload: Any, event_type: str = "update-gitops-repo") -> Row:
+        """Store a dispatch, drain once, and return what became of it."""
+        delivery = await self.store(repository, payload, event_type)
+        await self.drain(repository)
+        return self.row(delivery)
+
+    def row(self, delivery: str) -> Row:
+        """Return what the inbox keeps of a delivery."""
+        return rows(self.folder)[delivery]
+
+
+@asynccontextmanager
+async def draining(
+    sandbox: Sandbox, folder: Path, *, prefix: str = "", retry: Retry | None = None, source: MappingSource | None = None
+) -> AsyncIterator[Bench]:
+    """Make a worker that drains by hand. `prefix` is "/api/v3" for the addresses of an Enterprise Server."""
+    telemetry.configure("debug", "json")
+    checker = Checker()
+    sandbox.observer = checker.observe
+    inbox = SQLiteInbox(folder / DATABASE)
+    try:
+        async with aiohttp.ClientSession() as session:
+            forge = GitHub(session, sandbox.url + prefix, sandbox.app.id, sandbox.app.private_key)
+            worker = Worker(inbox, forge, source or MappingSource(), retry)
+            yield Bench(sandbox, folder, worker, inbox, forge)
+    finally:
+        inbox.close()
+    assert checker.found == []
+
+
+def named(sandbox: Sandbox, repository: Repository) -> Named:
+    """Return a repository of the sandbox as the bot knows it."""
+    installation = sandbox.installation_of(repository)
+    assert installation is not None
+    return Named(repository.id, repository.full_name, repository.default_branch, installation.id)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import jwt
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import aiohttp
 
     from bot.sandbox import Sandbox
@@ -32,7 +34,7 @@ class Reply:
 
     status: int
     data: Any
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     raw: bytes
 
 
@@ -59,7 +61,7 @@ class Client:
         async with self.session.request(method, url, json=body, headers=headers) as response:
             raw = await response.read()
             is_json = raw and "json" in response.headers.get("Content-Type", "")
-            return Reply(response.status, json.loads(raw) if is_json else None, dict(response.headers), raw)
+            return Reply(response.status, json.loads(raw) if is_json else None, response.headers, raw)
 
     async def new_token(self, **narrowed: Any) -> str:
         """Get an installation token of the first installation."""

@@ -88,11 +88,13 @@ def parse(source: str) -> Expression:
 
 def _check(node: nodes.Node, source: str) -> None:
     """Raise InputError where a node of the tree is not on the allow-list."""
-    reason = next((reason for kind, reason in _REFUSED.items() if isinstance(node, kind)), "")
-    known = type(node) in _VALUES or isinstance(node, nodes.Operand)
-    if not reason and (not known or (isinstance(node, nodes.Neg) and not _is_number(node.node))):
-        reason = f"uses '{type(node).__name__.lower()}', which expressions do not have"
-    if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
+    reason = ""
+    if type(node) not in _VALUES and not isinstance(node, nodes.Operand):
+        unknown = f"uses '{type(node).__name__.lower()}', which expressions do not have"
+        reason = next((reason for kind, reason in _REFUSED.items() if isinstance(node, kind)), unknown)
+    elif isinstance(node, nodes.Neg) and not _is_number(node.node):
+        reason = "does arithmetic; a minus stands before a number only"
+    elif isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
         reason = f"asks for the attribute {node.attr}; for a property of that name write ['{node.attr}']"
     elif isinstance(node, nodes.CondExpr) and node.expr2 is None:
         reason = "has an 'if' without 'else'"

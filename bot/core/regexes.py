@@ -30,7 +30,7 @@ BUDGET_SECONDS = 0.5
 Budget: TypeAlias = Callable[[], float]
 
 _PIECE = regex.compile(
-    r"""(?<escape>\\.?)
+    r"""(?<escape>\\(?:[pPg]\{[^}]*\}|.)?)
       | (?<class>\[\^?\]?(?:\\.|\[:[^\]:]*:\]|[^\]\\])*\]?)
       | (?<atom>\(\?\#[^)]*\) | \(\?(?:P[=>]|&)\w+\) | \(\?(?:R|\d+)\) | \(\*[A-Z]+\))
       | (?<flags>\(\?[A-Za-z0-9^-]+(?<scope>[:)]))

@@ -112,9 +112,10 @@ class Writer:
 def _mutation_error(error: Mapping[str, Any]) -> PointsmanError:
     if error.get("type") == "STALE_DATA":
         return StaleHead(str(error.get("message")))
-    # Rule violations and protected branches come as one of these two, with the sentence in the message.
-    if error.get("type") in {"UNPROCESSABLE", "BRANCH_PROTECTION_RULE_VIOLATION"}:
-        return _blocked(str(error.get("message")))
+    # GitHub documents no list of types; of rulesets only the sentence is known to stay the same.
+    sentence = str(error.get("message"))
+    if error.get("type") in {"UNPROCESSABLE", "BRANCH_PROTECTION_RULE_VIOLATION"} or "rule violation" in sentence:
+        return _blocked(sentence)
     return query_error(error)
 
 

@@ -22,6 +22,7 @@ TOKEN_SECONDS = 3600
 MAX_JWT_SECONDS = 600
 # GitHub's servers allow a clock to be this far ahead before "issued in the future".
 CLOCK_DRIFT = 60
+EVENTS = ("push", "repository_dispatch")
 PERMISSIONS = {
     "checks": "write",
     "contents": "write",
@@ -47,7 +48,7 @@ class App:
     private_key: str = field(default_factory=_new_private_key, repr=False)
     webhook_secret: str = field(default_factory=lambda: secrets.token_hex(20), repr=False)
     permissions: dict[str, str] = field(default_factory=lambda: dict(PERMISSIONS))
-    events: tuple[str, ...] = ("push", "repository_dispatch")
+    events: tuple[str, ...] = EVENTS
 
     @property
     def login(self) -> str:

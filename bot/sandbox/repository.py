@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dulwich.file import FileLocked
 from dulwich.objects import Commit, ObjectID
 from dulwich.refs import Ref
 from dulwich.repo import Repo
@@ -141,10 +142,13 @@ class Repository(Objects):
         A branch that moved is told to the webhooks; `by` is the login of who moved it.
         """
         refs, name = self.git.refs, Ref(ref.encode())
-        if before is None:
-            moved = refs.add_if_new(name, ObjectID(after.encode()))
-        else:
-            moved = refs.set_if_equals(name, ObjectID(before.encode()), ObjectID(after.encode()))
+        try:
+            if before is None:
+                moved = refs.add_if_new(name, ObjectID(after.encode()))
+            else:
+                moved = refs.set_if_equals(name, ObjectID(before.encode()), ObjectID(after.encode()))
+        except FileLocked:  # another writer is moving it at this moment
+            moved = False
         if moved and self.on_push:
             self.on_push(self, Push(ref, before or ZERO, after, by))
         return moved

@@ -8,7 +8,7 @@ import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from bot.sandbox.app import App, Grant, Installation, new_token
+from bot.sandbox.app import EVENTS, App, Grant, Installation, new_token
 from bot.sandbox.events import dispatch_payload, push_payload
 from bot.sandbox.faults import Faults
 from bot.sandbox.repository import Push, Repository
@@ -191,7 +191,8 @@ class Sandbox:
         self.directory.mkdir(parents=True, exist_ok=True)
         path = self.directory / STATE_FILE
         state = json.loads(path.read_text()) if path.exists() else {}
-        self.app = app or App(**(state.get("app") or {}))
+        known = state.get("app", {})
+        self.app = app or App(**{**known, "events": tuple(known.get("events", EVENTS))})
         self.born = int(state.get("born", time.time()))
         self.user_token: str = state.get("user_token") or new_token("ghp_")
         self.tokens[self.user_token] = Grant("user", "octocat", {"contents": "write", "metadata": "read"})

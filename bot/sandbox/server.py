@@ -275,7 +275,7 @@ class Server:
             return web.Response(status=answer.status, body=answer.body, headers=headers)
         body = None if answer.body is None else json.dumps(answer.body).encode()
         headers.setdefault("Content-Type", "application/json; charset=utf-8")
-        return web.Response(status=answer.status, body=body, headers=headers)
+        return web.Response(status=answer.status or 500, body=body, headers=headers)
 
 
 def _json(raw: bytes) -> Any:

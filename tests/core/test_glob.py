@@ -1,7 +1,11 @@
 """Globs: which paths they mean, and which they never mean."""
 
+from __future__ import annotations
+
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +18,7 @@ CASES = json.loads((Path(__file__).parents[1] / "data" / "glob.json").read_text(
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["glob"] for case in CASES])
-def test_conformance(case):
+def test_conformance(case: dict[str, Any]) -> None:
     """Each glob of the conformance cases matches just the paths listed, alone and in a list."""
     glob = Glob(case["glob"])
     assert sorted(case["matches"]) == sorted(path for path in case["paths"] if glob.matches(path))
@@ -67,7 +71,7 @@ def test_conformance(case):
         (".git*", ".gitignore", True),
     ],
 )
-def test_what_a_glob_matches(glob, path, expected):
+def test_what_a_glob_matches(glob: str, path: str, expected: bool) -> None:
     """Stars, classes, braces and escapes mean what the module says, one by one."""
     assert expected == Glob(glob).matches(path)
     assert ([path] if expected else []) == Globs([Glob("nothing"), Glob(glob)]).filter([path])
@@ -87,7 +91,7 @@ def test_what_a_glob_matches(glob, path, expected):
         ("**/x", None, ""),
     ],
 )
-def test_literal_and_prefix(glob, literal, prefix):
+def test_literal_and_prefix(glob: str, literal: str | None, prefix: str) -> None:
     """A glob without wildcards is a path; every glob knows the directory that holds all its matches."""
     assert (literal, prefix) == (Glob(glob).literal, Glob(glob).prefix)
 
@@ -109,7 +113,7 @@ def test_literal_and_prefix(glob, literal, prefix):
         ("**", ".git", False),
     ],
 )
-def test_may_contain(glob, directory, expected):
+def test_may_contain(glob: str, directory: str, expected: bool) -> None:
     """A directory below which nothing can match is told from one below which something could."""
     assert expected == Glob(glob).may_contain(directory)
     assert expected == Globs([Glob(glob)]).may_contain(directory)
@@ -122,7 +126,7 @@ _globs = st.lists(st.sampled_from(["a", "b", "/", "*", "**", "**/", "?", "[!a]",
 
 @settings(max_examples=300, deadline=None)
 @given(_globs.map("".join), _paths)
-def test_every_parent_of_a_match_may_contain_it(pattern, path):
+def test_every_parent_of_a_match_may_contain_it(pattern: str, path: str) -> None:
     """Fetching only the directories that may contain a match never misses one."""
     glob = Glob(pattern)
     parents = ["/".join(path.split("/")[:depth]) for depth in range(path.count("/") + 1)]
@@ -133,13 +137,13 @@ def test_every_parent_of_a_match_may_contain_it(pattern, path):
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30))
-def test_an_escaped_value_matches_only_itself(value):
+def test_an_escaped_value_matches_only_itself(value: str) -> None:
     """Whatever a payload holds, escaped it is a literal path: no wildcard, no alternative."""
     assert value == Glob(escape(value)).literal
 
 
 @pytest.mark.parametrize("value", ["b,c", "b}", "a-z", "!b", "]"])
-def test_an_escaped_value_stays_one_value_inside_braces(value):
+def test_an_escaped_value_stays_one_value_inside_braces(value: str) -> None:
     """A comma or brace in a payload value makes no alternatives of it."""
     glob = Glob(f"{{x,{escape(value)}}}")
     assert [value] == [path for path in [value, "a", "b", "c", "m"] if glob.matches(path)]
@@ -164,9 +168,9 @@ def test_an_escaped_value_stays_one_value_inside_braces(value):
         ("{" * 11 + "a" + "}" * 11, "more than 10 deep"),
     ],
 )
-def test_a_bad_glob_is_refused_with_the_reason(glob, sentence):
+def test_a_bad_glob_is_refused_with_the_reason(glob: str, sentence: str) -> None:
     """What is no glob raises when it is made, and `check_path` says the same sentence."""
-    with pytest.raises(InputError, match=sentence.replace("{", "\\{")) as caught:
+    with pytest.raises(InputError, match=re.escape(sentence)) as caught:
         Glob(glob)
     assert str(caught.value) == check_path(glob)
 
@@ -190,26 +194,26 @@ def test_a_bad_glob_is_refused_with_the_reason(glob, sentence):
         ("a\x00b", "control character"),
     ],
 )
-def test_a_path_that_leads_astray_is_refused(path, sentence):
+def test_a_path_that_leads_astray_is_refused(path: str, sentence: str) -> None:
     """No spelling gets a path out of the repository or into its .git directory."""
     assert sentence in (check_path(path) or "accepted")
 
 
 @pytest.mark.parametrize("path", ["a", "a/b.yaml", "**/x", ".github/x", ".gitignore", "a/..b", "ü/日本", "{a,b}/c"])
-def test_an_ordinary_path_is_accepted(path):
+def test_an_ordinary_path_is_accepted(path: str) -> None:
     """Dotfiles, letters of any script and globs pass."""
     assert check_path(path) is None
 
 
-def test_a_list_keeps_the_order_of_the_paths_and_an_empty_one_matches_nothing():
+def test_a_list_keeps_the_order_of_the_paths_and_an_empty_one_matches_nothing() -> None:
     """`filter` answers in the order asked, each path once per mention."""
     assert ["b", "a"] == Globs([Glob("a"), Glob("?")]).filter(["b", "cc", "a"])
     assert [] == Globs([]).filter(["a"])
     assert not Globs([]).may_contain("a")
 
 
-def test_a_glob_that_backtracks_is_stopped():
+def test_a_glob_that_backtracks_is_stopped() -> None:
     """Stars without end do not hold the worker: matching stops with a sentence."""
-    glob = Glob("*a" * 30 + "b")
+    glob, path = Glob("**a" * 30 + "?b/"), "a" * 250 + "/c"
     with pytest.raises(InputError, match="was stopped after 1 s"):
-        Globs([glob]).filter(["a" * 255])
+        Globs([glob]).filter([path])

@@ -132,7 +132,7 @@ def test_text_around_expressions_stays(source: str, expected: str) -> None:
         ("(1, 2)", "makes a list"),
         ("tag[1:]", "cuts a slice"),
         ("tag is defined", "uses a test"),
-        ("-tag", "uses 'neg'"),
+        ("-tag", "a minus stands before a number only"),
         ("'x' if yes", "has an 'if' without 'else'"),
         ("tag | lowr", "unknown filter 'lowr'; did you mean 'lower'?"),
         ("tag | xyz", "the filters are lower, upper"),

@@ -80,28 +80,29 @@ async def test_a_ref_moves_only_forward_unless_forced(client: Client, gitops: Re
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "message"),
+    ("request_line", "body", "message"),
     [
-        ("POST", "refs", {"ref": "refs/heads/main", "sha": "HEAD"}, "Reference already exists"),
-        ("POST", "refs", {"ref": "refs/heads/new", "sha": "0" * 40}, "Object does not exist"),
-        ("POST", "refs", {"ref": "main", "sha": "HEAD"}, "Reference name must start with 'refs/' and contain"),
-        ("PATCH", "refs/heads/nothing", {"sha": "HEAD"}, "Reference does not exist"),
-        ("PATCH", "refs/heads/main", {"sha": "0" * 40}, "Object does not exist"),
-        ("POST", "trees", {"tree": []}, "Invalid tree info"),
-        ("POST", "trees", {"tree": [{"path": "a/../b", "mode": "100644", "content": ""}]}, "tree.path contains a"),
-        ("POST", "trees", {"tree": [{"path": "a", "mode": "7", "content": ""}]}, "tree.mode is not a valid mode"),
-        ("POST", "trees", {"tree": [{"path": "a", "mode": "100644", "sha": "0" * 40}]}, "tree.sha is not a valid sha"),
-        ("POST", "trees", {"tree": [{"path": "a", "mode": "100644", "sha": None}]}, "GitRPC::BadObjectState"),
-        ("POST", "commits", {"message": "m", "tree": "0" * 40}, "Tree SHA does not exist"),
-        ("POST", "blobs", {"content": "%", "encoding": "base64"}, "content is not valid Base64"),
-        ("POST", "blobs", {}, "Validation Failed"),
+        ("POST refs", {"ref": "refs/heads/main", "sha": "HEAD"}, "Reference already exists"),
+        ("POST refs", {"ref": "refs/heads/new", "sha": "0" * 40}, "Object does not exist"),
+        ("POST refs", {"ref": "main", "sha": "HEAD"}, "Reference name must start with 'refs/' and contain"),
+        ("PATCH refs/heads/nothing", {"sha": "HEAD"}, "Reference does not exist"),
+        ("PATCH refs/heads/main", {"sha": "0" * 40}, "Object does not exist"),
+        ("POST trees", {"tree": []}, "Invalid tree info"),
+        ("POST trees", {"tree": [{"path": "a/../b", "mode": "100644", "content": ""}]}, "tree.path contains a"),
+        ("POST trees", {"tree": [{"path": "a", "mode": "7", "content": ""}]}, "tree.mode is not a valid mode"),
+        ("POST trees", {"tree": [{"path": "a", "mode": "100644", "sha": "0" * 40}]}, "tree.sha is not a valid sha"),
+        ("POST trees", {"tree": [{"path": "a", "mode": "100644", "sha": None}]}, "GitRPC::BadObjectState"),
+        ("POST commits", {"message": "m", "tree": "0" * 40}, "Tree SHA does not exist"),
+        ("POST blobs", {"content": "%", "encoding": "base64"}, "content is not valid Base64"),
+        ("POST blobs", {}, "Validation Failed"),
     ],
 )
 async def test_what_git_cannot_do_is_refused(
-    client: Client, gitops: Repository, method: str, path: str, body: Any, message: str
+    client: Client, gitops: Repository, request_line: str, body: Any, message: str
 ) -> None:
     """Each request git has no answer to is a 422 with GitHub's sentence; HEAD stands for the head's oid."""
     body = {name: gitops.head() if value == "HEAD" else value for name, value in body.items()}
+    method, path = request_line.split()
     reply = await client(method, f"{REPO}/git/{path}", body)
     assert (reply.status, reply.data["message"][: len(message)]) == (422, message)
 

@@ -75,7 +75,9 @@ async def test_trees_are_listed_by_expression_and_oid(client: Client, gitops: Re
     gitops.commit({"environments/module": "1" * 40}, "submodule", modes={"environments/module": SUBMODULE})
     query = """query Tree($expression: String, $oid: GitObjectID) {
       repository(owner: "acme", name: "gitops") {
-        object(expression: $expression, oid: $oid) { __typename oid ... on Tree { entries { path type object { oid } } } }
+        object(expression: $expression, oid: $oid) {
+          __typename oid ... on Tree { entries { path type object { oid } } }
+        }
       }
     }"""
     by_path = (await client.graphql(query, expression="main:environments"))["data"]["repository"]["object"]
@@ -92,23 +94,23 @@ async def test_trees_are_listed_by_expression_and_oid(client: Client, gitops: Re
 
 
 @pytest.mark.parametrize(
-    ("content", "binary", "truncated", "text"),
+    ("content", "flags", "text"),
     [
-        (b"\x00", True, False, None),
-        (b"\xff", True, False, None),
-        ("ä".encode(), False, False, "ä"),
-        (b"x" * (512 * 1024 + 1), False, True, "x" * 512 * 1024),
+        (b"\x00", (True, False), None),
+        (b"\xff", (True, False), None),
+        ("ä".encode(), (False, False), "ä"),
+        (b"x" * (512 * 1024 + 1), (False, True), "x" * 512 * 1024),
     ],
 )
 async def test_binary_and_large_blobs_say_so(
-    client: Client, gitops: Repository, content: bytes, binary: bool, truncated: bool, text: str | None
+    client: Client, gitops: Repository, content: bytes, flags: tuple[bool, bool], text: str | None
 ) -> None:
     """Text is null where there is none, and cut where it is long."""
     gitops.commit({"blob": content}, "blob")
     query = """{ repository(owner: "acme", name: "gitops") { object(expression: "HEAD:blob") {
       ... on Blob { isBinary isTruncated text } } } }"""
     blob = (await client.graphql(query))["data"]["repository"]["object"]
-    assert blob == {"isBinary": binary, "isTruncated": truncated, "text": text}
+    assert blob == {"isBinary": flags[0], "isTruncated": flags[1], "text": text}
 
 
 async def test_unknown_repositories_and_fields_are_errors_in_an_answer(client: Client) -> None:
@@ -141,7 +143,9 @@ async def test_history_goes_on_after_a_cursor(client: Client, gitops: Repository
         gitops.commit({"counter": str(number)}, f"number {number}")
     query = """query History($after: String, $path: String) { repository(owner: "acme", name: "gitops") {
       object(expression: "HEAD") { ... on Commit {
-        history(first: 2, after: $after, path: $path) { nodes { message } pageInfo { hasNextPage endCursor } } } } } }"""
+        history(first: 2, after: $after, path: $path) {
+          nodes { message } pageInfo { hasNextPage endCursor }
+        } } } } }"""
 
     async def page(**variables: Any) -> tuple[list[str], Any]:
         history = (await client.graphql(query, **variables))["data"]["repository"]["object"]["history"]
