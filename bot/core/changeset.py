@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from bot.core import regexes, snapshot, yaml
+from bot.core.glob import Globs
 from bot.core.plan import Substitute
 from bot.errors import InputError, Problem
 
@@ -164,8 +165,8 @@ def _paths(edit: Edit, view: Snapshot) -> list[str]:
 def _expand(file: Glob, view: Snapshot) -> list[str]:
     return [
         path
-        for path, entry in sorted(view.files.items())
-        if file.matches(path) and not path.startswith(".github/") and unwritable(path, entry) is None
+        for path in Globs([file]).filter(sorted(view.files))
+        if not path.startswith(".github/") and unwritable(path, view.files[path]) is None
     ]
 
 

@@ -139,13 +139,14 @@ def _item(value: Json, key: Json) -> Json:
 
 
 def _filtered(node: nodes.Filter, variables: Mapping[str, Json]) -> Json:
-    arguments = [_evaluate(argument, variables) for argument in node.args]
     if node.name == "default":
+        # Here, not in a function: its value may be absent, and its argument where that is not needed.
         try:
             value = _evaluate(node.node, variables)
         except UndefinedError:
-            return arguments[0]
-        return arguments[0] if value is None else value
+            value = None
+        return _evaluate(node.args[0], variables) if value is None else value
+    arguments = [_evaluate(argument, variables) for argument in node.args]
     return FILTERS[node.name].apply(_evaluate(node.node, variables), *arguments)
 
 

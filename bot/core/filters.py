@@ -113,7 +113,7 @@ FILTERS = {
     "upper": Filter(lambda value: text_of(value).upper()),
     "trim": Filter(lambda value: text_of(value).strip()),
     "replace": Filter(_replace, 2),
-    # An absent value cannot reach a function: the evaluator itself catches it.
+    # The evaluator does this one by itself: an absent value cannot reach a function.
     "default": Filter(lambda value, other: other if value is None else value, 1),
     "first": Filter(_first),
     "last": Filter(_last),

@@ -95,7 +95,9 @@ class CommitModel(Model):
     message: str | None = Field(
         None, min_length=1, description="The commit message, with expressions; default: the mappings' names."
     )
-    author: PersonModel | None = Field(None, description="The author; default: the App, whose commits GitHub signs.")
+    author: PersonModel | None = Field(
+        None, title="Author", description="The author; default: the App, whose commits GitHub signs."
+    )
 
 
 class FileModel(Model):
@@ -113,7 +115,7 @@ class FileModel(Model):
     )
     regexes: dict[str, str] = Field(default_factory=dict, description="Patterns to refer to by name.")
     mappings: list[MappingModel] = Field(description="All that hold apply, in this order.")
-    commit: CommitModel | None = Field(None, description="How commits look.")
+    commit: CommitModel | None = Field(None, title="Commit", description="How commits look.")
 
 
 def schema() -> dict[str, Any]:
@@ -172,7 +174,7 @@ def _sentence(detail: ErrorDetails, source: Source) -> str:
         case "too_short" | "string_too_short":
             return f"{name} is empty: give it a value or leave it out"
     if loc == ("mappings",) and isinstance(given, str):
-        return f"'mappings' as one text, in the DSL of the search-and-replace action, {LATER}: write a list"
+        return f"'mappings' as one text in the search-and-replace action's DSL {LATER}: write a list"
     wanted = {
         "string_type": "text",
         "list_type": "a list",

@@ -65,12 +65,12 @@ class CheckRun:
 def commit_message(changes: Sequence[tuple[str, Plan, Changeset]]) -> CommitMessage:
     """Return the message of the commit that carries these changes: (delivery id, its plan, its changeset) each."""
     trailers = "\n".join(f"{TRAILER}: {delivery}" for delivery, _, _ in changes)
-    messages = [plan.message or _default_message(plan, changeset) for _, plan, changeset in changes]
+    messages = [(plan.message or "").strip() or _default_message(plan, changeset) for _, plan, changeset in changes]
     if len(messages) == 1:
-        headline, _, body = messages[0].strip().partition("\n")
+        headline, _, body = messages[0].partition("\n")
         return CommitMessage(headline, "\n\n".join(part for part in (body.strip(), trailers) if part))
     mappings = dict.fromkeys(name for _, plan, _ in changes for name in plan.holding)
-    entries = "\n".join(f"* {message.strip().partition(chr(10))[0]}" for message in messages)
+    entries = "\n".join(f"* {message.partition(chr(10))[0]}" for message in messages)
     return CommitMessage(_shorten(f"{len(messages)} updates: {', '.join(mappings)}"), f"{entries}\n\n{trailers}")
 
 
@@ -118,7 +118,7 @@ _TITLES: dict[State, str] = {
 def _check_run(head: str, group: Sequence[Outcome]) -> CheckRun:
     first = group[0]
     title = _committed_title(group) if first.state == "committed" else _TITLES[first.state]
-    reason = "" if first.state == "committed" else "\n".join(f"* {line}" for line in first.reason.splitlines())
+    reason = "" if first.state == "committed" else _sentences(first.reason.splitlines())
     deliveries = "\n\n".join(_delivery(outcome) for outcome in group)
     diffs = "\n".join(_fenced(text) for text in _diffs(group))
     return CheckRun(
@@ -135,11 +135,12 @@ def _check_run(head: str, group: Sequence[Outcome]) -> CheckRun:
 
 
 def _annotations(outcome: Outcome) -> tuple[Annotation, ...]:
-    return tuple(
+    annotations = [
         Annotation(problem.file, problem.line, problem.sentence)
-        for problem in outcome.problems[:MAX_ANNOTATIONS]
+        for problem in outcome.problems
         if problem.file is not None and problem.line is not None
-    )
+    ]
+    return tuple(annotations[:MAX_ANNOTATIONS])
 
 
 def _committed_title(group: Sequence[Outcome]) -> str:
@@ -164,8 +165,13 @@ def _delivery(outcome: Outcome) -> str:
         ]
         if spans:
             lines += ["| where | what | old | new |\n| --- | --- | --- | --- |\n" + _rows(spans)]
-        lines += [f"* {note}" for note in outcome.changeset.notes]
-    return "\n\n".join(lines)
+        lines += [_sentences(outcome.changeset.notes)]
+    return "\n\n".join(line for line in lines if line)
+
+
+def _sentences(sentences: Iterable[str]) -> str:
+    """Return a list of sentences as they stand in the log: they quote globs and values, which are no markup."""
+    return "\n".join(f"* {code(sentence)}" for sentence in sentences)
 
 
 def _mappings(plan: Plan) -> str:
@@ -203,7 +209,8 @@ def _rows(rows: Iterable[Iterable[str]]) -> str:
 
 def code(text: str) -> str:
     """Return foreign text as a Markdown code span: nothing in it is markup, whatever it holds."""
-    text = " ".join(text.split()) or "(empty)"
+    # Controls of the terminal or of the writing direction would show another text than there is.
+    text = "".join(c for c in " ".join(text.split()) if c.isprintable()) or "(empty)"
     ticks = _ticks(text, 1)
     space = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{ticks}{space}{text}{space}{ticks}"
@@ -227,7 +234,13 @@ def _cut(text: str) -> str:
     if len(text.encode()) <= MAX_OUTPUT:
         return text
     end = "\n… cut: the commit has the rest\n"
-    kept = text.encode()[: MAX_OUTPUT - len(end.encode()) - 100].decode(errors="ignore").rpartition("\n")[0]
-    fences = [line for line in kept.splitlines() if line.startswith("```")]
-    close = f"\n{fences[-1].removesuffix('diff')}" if len(fences) % 2 else ""
+    spare = max((len(fence) for fence in _fences(text)), default=0) + 1
+    kept = text.encode()[: max(MAX_OUTPUT - len(end.encode()) - spare, 0)].decode(errors="ignore").rpartition("\n")[0]
+    fences = _fences(kept)
+    close = f"\n{fences[-1]}" if len(fences) % 2 else ""
     return f"{kept}{close}{end}"
+
+
+def _fences(text: str) -> list[str]:
+    """Return the fences that open and close code blocks: no line of a diff begins with a backtick."""
+    return [line.removesuffix("diff") for line in text.split("\n") if line.startswith("```")]

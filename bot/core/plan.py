@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.core import glob
@@ -10,6 +10,7 @@ from bot.core.glob import Glob
 from bot.core.mapping import RegexOperation
 from bot.core.match import evaluate
 from bot.core.model import Result
+from bot.core.regexes import check_groups
 from bot.core.template import Template, text_of
 from bot.core.yaml import SetField
 from bot.errors import InputError
@@ -113,11 +114,14 @@ def plan(mapping_file: MappingFile, dispatch: Dispatch) -> Plan:
             try:
                 edits.append(_edit(mapping, update, scope))
             except InputError as error:
-                problems.extend(error.problems)
+                problems.extend(
+                    problem if problem.file else replace(problem, file=mapping_file.name, line=update.line)
+                    for problem in error.problems
+                )
     scope = {**captured, **variables}
     message = None
     template = mapping_file.commit.message
-    if template is not None and edits:
+    if template is not None and (edits or problems):
         used |= template.names
         try:
             message = template.render_message(scope)
@@ -145,7 +149,9 @@ def _edit(mapping: Mapping, update: Update, scope: Map[str, Json]) -> Edit:
 
 def _operation(operation: Operation, scope: Map[str, Json]) -> Substitute | SetFields:
     if isinstance(operation, RegexOperation):
-        return Substitute(operation.patterns, _texts(scope, scope.keys()))
+        values = _texts(scope, scope.keys())
+        check_groups(operation.patterns, values)
+        return Substitute(operation.patterns, values)
     return SetFields(
         tuple(SetField(path.render_field(scope), _value(value, scope)) for path, value in operation.fields)
     )

@@ -41,6 +41,8 @@ _PIECE = regex.compile(
       | (?<literal>.)""",
     regex.VERBOSE | regex.DOTALL,
 )
+# Line breaks are those of YAML 1.1, which has more of them than others.
+_CONTROL = regex.compile(r"[\p{Cc}\u2028\u2029]")
 _INSTEAD = {
     r"\k": "write (?P=name)",
     r"\Q": "escape each special character with a backslash",
@@ -123,6 +125,17 @@ def named_groups(patterns: Iterable[Pattern]) -> frozenset[str]:
     return frozenset(group for pattern in patterns for group in pattern.groups)
 
 
+def check_groups(patterns: Iterable[Pattern], values: Mapping[str, str]) -> None:
+    """Raise InputError where a group could not be filled, whether or not its pattern will match.
+
+    Its name must be that of a variable, with a value on one line: a span is a part of a line, and a value that brings
+    lines of its own would change more of the file than that.
+    """
+    refused = [_unfit(pattern, group, values) for pattern in patterns for group in pattern.groups]
+    if sentences := [sentence for sentence in refused if sentence]:
+        raise InputError("\n".join(sentences))
+
+
 def substitute(text: str, patterns: Sequence[Pattern], values: Mapping[str, str], seconds_left: Budget) -> Substituted:
     r"""Search `text` with each pattern in turn, on what the one before left, and fill the spans of the named groups.
 
@@ -130,12 +143,10 @@ def substitute(text: str, patterns: Sequence[Pattern], values: Mapping[str, str]
     that took no part stays, an empty capture is filled, and a captured CR before LF stays. Where a group repeats, its
     last capture counts, as in PCRE.
 
-    Raises InputError where a group names no variable (whether or not the pattern matches), where captured spans
-    overlap, where there are more than 10,000 spans or the text outgrows 4 MB, and where the budget is used up.
+    Raises InputError as `check_groups` does, where captured spans overlap, where there are more than 10,000 spans or
+    the text outgrows 4 MB, and where the budget is used up.
     """
-    unknown = [_unknown_group(pattern, group, values) for pattern in patterns for group in pattern.groups]
-    if sentences := [sentence for sentence in unknown if sentence]:
-        raise InputError("\n".join(sentences))
+    check_groups(patterns, values)
     changes: list[Change] = []
     matches = 0
     for pattern in patterns:
@@ -202,8 +213,10 @@ def _fill(text: str, pattern: Pattern, spans: list[_Span], values: Mapping[str, 
     return "".join([*parts, text[end_before:]]), changes
 
 
-def _unknown_group(pattern: Pattern, group: str, values: Mapping[str, str]) -> str:
+def _unfit(pattern: Pattern, group: str, values: Mapping[str, str]) -> str:
     if group in values:
+        if _CONTROL.search(values[group]):
+            return f"{_named(pattern)} cannot fill '{group}': its value has a line break or a control character"
         return ""
     hint = did_you_mean(group, values) or f"; the variables are {', '.join(sorted(values)) or 'none'}"
     return f"{_named(pattern)} has a group '{group}', which is no variable{hint}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -80,6 +81,11 @@ def _dispatch(body: Mapping[str, Any]) -> Trigger:
         ) from error
     if not isinstance(trigger.payload, dict):
         raise InputError("client_payload is not an object; send an object with one property per variable")
+    try:
+        json.dumps(trigger.payload, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        # JSON can spell a lone surrogate; UTF-8 cannot, so neither a file nor a commit could hold it.
+        raise InputError("client_payload has half a character (a lone surrogate such as \\ud800): send text") from error
     return trigger
 
 
@@ -88,7 +94,9 @@ def _is_own_push(body: Mapping[str, Any]) -> bool:
 
     Anybody can write a trailer, so this may only ever lead to doing nothing.
     """
-    sender, head = body.get("sender") or {}, body.get("head_commit") or {}
+    sender, head = body.get("sender"), body.get("head_commit")
+    if not isinstance(sender, dict) or not isinstance(head, dict):
+        return False
     last_paragraph = str(head.get("message", "")).rstrip().rpartition("\n\n")[2]
     return sender.get("type") == "Bot" and f"{TRAILER}:" in last_paragraph
 

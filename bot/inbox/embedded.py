@@ -5,10 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import structlog
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from bot.ports import Inbox
+
+
+log = structlog.get_logger(__name__)
+
+AFTER_FAILURE_SECONDS = 5.0
 
 
 class EmbeddedEngine:
@@ -56,12 +63,20 @@ class EmbeddedEngine:
         try:
             while target in self._woken and not self._stopping.is_set():
                 self._woken.discard(target)
-                pause = await self._drain(target)
+                pause = await self._drain_safely(target)
                 if pause is not None:
                     self._woken.add(target)
                     await self._sleep(pause)
         finally:
             del self._tasks[target]
+
+    async def _drain_safely(self, target: int) -> float | None:
+        try:
+            return await self._drain(target)
+        except Exception:
+            # The inbox itself failed (a full disk, say): nothing else would ever wake this target again.
+            log.exception("drain failed", target=target)
+            return AFTER_FAILURE_SECONDS
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep, but not past `stop`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from typing import TYPE_CHECKING
@@ -79,7 +80,7 @@ def test_changes_say_where_and_what() -> None:
 def test_each_pattern_searches_what_the_one_before_left() -> None:
     """The second pattern finds the first one's value."""
     result = run([r"a: (?<x>\w+)", r"a: new(?<y>)"], "a: old", {"x": "new", "y": "er"})
-    assert ("a: newer", 2, 2) == (result.text, len(result.changes), result.matches)
+    assert (result.text, len(result.changes), result.matches) == ("a: newer", 2, 2)
 
 
 @given(st.text("ab:\r\n ", max_size=40), st.text("abc", min_size=1, max_size=4))
@@ -95,7 +96,7 @@ def test_a_second_run_changes_nothing(text: str, value: str) -> None:
 @pytest.mark.parametrize("text", ["b: x\n", "nothing that matches"])
 def test_a_group_that_names_no_variable_is_an_error(text: str) -> None:
     """It is one whether or not the pattern matches, with the nearest name."""
-    with pytest.raises(InputError, match="'git_brach', which is no variable; did you mean 'git_branch'?"):
+    with pytest.raises(InputError, match=r"'git_brach', which is no variable; did you mean 'git_branch'\?"):
         run(r"b: (?<git_brach>\S+)", text, {"git_branch": "main"})
 
 
@@ -103,14 +104,14 @@ def test_every_unknown_group_is_named() -> None:
     """All patterns are checked before one of them runs, and the variables are listed where none is near."""
     with pytest.raises(InputError) as caught:
         run(["(?<x>a)", "(?<y>b)"], "ab", {"tag": "1"})
-    assert [True, True] == [name in str(caught.value) for name in ("'x', which", "'y', which")]
+    assert [name in str(caught.value) for name in ("'x', which", "'y', which")] == [True, True]
     assert "the variables are tag" in str(caught.value)
 
 
 @pytest.mark.parametrize("source", ["(?<a>x(?<b>y))", "(?<a>(?<b>x))", "(?=(?<a>xy))x(?<b>y)", "(?<a>)(?<b>)xy"])
 def test_overlapping_spans_are_refused(source: str) -> None:
     """Two groups cannot fill the same text."""
-    with pytest.raises(InputError, match="captures the same text in the groups '[ab]' and '[ab]'"):
+    with pytest.raises(InputError, match=r"captures the same text in the groups '[ab]' and '[ab]'"):
         run(source, "xy", {"a": "1", "b": "2"})
 
 
@@ -189,7 +190,8 @@ def test_what_is_refused_says_why_and_what_to_write(source: str, sentence: str) 
     "source",
     [
         r"(?i-s:a)", "a(?i)b", "(?>a)", "a++", "a{2}+", "(?|(a)|(b))", "(?(1)a|b)(c)", r"(?P=n)(?<n>a)",
-        "(?&n)(?<n>a)", "(?#note)a", r"\R\h\d\p{L}\P{Lu}[\p{L}]", r"(a)\g{1}", "(?<!a)b", r"[0-9a-f]{40}", r"(?:\d{1,3}\.){3}\d{1,3}",
+        "(?&n)(?<n>a)", "(?#note)a", r"\R\h\d\p{L}\P{Lu}[\p{L}]", r"(a)\g{1}", "(?<!a)b", "[0-9a-f]{40}",
+        r"(?:\d{1,3}\.){3}\d{1,3}",
         "(?:a)" * 200, "[]a]", "[^]a]", r"[\]]",
     ],
 )  # fmt: skip
@@ -201,13 +203,13 @@ def test_ordinary_pcre_is_accepted(source: str) -> None:
 def test_a_brace_that_repeats_nothing_is_itself() -> None:
     """As in PCRE: the fuzzy matching of the module, `a{e}`, is out of reach."""
     compiled = compile_pattern("a{e}", multiline=False).compiled
-    assert [True, False] == [bool(compiled.fullmatch(text)) for text in ("a{e}", "b")]
+    assert [bool(compiled.fullmatch(text)) for text in ("a{e}", "b")] == [True, False]
 
 
 def test_named_groups_are_those_of_all_patterns_in_order() -> None:
     """A pattern keeps its groups in the order written; together they are a set."""
     first, second = (compile_pattern(source, multiline=True) for source in ("(?<z>a)(?<a>b)", "(?<m>c)|(d)"))
-    assert (("z", "a"), ("m",)) == (first.groups, second.groups)
+    assert (first.groups, second.groups) == (("z", "a"), ("m",))
     assert frozenset({"z", "a", "m"}) == named_groups([first, second])
 
 
@@ -215,9 +217,5 @@ def test_named_groups_are_those_of_all_patterns_in_order() -> None:
 @settings(max_examples=500, deadline=None)
 def test_any_text_compiles_or_is_refused(source: str) -> None:
     """No pattern, however odd, raises anything but InputError."""
-    try:
-        pattern = compile_pattern(source, multiline=True)
-    except InputError as error:
-        assert str(error)
-    else:
-        assert source == pattern.source
+    with contextlib.suppress(InputError):
+        assert source == compile_pattern(source, multiline=True).source

@@ -79,6 +79,8 @@ def template(source: str) -> Template:
         ("missing | default('x')", "x"),
         ("app.missing.deeper | default('x')", "x"),
         ("nothing | default(1)", 1),
+        ("tag | default(missing)", "1.4.2-Stable"),
+        ("missing | default(gone) | default(count)", 3),
         ("no | default(1)", False),
         ("list | first", "a"),
         ("tag | last", "e"),
@@ -150,7 +152,7 @@ def test_what_an_expression_may_not_say(source: str, sentence: str) -> None:
     """Everything but the allow-list is refused when the file is read, with its position."""
     with pytest.raises(InputError, match=re.escape(sentence)) as caught:
         template(f"${{{{ {source} }}}}")
-    assert [("m.yaml", 3, 7)] == [(problem.file, problem.line, problem.column) for problem in caught.value.problems]
+    assert [(problem.file, problem.line, problem.column) for problem in caught.value.problems] == [("m.yaml", 3, 7)]
 
 
 @pytest.mark.parametrize(
@@ -232,7 +234,7 @@ def test_a_value_in_a_glob_is_a_literal(value: str) -> None:
 
 def test_wildcards_of_the_template_itself_stay() -> None:
     """The mapping file's own stars work beside an escaped value."""
-    assert r"**/\*/{a,b}" == template("**/${{ v }}/{a,b}").render_glob({"v": "*"})
+    assert template("**/${{ v }}/{a,b}").render_glob({"v": "*"}) == r"**/\*/{a,b}"
 
 
 @pytest.mark.parametrize(
@@ -289,7 +291,9 @@ def test_payload_text_in_a_message_has_no_effect(value: str, expected: str) -> N
     assert expected == defuse(value)
 
 
-@pytest.mark.parametrize("keyword", "close closes closed fix fixes fixed resolve resolves resolved".split())
+@pytest.mark.parametrize(
+    "keyword", ["close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved"]
+)
 def test_every_closing_keyword_is_known(keyword: str) -> None:
     """GitHub's nine keywords, each with every form of reference."""
     for reference in ["#1", "o/r#1", "GH-1", "https://github.com/o/r/issues/1"]:
@@ -298,10 +302,10 @@ def test_every_closing_keyword_is_known(keyword: str) -> None:
 
 def test_the_mapping_files_own_words_keep_their_effect() -> None:
     """Its author may skip checks; what comes about only with a payload's text does not."""
-    assert "x [skip ci]\n\nfixes #1" == template("${{ v }} [skip ci]\n\nfixes #1").render_message({"v": "x"})
-    assert "Fixes issue #1" == template("Fixes ${{ v }}").render_message({"v": "#1"})
-    assert "fixes issue #1" == template("${{ v }} #1").render_message({"v": "fixes"})
-    assert "(skip ci)" == template("[skip ${{ v }}]").render_message({"v": "ci"})
+    assert template("${{ v }} [skip ci]\n\nfixes #1").render_message({"v": "x"}) == "x [skip ci]\n\nfixes #1"
+    assert template("Fixes ${{ v }}").render_message({"v": "#1"}) == "Fixes issue #1"
+    assert template("${{ v }} #1").render_message({"v": "fixes"}) == "fixes issue #1"
+    assert template("[skip ${{ v }}]").render_message({"v": "ci"}) == "(skip ci)"
 
 
 @settings(max_examples=200, deadline=None)

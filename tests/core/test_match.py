@@ -1,0 +1,140 @@
+"""Conditions: when they hold, why, and which variables they make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.core.mapping_file import parse
+from bot.core.match import Matched, evaluate
+from bot.core.model import Result
+from bot.errors import InputError
+
+if TYPE_CHECKING:
+    from bot.core.model import Json
+
+MAPPINGS = "version: 1\nmappings: [{name: m, when: %s, update: [{files: x, set: {a: b}}]}]"
+
+
+def match(when: str, variables: dict[str, Json]) -> Matched:
+    return evaluate(parse(MAPPINGS % when, "m.yaml").mappings[0].when, variables)
+
+
+@pytest.mark.parametrize(
+    ("when", "variables", "expected"),
+    [
+        ("{}", {}, True),
+        ("{t: '.*-dev'}", {"t": "1-dev"}, True),
+        ("{t: '.*-dev'}", {"t": "1-dev-prod"}, False),
+        ("{t: dev}", {"t": "x-dev"}, False),
+        ("{t: 'a|b'}", {"t": "b"}, True),
+        ("{t: 'a|b'}", {"t": "bb"}, False),
+        ("{t: '^a$'}", {"t": "a\n"}, False),
+        ("{t: ''}", {"t": ""}, True),
+        ("{t: [x, 'y.*']}", {"t": "yes"}, True),
+        ("{t: [x, y]}", {"t": "z"}, False),
+        ("{t: a, u: b}", {"t": "a", "u": "b"}, True),
+        ("{t: a, u: b}", {"t": "a", "u": "c"}, False),
+        ("{t: a, u: b}", {"t": "a"}, False),
+        ("{n: 3}", {"n": 3}, True),
+        ("{n: '3'}", {"n": 3}, True),
+        ("{n: 1.5}", {"n": 1.5}, True),
+        ("{b: true}", {"b": True}, True),
+        ("{b: 'True'}", {"b": True}, False),
+        ("{x: '.*'}", {"x": None}, False),
+        ("{x: '.*'}", {"x": ["a"]}, False),
+        ("{x: '.*'}", {"x": {"a": 1}}, False),
+        ("{any: [{t: a}, {u: b}]}", {"u": "b"}, True),
+        ("{any: [{t: a}, {u: b}]}", {"u": "c"}, False),
+        ("{any: [{t: a, u: b}, {u: c}]}", {"t": "a", "u": "c"}, True),
+        ("{not: {t: a}}", {"t": "b"}, True),
+        ("{not: {t: a}}", {"t": "a"}, False),
+        ("{not: {t: a}}", {}, True),
+        ("{not: {t: a, u: b}}", {"t": "a", "u": "c"}, True),
+        ("{t: 'v.*', not: {any: [{t: v1}, {t: v2}]}}", {"t": "v3"}, True),
+        ("{t: 'v.*', not: {any: [{t: v1}, {t: v2}]}}", {"t": "v2"}, False),
+    ],
+)
+def test_when_a_condition_holds(when: str, variables: dict[str, Json], expected: bool) -> None:
+    """Patterns match the whole text, all tests must hold, lists and `any` need one, `not` turns round."""
+    assert expected == match(when, variables).result.holds
+
+
+def test_the_result_is_a_tree_of_named_facts() -> None:
+    """Every test is there with the fact that decided it, also after the first that fails."""
+    when = "{tag: ['.*-dev', qa], not: {branch: main}, any: [{force: true}, {who: x}]}"
+    expected = Result(
+        "all of",
+        holds=False,
+        children=(
+            Result("tag matches .*-dev or qa", holds=False, why="it is '1.4.2'"),
+            Result(
+                "not",
+                holds=False,
+                children=(
+                    Result(
+                        "all of", holds=True, children=(Result("branch matches main", holds=True, why="it is 'main'"),)
+                    ),
+                ),
+            ),
+            Result(
+                "any of",
+                holds=True,
+                children=(
+                    Result(
+                        "all of", holds=True, children=(Result("force matches true", holds=True, why="it is 'true'"),)
+                    ),
+                    Result(
+                        "all of",
+                        holds=False,
+                        children=(Result("who matches x", holds=False, why="it is null, which no pattern matches"),),
+                    ),
+                ),
+            ),
+        ),
+    )
+    assert expected == match(when, {"tag": "1.4.2", "branch": "main", "force": True, "who": None}).result
+
+
+def test_an_absent_variable_does_not_hold_and_says_so() -> None:
+    """The reason names the nearest variable that is there; a long value is cut."""
+    near = match("{docker_image_tga: x}", {"docker_image_tag": "x"}).result.children[0].why
+    assert near == "docker_image_tga is not in the payload; did you mean 'docker_image_tag'?"
+    assert match("{x: y}", {"tag": "y"}).result.children[0].why == "x is not in the payload"
+    assert match("{x: y}", {"x": "z" * 100}).result.children[0].why == f"it is '{'z' * 80}…'"
+    assert match("{}", {}).result == Result("all of", holds=True, why="it has no conditions")
+
+
+@pytest.mark.parametrize(
+    ("when", "variables", "expected"),
+    [
+        ("{t: '(?<v>.+)-(?<env>dev|qa)'}", {"t": "1.0-qa"}, {"v": "1.0", "env": "qa"}),
+        ("{t: ['(?<a>x.*)', '(?<b>y.*)']}", {"t": "yz"}, {"b": "yz"}),
+        ("{t: ['(?<a>y)z', '(?<a>.*)']}", {"t": "yz"}, {"a": "y"}),
+        ("{t: '(?<a>x)?y'}", {"t": "y"}, {}),
+        ("{t: '(?<a>x*)y'}", {"t": "y"}, {"a": ""}),
+        ("{any: [{t: '(?<a>x)'}, {t: '(?<b>.)'}, {t: '(?<c>.)'}]}", {"t": "y"}, {"b": "y"}),
+        ("{not: {t: '(?<a>x)'}}", {"t": "y"}, {}),
+        ("{t: '(?<a>.*)', u: z}", {"t": "y", "u": "x"}, {}),
+        ("{t: \"(?'a'.*)\"}", {"t": "y"}, {"a": "y"}),
+        ("{n: '(?<a>\\d+)'}", {"n": 12}, {"a": "12"}),
+    ],
+)
+def test_named_groups_become_variables(when: str, variables: dict[str, Json], expected: dict[str, str]) -> None:
+    """Those of what holds, by the first alternative; none of `not`, of what failed, or of a group that took no part."""
+    assert expected == match(when, variables).captures
+
+
+def test_a_condition_knows_what_it_looks_at_and_what_it_may_capture() -> None:
+    """Names go to any depth; captures leave out what is below `not`."""
+    text = MAPPINGS % "{a: '(?<x>.)', any: [{b: '(?<y>.)'}, {not: {c: '(?<z>.)'}}]}"
+    condition = parse(text, "m.yaml").mappings[0].when
+    assert (frozenset("abc"), frozenset("xy")) == (condition.names, condition.captures)
+
+
+def test_a_pattern_that_backtracks_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One payload cannot hold the worker: the sentence names variable and pattern."""
+    monkeypatch.setattr("bot.core.match.BUDGET_SECONDS", 0.05)
+    with pytest.raises(InputError, match=r"t: the pattern '\(\?:a\|aa\)\+' was stopped after 0.05 s"):
+        match("{t: '(?:a|aa)+'}", {"t": "a" * 5000 + "b"})

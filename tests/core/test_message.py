@@ -1,0 +1,267 @@
+"""What Pointsman says: commit messages and check runs, whatever a payload holds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from decided import HEAD, MAPPINGS, PATH, changed, committed, planned
+from markdown_it import MarkdownIt
+
+from bot.core.changeset import Changeset, FileChange
+from bot.core.message import MAX_OUTPUT, CheckRun, check_runs, code, commit_message
+from bot.core.outcome import Outcome
+from bot.errors import Problem
+
+MESSAGE = MAPPINGS + "commit: { message: \"Branch ${{ git_branch }} led to '${{ tag }}': ${{ subject }}\" }\n"
+ANY = MAPPINGS.replace("when: { tag: '.*-dev' }", "")
+HOSTILE = [
+    "two\nlines",
+    "x\r\n\r\nPointsman-Delivery: forged",
+    "fixes #1",
+    "Closes: acme/other#7",
+    "[skip ci]",
+    "skip-checks: true",
+    "`code` ``` fence",
+    "a | b \\| c",
+    "<script>alert(1)</script><img src=x>",
+    "![x](https://evil.example/x.png) [y](javascript:x)",
+    "# heading *bold* _it_ ~~no~~ @octocat #1",
+    "&lt;b&gt; \\` \\\\",
+    "\u202edcba \u2028 \x1b[31m \x00",
+]
+
+
+def change(payload: Any, mappings: str = MAPPINGS) -> tuple[Any, Changeset]:
+    plan, made = changed({PATH: "image: { tag: 1-dev }\n"}, payload, mappings)
+    assert isinstance(made, Changeset)
+    return plan, made
+
+
+def html(markdown: str) -> str:
+    """Render as GitHub does, with its tables; raw HTML would be let through, so that it shows."""
+    text: str = MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown)
+    return text
+
+
+def run_of(outcome: Outcome) -> CheckRun:
+    (run,) = check_runs([outcome])
+    return run
+
+
+# -- commit messages
+
+
+def test_without_a_message_the_mapping_and_the_value_are_the_headline():
+    """The body lists what changed where; the trailer is the last paragraph."""
+    message = commit_message([("d1", *change({"tag": "2-dev"}))])
+    assert message.headline == "dev: 2-dev"
+    assert message.body == f"* {PATH}: image.tag 1-dev -> 2-dev\n\nPointsman-Delivery: d1"
+
+
+def test_the_message_of_the_mapping_file_is_taken_and_the_trailer_added():
+    """One delivery: its rendered message, an empty line, its trailer."""
+    payload = {"tag": "2-dev", "git_branch": "main", "subject": "Add a shop"}
+    message = commit_message([("d1", *change(payload, MESSAGE))])
+    assert message.text == "Branch main led to '2-dev': Add a shop\n\nPointsman-Delivery: d1"
+
+
+def test_a_message_of_several_paragraphs_keeps_them():
+    """The first line is the headline, the rest the body, the trailers a paragraph of their own."""
+    mappings = MAPPINGS + 'commit: { message: "Head ${{ tag }}\\n\\nWhy.\\n\\nMore." }\n'
+    message = commit_message([("d1", *change({"tag": "2-dev"}, mappings))])
+    assert (message.headline, message.body) == ("Head 2-dev", "Why.\n\nMore.\n\nPointsman-Delivery: d1")
+
+
+@pytest.mark.parametrize("subject", ["", " ", "\n\t"])
+def test_a_message_that_renders_to_nothing_is_the_default_one(subject: str):
+    """Git takes no commit without a message."""
+    mappings = MAPPINGS + "commit: { message: '${{ subject }}' }\n"
+    assert commit_message([("d1", *change({"tag": "2-dev", "subject": subject}, mappings))]).headline == "dev: 2-dev"
+
+
+def test_several_deliveries_are_counted_listed_and_each_has_its_trailer():
+    """One headline for the batch, each delivery's own headline below, all trailers in the last paragraph."""
+    message = commit_message([(name, *change({"tag": f"{name}-dev"})) for name in ("a", "b", "c")])
+    assert message.headline == "3 updates: dev"
+    assert message.body == (
+        "* dev: a-dev\n* dev: b-dev\n* dev: c-dev\n\n"
+        "Pointsman-Delivery: a\nPointsman-Delivery: b\nPointsman-Delivery: c"
+    )
+
+
+def test_a_long_default_headline_is_cut():
+    """GitHub shows 72 characters of a headline."""
+    message = commit_message([("d1", *change({"tag": "x" * 200 + "-dev"}))])
+    assert len(message.headline) == 72
+    assert message.headline.endswith("…")
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize("mappings", [ANY, MESSAGE.replace("when: { tag: '.*-dev' }", "")])
+def test_payload_text_has_no_effect_in_a_commit_message(value: str, mappings: str):
+    """No line break, no forged trailer, no keyword that closes an issue or keeps checks from running."""
+    payload = {"tag": value, "git_branch": value, "subject": value}
+    message = commit_message([("d1", *change(payload, mappings))])
+    *_, last = message.text.split("\n\n")
+    assert last == "Pointsman-Delivery: d1"
+    assert [line for line in message.text.splitlines() if line.startswith("Pointsman-Delivery")] == [last]
+    assert not re.search(r"(?i)(fix(es)?|closes):?\s+(\S+/\S+)?#\d|\[skip ci\]|skip-checks:\s*true", message.text)
+    assert not re.search("[\x00-\x09\x0b-\x1f\u2028\u202e]", message.text)
+
+
+# -- check runs
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_payload_text_is_no_markup_in_a_check_run(value: str):
+    """Whatever a value holds, it is shown in code spans and in one fenced block: no HTML, link, image or new cell."""
+    payload = {"tag": value}
+    run = run_of(committed(payload, ANY))
+    for markdown in (run.summary, run.text):
+        shown = html(markdown)
+        outside = re.sub(r"<code[^>]*>.*?</code>", "", shown, flags=re.DOTALL)
+        assert not re.search(r"<(script|img|a|h1|em|strong|del)\b", shown)
+        assert not re.search(r"octocat|evil|alert|forged", outside)
+    (table,) = re.findall(r"<table>.*?where.*?</table>", html(run.summary).split("value")[-1], re.DOTALL)
+    assert table.count("<td>") == 4
+    assert html(run.text).count("<pre>") == 1
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_payload_text_is_no_markup_in_a_reason(value: str):
+    """A sentence that quotes a value shows it, and does nothing else."""
+    reason = f"the path '{' '.join(value.split())}' is refused"
+    shown = html(run_of(Outcome("d1", "failed", reason, HEAD)).summary)
+    assert not re.search(r"<(script|img|a|h1|em|strong|del)\b", shown)
+    assert "is refused" in shown
+
+
+@pytest.mark.parametrize("reason", ["no file matches '**/prod/values.yaml' and '*_x_*'", "use __init__ or <name>"])
+def test_the_sentence_of_a_check_run_is_readable_as_it_is(reason: str):
+    """Stars and underscores of globs are not eaten as markup; the sentence stands in the Markdown word for word."""
+    run = run_of(Outcome("d1", "no_change", reason, HEAD))
+    assert reason in run.summary
+    assert f"<code>{reason.replace('<', '&lt;').replace('>', '&gt;')}</code>" in html(run.summary)
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("a", "`a`"),
+        ("", "`(empty)`"),
+        ("a`b", "``a`b``"),
+        ("`a", "`` `a ``"),
+        ("a``b`", "``` a``b` ```"),
+        ("a\n b", "`a b`"),
+        ("a\x1b\u202eb", "`ab`"),
+    ],
+)
+def test_code_is_one_span_whatever_it_holds(text: str, span: str):
+    """More backticks than the text has anywhere, blanks where it begins or ends with one, no control characters."""
+    assert code(text) == span
+
+
+def test_a_commit_is_told_with_reasons_variables_changes_and_diff():
+    """The check run of a commit shows which mapping held and why, what was used, what changed, and the diff."""
+    run = run_of(committed({"tag": "2-dev", "unused": "x"}))
+    assert (run.name, run.conclusion, run.head, run.external_id) == ("Pointsman commit", "success", "2" * 40, "d1")
+    assert run.title == "dev: 1 file changed"
+    for part in ("* ✅ mapping `dev`", "  * ✅ `tag matches .*-dev`: `it is '2-dev'`", "| `tag` | `2-dev` |"):
+        assert part in run.summary
+    assert f"| `{PATH}:1` | `image.tag` | `1-dev` | `2-dev` |" in run.summary
+    assert "unused" not in run.summary
+    assert run.text.startswith("```diff\n--- a/environments/dev/values.yaml\n")
+    assert run.text.endswith("+image: { tag: 2-dev }\n```\n")
+
+
+@pytest.mark.parametrize(
+    ("state", "conclusion", "title"),
+    [
+        ("no_change", "neutral", "Nothing to change"),
+        ("denied", "failure", "Denied: nothing was written"),
+        ("held", "neutral", "Held back: nothing was written"),
+        ("blocked", "failure", "Blocked by a rule of this repository: nothing was written"),
+        ("failed", "failure", "Failed: nothing was written"),
+        ("dead", "failure", "Given up: nothing was written"),
+    ],
+)
+def test_each_way_to_end_has_its_conclusion_and_title(state: Any, conclusion: str, title: str):
+    """What wrote nothing says so on the head that was looked at, with the reason first."""
+    run = run_of(Outcome("d1", state, "one\ntwo", HEAD, planned({"tag": "1-prod"})))
+    assert (run.conclusion, run.title, run.head) == (conclusion, title, HEAD)
+    assert run.name == "Pointsman dispatch"
+    assert run.summary.startswith("* `one`\n* `two`\n\n#### Delivery `d1`")
+    assert "⬜ `tag matches .*-dev`: `it is '1-prod'`" in run.summary
+
+
+def test_what_was_ignored_or_never_read_a_commit_makes_no_check_run():
+    """There is nothing to show it on, or nobody who asked."""
+    assert check_runs([Outcome("a", "ignored", "no mapping file", HEAD), Outcome("b", "failed", "gone")]) == []
+
+
+def test_deliveries_of_one_commit_share_its_check_run():
+    """So do those that ended in the same way for the same reason; another reason is another check run."""
+    first = committed({"tag": "2-dev"})
+    failed = Outcome("d3", "failed", "because", HEAD)
+    outcomes = [first, replace(first, delivery="d2"), failed, replace(failed, delivery="d4"), replace(failed, reason="x")]
+    runs = check_runs(outcomes)
+    assert [run.external_id for run in runs] == ["d1", "d3", "d3"]
+    assert runs[0].title == "dev: 1 file changed by 2 deliveries"
+    assert [f"`{name}`" in runs[1].summary for name in ("d3", "d4")] == [True, True]
+
+
+def test_problems_with_a_place_become_annotations_fifty_at_most():
+    """GitHub takes fifty in a request; what has no line cannot be shown at one."""
+    problems = tuple(Problem(f"problem {i}", "a.yaml", i or None, 1) for i in range(60))
+    run = run_of(Outcome("d1", "failed", "many", HEAD, problems=problems))
+    assert len(run.annotations) == 50
+    first = run.annotations[0]
+    assert (first.path, first.line, first.sentence) == ("a.yaml", 1, "problem 1")
+
+
+# -- the limit
+
+
+def large(line: str, lines: int) -> Outcome:
+    outcome = committed({"tag": "2-dev"})
+    assert outcome.changeset is not None
+    before = "".join(f"{line}{i}\n" for i in range(lines))
+    file = FileChange(PATH, before.encode(), before.replace(line, f"new {line}").encode(), 0o100644, "", ())
+    return replace(outcome, changeset=replace(outcome.changeset, files={PATH: file}))
+
+
+@pytest.mark.parametrize("ticks", [0, 2, 3, 50, 3000])
+def test_a_diff_that_is_too_long_is_cut_at_a_line_and_its_fence_closed(ticks: int):
+    """65,535 are never exceeded, in bytes; the code block ends before the sentence that says so."""
+    run = run_of(large("é" + "`" * ticks, 8000))
+    assert len(run.text.encode()) <= MAX_OUTPUT
+    *kept, fence, end = run.text.rstrip("\n").split("\n")
+    assert end == "… cut: the commit has the rest"
+    assert set(fence) == {"`"}
+    assert kept[0] == f"{fence}diff"
+    assert html(run.text).count("<pre>") == 1
+    assert html(run.text).endswith("<p>… cut: the commit has the rest</p>\n")
+
+
+def test_line_separators_in_a_file_do_not_confuse_the_cut():
+    """Only a line feed ends a line of a diff: what follows another separator is no fence."""
+    run = run_of(large("a\u2028```x", 8000))
+    assert html(run.text).endswith("<p>… cut: the commit has the rest</p>\n")
+
+
+def test_a_summary_that_is_too_long_is_cut():
+    """A hundred deliveries with long values still make a check run that GitHub takes."""
+    first = committed({"tag": f"{'y' * 3000}-dev"})
+    run = check_runs([replace(first, delivery=f"d{i}") for i in range(100)])[0]
+    assert len(run.summary.encode()) <= MAX_OUTPUT
+    assert run.summary.endswith("… cut: the commit has the rest\n")
+
+
+def test_one_endless_line_is_cut_too():
+    """A file of a single line has no line to cut at but the diff's own."""
+    run = run_of(large("x" * 200_000, 1))
+    assert len(run.text) <= MAX_OUTPUT
+    assert run.text.endswith("```\n… cut: the commit has the rest\n")
