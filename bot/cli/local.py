@@ -148,7 +148,7 @@ def _as_json(shown: Shown) -> dict[str, Any]:
             {
                 "name": matched.mapping,
                 "matched": matched.holds,
-                "why": matched.result.why,
+                "why": "; ".join(_said(result) for result in matched.result.decisive),
                 "conditions": [_tree(matched.result)],
                 "values": dict(matched.captures),
             }
@@ -179,6 +179,10 @@ def _as_json(shown: Shown) -> dict[str, Any]:
             for problem in shown.problems
         ],
     }
+
+
+def _said(result: Result) -> str:
+    return f"{result.name}: {result.why}" if result.why else result.name
 
 
 def _tree(result: Result) -> dict[str, Any]:

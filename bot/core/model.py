@@ -74,3 +74,9 @@ class Result:
     holds: bool
     why: str = ""
     children: tuple[Result, ...] = ()
+
+    @property
+    def decisive(self) -> tuple[Result, ...]:
+        """The facts that made it come out so: the leaves below it that came out as all above them did."""
+        below = [leaf for child in self.children if child.holds == self.holds for leaf in child.decisive]
+        return tuple(below) or (self,)
