@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -76,7 +77,7 @@ def database(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def _app_id(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise ValueError(f"'{text}' is not a number; the App's settings page shows its App ID")
     return int(text)
 
@@ -88,12 +89,17 @@ def _private_key(text: str) -> str:
     key = text.replace("\\n", "\n")
     if "-----BEGIN" not in key or "PRIVATE KEY-----" not in key:
         raise ValueError("this is no private key in PEM format (-----BEGIN … PRIVATE KEY-----)")
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415 - 60 ms, serve only
+    # 60 ms, serve only
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - see above
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415 - see above
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415 - see above
 
     try:
-        load_pem_private_key(key.encode(), password=None)
-    except (ValueError, TypeError):
+        loaded = load_pem_private_key(key.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise ValueError("this private key cannot be read; download a new one from the App's settings page") from None
+    if not isinstance(loaded, RSAPrivateKey):
+        raise ValueError("this is no RSA key, which GitHub's are; download one from the App's settings page")
     return key + "\n" if not key.endswith("\n") else key
 
 
@@ -113,13 +119,14 @@ def _api_url(text: str) -> str:
         port = parts.port
     except ValueError:
         parts, port = urlsplit(""), None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username or port == 0:
+    extra = parts.query or parts.fragment or "@" in parts.netloc
+    if parts.scheme not in {"http", "https"} or not parts.hostname or extra or port == 0 or re.search(r"\s", text):
         raise ValueError(f"'{text}' is not a URL such as https://api.github.com or https://HOST/api/v3")
     return text.rstrip("/")
 
 
 def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 <= int(text) <= 65535:
+    if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
         raise ValueError(f"'{text}' is not a port from 0 (any) to 65535")
     return int(text)
 
@@ -127,8 +134,10 @@ def _port(text: str) -> int:
 def _database(text: str) -> Path:
     scheme, separator, path = text.partition(":///")
     if scheme != "sqlite" or not separator or not path:
+        # The rest of a URL may hold a password.
+        given = f"'{text.partition('://')[0]}://…'" if "://" in text else "this"
         raise ValueError(
-            f"'{text.partition('://')[0]}://…' is not sqlite:///FILE (relative) or sqlite:////FILE (absolute); "
+            f"{given} is not sqlite:///FILE (relative) or sqlite:////FILE (absolute); "
             "PostgreSQL comes in a later version"
         )
     return Path(path)

@@ -31,7 +31,7 @@ def apply(
 ) -> None:
     """Change a local folder as a dispatch would change the repository. Exit 0, or 1 for an error.
 
-    Example: `pointsman apply --directory gitops --mappings rules.yaml --var docker_image_tag=1.4.2-dev`
+    Example: `pointsman apply --directory gitops --var docker_image_tag=1.4.2-dev`
     """
     from bot.flows.apply import apply as apply_flow
 

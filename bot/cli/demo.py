@@ -101,17 +101,20 @@ def demo(
     directory: Annotated[
         Path | None, typer.Option("--directory", "-d", help="Keep the demo's files here; default: a temporary folder.")
     ] = None,
-    port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="The sandbox's port; 0: any.")] = 0,
+    port: Annotated[
+        int, typer.Option("--port", "-p", min=0, max=65535, metavar="PORT", help="The sandbox's port; 0: any.")
+    ] = 0,
 ) -> None:
     """Run a sandbox, the bot and a sample GitOps repository, send real dispatches, and show what comes of them.
 
     Example: `pointsman demo --once`
     """
-    from bot.cli.extras import require_sandbox
+    from bot.cli.extras import end_on_sigterm, make_folder, require_sandbox
 
     require_sandbox()
+    end_on_sigterm()
     if directory is not None:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_folder(directory)
         good = asyncio.run(_run(directory, port, once))
     else:
         with tempfile.TemporaryDirectory(prefix="pointsman-demo-") as temporary:
@@ -241,8 +244,9 @@ async def _show(console: Console, repository: Repository, state: str) -> None:
     style = {"success": "green", "neutral": "dim"}.get(run["conclusion"], "red")
     console.print(f"\ncheck run '{run['name']}': {run['conclusion']}: {output['title']}", style=style)
     if state != "committed":
-        sentences = [line.removeprefix("* ") for line in output["summary"].splitlines() if line.startswith("* ")]
-        console.print("\n".join(f"    {sentence}" for sentence in sentences))
+        for line in output["summary"].splitlines():
+            if line.startswith("* "):
+                console.print(f"    {line.removeprefix('* ').strip('`')}")
     console.print()
 
 

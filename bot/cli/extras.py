@@ -1,13 +1,19 @@
-"""What `sandbox` and `demo` share."""
+"""What the verbs that listen share."""
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from bot.errors import InputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bot.errors import PointsmanError
 
 
@@ -18,6 +24,25 @@ def require_sandbox() -> None:
         raise InputError(f"the sandbox needs {' and '.join(missing)}: pip install 'pointsman[sandbox]'")
 
 
+def make_folder(directory: Path) -> None:
+    """Make a folder where there is none. Raises InputError where that cannot be."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--directory: cannot make the folder {directory}: {error.strerror}") from error
+
+
+def end_on_sigterm() -> None:
+    """Let SIGTERM end the program as Ctrl-C does, tidied up; exit code 143."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 def listen_error(port: int, error: OSError) -> PointsmanError:
     """Return the sentence for a port that cannot be listened on."""
-    return InputError(f"cannot listen on port {port}: {error.strerror or error}; name another one, 0 for any")
+    return InputError(f"cannot listen on port {port}: {listen_reason(error)}; name another one, 0 for any")
+
+
+def listen_reason(error: OSError) -> str:
+    """Return the system's words for why an address cannot be listened on; asyncio wraps them in its own."""
+    own = isinstance(error, socket.gaierror) or error.errno is None
+    return str(error.strerror or error) if own else os.strerror(error.errno)

@@ -83,18 +83,20 @@ def prepare(
     directory: Path, mappings: Path | None, payload: str, variables: list[str] | None, event_type: str
 ) -> tuple[Directory, Request, MappingSource]:
     """Return the folder as a Forge, the request, and where its mappings come from."""
+    from bot.cli.files import read_text
     from bot.core.trigger import Dispatch
+    from bot.core.verdict import MAPPING_PATH
     from bot.directory import Directory, operator
     from bot.errors import InputError
     from bot.flows.apply import MappingSource, Request
 
     properties = _payload(payload, variables or [])
+    forge = Directory(directory)
     source = MappingSource()
     if mappings is not None:
-        if not mappings.is_file():
-            raise InputError(f"--mappings: there is no file '{mappings}'")
-        source = MappingSource(own=False, name=str(mappings), text=mappings.read_bytes())
-    forge = Directory(directory)
+        source = MappingSource(own=False, name=str(mappings), text=read_text(mappings).encode())
+    elif not (directory / MAPPING_PATH).is_file():
+        raise InputError(f"there is no mapping file {directory / MAPPING_PATH}; name one with --mappings")
     request = Request("local", operator(), Dispatch(forge.repository, event_type, properties, ""))
     return forge, request, source
 
@@ -228,6 +230,7 @@ def print_diff(console: Any, text: str) -> None:
     from rich.text import Text
 
     styles = {"+": "green", "-": "red", "@": "cyan"}
-    for line in text.splitlines():
+    # Not splitlines(): to YAML some of the characters that it splits at are text.
+    for line in text.removesuffix("\n").split("\n"):
         style = "bold" if line.startswith(("+++", "---")) else styles.get(line[:1], "")
         console.print(Text(line, style=style))

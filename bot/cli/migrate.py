@@ -10,7 +10,7 @@ import typer
 def migrate() -> None:
     """Bring the database of DATABASE_URL to this version's tables; `serve` does so by itself when it starts.
 
-    Example: `DATABASE_URL=sqlite:////var/lib/pointsman/pointsman.db pointsman migrate`
+    Example: `DATABASE_URL=sqlite:////data/pointsman.db pointsman migrate`
     """
     from bot import settings
     from bot.errors import InputError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,9 @@ import typer
 
 if TYPE_CHECKING:
     from bot.sandbox import Sandbox
+
+# What GitHub takes as a name; `.` and `..` alone would lead out of the folder.
+_FULL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}$)[\w.-]+", re.ASCII)
 
 
 def sandbox(
@@ -23,24 +27,38 @@ def sandbox(
     source: Annotated[
         Path | None, typer.Option("--from", help="Fill new repositories with the files of this folder.")
     ] = None,
-    webhook: Annotated[str, typer.Option(help="Where webhooks are sent.")] = "http://127.0.0.1:8080/webhook",
-    port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535)] = 8081,
-    latency: Annotated[float, typer.Option(min=0, max=10, help="Seconds that every answer takes.")] = 0.0,
+    webhook: Annotated[
+        str,
+        typer.Option(metavar="URL", help="Where webhooks are sent; default: a bot on port 8080.", show_default=False),
+    ] = "http://127.0.0.1:8080/webhook",
+    port: Annotated[
+        int, typer.Option("--port", "-p", min=0, max=65535, metavar="PORT", help="The port to listen on; 0: any.")
+    ] = 8081,
+    latency: Annotated[
+        float, typer.Option(min=0, max=10, metavar="SECONDS", help="How long every answer takes at least.")
+    ] = 0.0,
     graphql: Annotated[bool, typer.Option(help="Have GraphQL, as GitHub does.")] = True,
 ) -> None:
     """Run a GitHub look-alike on this machine, and print the settings that point the bot at it.
 
     Example: `pointsman sandbox --repository acme/gitops --from ./gitops`
     """
-    from bot.cli.extras import require_sandbox
+    from bot.cli.extras import end_on_sigterm, make_folder, require_sandbox
+    from bot.errors import InputError
 
     require_sandbox()
     from bot.sandbox import Sandbox
 
+    for name in repository or []:
+        if not _FULL_NAME.fullmatch(name):
+            raise InputError(f"--repository {name}: write OWNER/NAME, of letters, digits, '-', '_' and '.'")
+    files = _files(source)
+    end_on_sigterm()
+    make_folder(directory)
     github = Sandbox(directory, latency=latency, graphql=graphql)
     for name in repository or []:
         if github.find_repository(name) is None:
-            github.create_repository(name, _files(source))
+            github.create_repository(name, files)
     github.webhook_url = webhook
     asyncio.run(_run(github, port))
 

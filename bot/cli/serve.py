@@ -17,6 +17,7 @@ def serve() -> None:
     from aiohttp import web
 
     from bot import app, settings, telemetry
+    from bot.cli.extras import listen_reason
     from bot.errors import InputError
 
     try:
@@ -31,5 +32,5 @@ def serve() -> None:
         sys.stderr.write(f"{error}\n")
         raise typer.Exit(2) from None
     except OSError as error:
-        sys.stderr.write(f"HOST and PORT: cannot listen on {loaded.host}:{loaded.port}: {error.strerror}\n")
+        sys.stderr.write(f"HOST and PORT: cannot listen on {loaded.host}:{loaded.port}: {listen_reason(error)}\n")
         raise typer.Exit(2) from None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
-from bot.core.suggest import did_you_mean
+from bot.core.suggest import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -151,8 +151,12 @@ def problems_of(source: Source) -> dict[Loc, list[Problem]]:
     try:
         FileModel.model_validate(source.data)
     except ValidationError as error:
-        for detail in error.errors(include_url=False, include_context=True):
+        details = error.errors(include_url=False, include_context=True)
+        misspelt = {_meant(detail["loc"]) for detail in details if detail["type"] == "extra_forbidden"}
+        for detail in details:
             loc = detail["loc"]
+            if detail["type"] == "missing" and loc in misspelt:
+                continue  # one mistake, one sentence
             position = source.position(loc, key=detail["type"] == "extra_forbidden")
             problems.setdefault(loc, []).append(position.problem(_sentence(detail, source)))
     return problems
@@ -193,6 +197,12 @@ def _unknown_key(loc: Loc) -> str:
         return f"'{key}' {LATER}"
     hint = did_you_mean(key, model.model_fields)
     return f"unknown key '{key}'{hint or f'; the keys{_place(loc[:-1])} are ' + ', '.join(model.model_fields)}"
+
+
+def _meant(loc: Loc) -> Loc:
+    """Return the location of the key that an unknown one resembles; its own where it resembles none."""
+    model = _model_at(loc[:-1])
+    return (*loc[:-1], nearest(str(loc[-1]), model.model_fields) or loc[-1])
 
 
 def _model_at(loc: Loc) -> type[Model]:

@@ -11,5 +11,11 @@ if TYPE_CHECKING:
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """`; did you mean 'x'?` with the name that resembles `name` most, or an empty string where none does."""
+    near = nearest(name, names)
+    return f"; did you mean '{near}'?" if near else ""
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the name that resembles `name` most, None where none does."""
     near = get_close_matches(name, sorted(set(names) - {name}), n=1, cutoff=0.6)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    return near[0] if near else None

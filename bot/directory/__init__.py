@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -60,18 +61,23 @@ class Directory:
     async def commit(
         self, repository: Repository, changeset: Changeset, message: CommitMessage, author: Person | None
     ) -> Commit:
-        """Write the files; nobody commits here. Each is replaced whole, so that no reader sees half of one."""
+        """Write the files; nobody commits here. Each is replaced whole, so that no reader sees half of one.
+
+        Raises InputError where a file cannot be written; what could be known to fail is tried before any is replaced.
+        """
         del repository, message, author
-        for path, change in changeset.files.items():
-            file = self._root / path
-            temporary = file.with_name(f".{file.name}.pointsman")
-            try:
-                temporary.write_bytes(change.after)
-                temporary.chmod(stat.S_IMODE(file.stat().st_mode))
+        written: dict[Path, Path] = {}
+        try:
+            for path, change in changeset.files.items():
+                file = self._root / path
+                written[file] = _written_beside(file, change.after)
+            for file, temporary in written.items():
                 temporary.replace(file)
-            except OSError as error:
+        except OSError as error:
+            raise InputError(f"cannot write {file}: {error.strerror}") from error
+        finally:
+            for temporary in written.values():
                 temporary.unlink(missing_ok=True)
-                raise InputError(f"cannot write {file}: {error.strerror}") from error
         return Commit(oid="", url="", parent="")
 
     async def report(self, repository: Repository, check_run: CheckRun) -> None:
@@ -100,9 +106,27 @@ class Directory:
             raise InputError(f"cannot read {file}: {error.strerror}") from error
 
     def _walk(self, directory: str, globs: Globs) -> Iterator[str]:
-        for entry in sorted(os.scandir(self._root / directory), key=lambda entry: entry.name):
+        try:
+            entries = sorted(os.scandir(self._root / directory), key=lambda entry: entry.name)
+        except OSError as error:
+            raise InputError(f"cannot read {self._root / directory}: {error.strerror}") from error
+        for entry in entries:
             path = f"{directory}/{entry.name}" if directory else entry.name
             if not entry.is_dir(follow_symlinks=False):
                 yield path
             elif globs.may_contain(path):
                 yield from self._walk(path, globs)
+
+
+def _written_beside(file: Path, data: bytes) -> Path:
+    """Write a new file in the same folder, with the same mode. A name of its own: nothing is there, no link followed."""
+    descriptor, name = tempfile.mkstemp(prefix=".pointsman-", dir=file.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+        temporary.chmod(stat.S_IMODE(file.stat().st_mode))
+    except OSError:
+        temporary.unlink()
+        raise
+    return temporary

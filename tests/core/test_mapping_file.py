@@ -257,6 +257,12 @@ def test_what_is_agreed_on_and_not_there_yet_says_so(text: str, key: str) -> Non
     assert (len(found), f"{key} " in found[0] and "comes in a later version" in found[0]) == (1, True)
 
 
+def test_a_misspelt_key_is_not_also_missing() -> None:
+    """A misspelling is one mistake: the key that it resembles is not reported as missing beside it."""
+    text = "version: 1\nmappings:\n  - name: dev\n    updaet: []\n"
+    assert problems(text) == ["m.yaml:4:5: unknown key 'updaet'; did you mean 'update'?"]
+
+
 def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
     """A wrong shape in one part hides nothing in another, not even in the same mapping."""
     text = (

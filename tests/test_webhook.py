@@ -1,0 +1,318 @@
+"""The front door: what is refused, what is stored, and what is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from running import REFUSAL, Row, rows, running
+
+from bot.core.model import Actor
+from bot.identity.webhook import WebhookSecret
+from bot.sandbox.events import dispatch_payload
+from bot.web.webhook import MAX_BODY
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from running import Bot
+
+    from bot.sandbox import Repository, Sandbox
+
+ID = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
+
+
+def signature(secret: str, body: bytes) -> str:
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def headers(sandbox: Sandbox, body: bytes, **changed: str | None) -> dict[str, str]:
+    """The headers of a webhook; `changed` ones replace or, where None, remove: X_GitHub_Event is X-GitHub-Event."""
+    good: dict[str, str | None] = {
+        "Content-Type": "application/json",
+        "X-GitHub-Delivery": ID,
+        "X-GitHub-Event": "ping",
+        "X-Hub-Signature-256": signature(sandbox.app.webhook_secret, body),
+    }
+    good |= {name.replace("_", "-"): value for name, value in changed.items()}
+    return {name: value for name, value in good.items() if value is not None}
+
+
+async def post(bot: Bot, body: Any, sent: Mapping[str, str]) -> tuple[int, Any]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{bot.url}/webhook", data=body, headers=sent) as response,
+    ):
+        assert response.content_type == "application/json"
+        return response.status, await response.json()
+
+
+# -- the proof
+
+
+@pytest.mark.parametrize(
+    ("secret", "body", "digest"),
+    [
+        (
+            "It's a Secret to Everybody",
+            b"Hello, World!",
+            "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
+        ),
+        ("mysecret", b'{"action":"published"}', "e1e205e84edced57c16c204efd13eded4b5632b474fe6954fc58ab7a86b515bd"),
+        ("mysecret", b"", "9074a74de0f34ece3f046403ae88d2eea400281da0ed6ebfa76c949016fa672d"),
+    ],
+)
+def test_published_signatures_hold(secret: str, body: bytes, digest: str):
+    """The first vector is GitHub's own; a body with one byte more does not hold."""
+    verify = WebhookSecret(secret)
+    assert verify({"X-Hub-Signature-256": f"sha256={digest}"}, body) == Actor("webhook", "")
+    assert verify({"X-Hub-Signature-256": f"sha256={digest}"}, body + b" ") is None
+
+
+def test_the_secret_is_not_in_the_repr():
+    """Whoever prints the verifier learns nothing."""
+    assert "mysecret" not in repr(WebhookSecret("mysecret"))
+
+
+def sha1(secret: str, body: bytes) -> str:
+    return "sha1=" + hmac.new(secret.encode(), body, hashlib.sha1).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda _secret, _body: None,
+        lambda _secret, _body: "",
+        lambda _secret, body: signature("another secret", body),
+        lambda secret, body: signature(secret, body + b" "),
+        lambda secret, body: signature(secret, body).upper(),
+        lambda secret, body: "sha256=" + signature(secret, body)[7:].upper(),
+        lambda secret, body: signature(secret, body)[7:],
+        lambda secret, body: signature(secret, body)[:-1],
+        lambda secret, body: signature(secret, body).replace("sha256", "sha1"),
+        sha1,
+        lambda _secret, _body: "sha256=é\udcff",
+    ],
+)
+async def test_without_a_valid_signature_nothing_is_stored(sandbox: Sandbox, tmp_path: Path, forge: Any):
+    """Missing, empty, another secret's, another body's, upper case, cut, SHA-1 or no ASCII: 401."""
+    body = b"{}"
+    async with running(sandbox, tmp_path) as bot:
+        sent = headers(sandbox, body, X_Hub_Signature_256=forge(sandbox.app.webhook_secret, body))
+        status, answer = await post(bot, body, sent)
+    assert status == 401
+    assert answer == {"error": "the signature in X-Hub-Signature-256 does not fit the body and WEBHOOK_SECRET"}
+    assert rows(tmp_path) == {}
+
+
+# -- the body
+
+
+async def pieces(size: int) -> AsyncIterator[bytes]:
+    for _ in range(size // 2**20 + 1):
+        yield b" " * 2**20
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+async def test_a_body_over_the_bound_is_not_taken(sandbox: Sandbox, tmp_path: Path, chunked: bool):
+    """25 MiB are GitHub's own limit: more is 413, whether its size is announced or not."""
+    body = pieces(MAX_BODY) if chunked else b" " * (MAX_BODY + 1)
+    async with running(sandbox, tmp_path) as bot:
+        status, answer = await post(bot, body, headers(sandbox, b""))
+        assert (status, answer["error"]) == (413, "the body is larger than 26,214,400 bytes, GitHub's own limit")
+        assert (await post(bot, b"{}", headers(sandbox, b"{}")))[0] == 202
+    assert list(rows(tmp_path)) == [ID]
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b"", "the body is not JSON"),
+        (b"payload=%7B%7D", "the body is not JSON; set the webhook's content type to application/json"),
+        (b"\xff\xfe", "the body is not JSON"),
+        (b'{"a": ' + b"1" * 5000 + b"}", "the body is not JSON"),
+        (b'{"a":' * 500_000 + b"1" + b"}" * 500_000, "the body is not JSON"),
+        (b"[" * 2_000_000, "the body is not JSON"),
+        (b"[]", "the body is not a JSON object"),
+        (b'"text"', "the body is not a JSON object"),
+        (b"null", "the body is not a JSON object"),
+    ],
+    ids=["empty", "form", "binary", "number", "nested object", "nested array", "array", "string", "null"],
+)
+async def test_what_is_no_json_object_is_refused(sandbox: Sandbox, tmp_path: Path, body: bytes, sentence: str):
+    """Even when it is signed; megabytes of nesting do not bring the process down."""
+    async with running(sandbox, tmp_path) as bot:
+        status, answer = await post(bot, body, headers(sandbox, body))
+        assert status == 400
+        assert answer["error"].startswith(sentence)
+        assert (await post(bot, b"{}", headers(sandbox, b"{}")))[0] == 202
+    assert list(rows(tmp_path)) == [ID]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"X_GitHub_Delivery": None},
+        {"X_GitHub_Delivery": ""},
+        {"X_GitHub_Delivery": "a b"},
+        {"X_GitHub_Delivery": "a" * 65},
+        {"X_GitHub_Delivery": "a: b"},
+        {"X_GitHub_Event": None},
+        {"X_GitHub_Event": "Push"},
+        {"X_GitHub_Event": "push;"},
+    ],
+)
+async def test_without_good_headers_nothing_is_stored(sandbox: Sandbox, tmp_path: Path, changed: Any):
+    """The delivery id becomes a trailer of a commit: nothing but a GUID may come in."""
+    async with running(sandbox, tmp_path) as bot:
+        status, answer = await post(bot, b"{}", headers(sandbox, b"{}", **changed))
+    assert (status, answer["error"]) == (400, "the headers X-GitHub-Delivery (a GUID) and X-GitHub-Event are needed")
+    assert rows(tmp_path) == {}
+
+
+# -- what is stored, and the answer
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "reason"),
+    [
+        ("ping", {"zen": "Keep it logically awesome."}, "ping: the webhook works"),
+        ("check_suite", {"action": "completed"}, "nothing is done on the event 'check_suite'"),
+        (
+            "push",
+            {"sender": {"type": "Bot"}, "head_commit": {"message": "dev: 2\n\nPointsman-Delivery: a"}},
+            "the App's own push",
+        ),
+        (
+            "repository_dispatch",
+            {"action": "x", "client_payload": {}},
+            "not sent by an installation of the App: a repository's own webhook points here",
+        ),
+    ],
+)
+async def test_events_without_work_leave_only_their_id(
+    sandbox: Sandbox, tmp_path: Path, event: str, payload: Any, reason: str
+):
+    """202 with the reason; the body is not kept."""
+    body = json.dumps(payload).encode()
+    async with running(sandbox, tmp_path) as bot:
+        answer = await post(bot, body, headers(sandbox, body, X_GitHub_Event=event))
+    assert answer == (202, {"delivery": ID, "outcome": "ignored", "reason": reason})
+    assert rows(tmp_path) == {ID: Row("ignored", reason, 0, None, b"")}
+
+
+async def test_a_garbled_dispatch_has_failed_at_once(sandbox: Sandbox, tmp_path: Path):
+    """Signed, but not what GitHub documents: stored as failed with a sentence, never tried."""
+    body = b'{"action": "x", "installation": {"id": 1}, "repository": {"id": 1}}'
+    async with running(sandbox, tmp_path) as bot:
+        status, answer = await post(bot, body, headers(sandbox, body, X_GitHub_Event="repository_dispatch"))
+    assert (status, answer["outcome"]) == (202, "failed")
+    assert "lacks or garbles a field that GitHub documents" in answer["reason"]
+    assert rows(tmp_path)[ID].state == "failed"
+
+
+def dispatch_of(sandbox: Sandbox, repository: Repository) -> bytes:
+    return json.dumps(dispatch_payload(sandbox, repository, "octocat", "x", {"tag": "1"})).encode()
+
+
+async def test_a_finished_delivery_that_comes_again_is_not_done_again(
+    sandbox: Sandbox, gitops: Repository, tmp_path: Path
+):
+    """The same id is answered with how it ended."""
+    body = dispatch_of(sandbox, gitops)
+    sent = headers(sandbox, body, X_GitHub_Event="repository_dispatch")
+    async with running(sandbox, tmp_path) as bot:
+        assert await post(bot, body, sent) == (202, {"delivery": ID, "outcome": "pending"})
+        assert await bot.ended(ID) == "ignored"  # the repository has no mapping file
+        asked = len(sandbox.requests)
+        again = await post(bot, body, sent)
+        assert again == (202, {"delivery": ID, "outcome": "ignored", "reason": "received before"})
+        assert len(sandbox.requests) == asked
+    assert list(rows(tmp_path)) == [ID]
+
+
+async def test_a_pending_delivery_that_comes_again_is_done_once(sandbox: Sandbox, gitops: Repository, tmp_path: Path):
+    """The second one finds the first under way: one row, one commit."""
+    gitops.commit(
+        {".github/pointsman.yaml": "version: 1\nmappings: [{name: a, update: [{files: README.md, regex: '(?<tag>#)'}]}]"},
+        "Map",
+    )
+    body = dispatch_of(sandbox, gitops)
+    sent = headers(sandbox, body, X_GitHub_Event="repository_dispatch")
+    arrived, go = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        arrived.set()
+        await go.wait()
+
+    sandbox.before(hold, operation="Open")
+    async with running(sandbox, tmp_path) as bot:
+        assert (await post(bot, body, sent))[1]["outcome"] == "pending"
+        await arrived.wait()
+        assert await post(bot, body, sent) == (
+            202,
+            {"delivery": ID, "outcome": "pending", "reason": "received before"},
+        )
+        go.set()
+        assert await bot.ended(ID) == "committed"
+    assert [entry.message.splitlines()[-1] for entry in gitops.log()][:2] == [f"Pointsman-Delivery: {ID}", "Map"]
+
+
+async def test_a_redelivery_takes_up_what_waits(sandbox: Sandbox, gitops: Repository, tmp_path: Path):
+    """A repeated delivery that is still pending wakes its target: GitHub's button helps."""
+    body = dispatch_of(sandbox, gitops)
+    sent = headers(sandbox, body, X_GitHub_Event="repository_dispatch")
+    async with running(sandbox, tmp_path) as bot:
+        sandbox.faults.add(operation="Open", status=502, body=REFUSAL)
+        await post(bot, body, sent)
+        async with asyncio.timeout(5):
+            while bot.row(ID).attempts == 0:
+                await asyncio.sleep(0.01)
+        assert (await post(bot, body, sent))[1]["outcome"] == "pending"
+        assert await bot.ended(ID) == "ignored"
+
+
+# -- the rest of the house
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "answer"),
+    [
+        ("GET", "/healthz", 200, {"status": "ok"}),
+        ("GET", "/readyz", 200, {"status": "ok", "targets_with_work": 0}),
+        ("GET", "/nothing/here", 404, {"error": "Not Found"}),
+        ("GET", "/webhook", 405, {"error": "Method Not Allowed"}),
+        ("POST", "/healthz", 405, {"error": "Method Not Allowed"}),
+    ],
+)
+async def test_every_answer_is_json(
+    sandbox: Sandbox, tmp_path: Path, method: str, path: str, status: int, answer: dict[str, Any]
+):
+    """Health, readiness, and what is not there."""
+    async with (
+        running(sandbox, tmp_path) as bot,
+        aiohttp.ClientSession() as session,
+        session.request(method, bot.url + path) as response,
+    ):
+        assert (response.status, await response.json()) == (status, answer)
+
+
+async def test_an_inbox_that_does_not_answer_is_not_ready(sandbox: Sandbox, tmp_path: Path):
+    """Then 503 from /readyz and 500 from /webhook, so that GitHub counts the delivery as failed; /healthz stays."""
+    from bot.web import keys
+
+    async with running(sandbox, tmp_path) as bot, aiohttp.ClientSession() as session:
+        inbox: Any = bot.application[keys.INBOX]
+        inbox._connection.execute("ALTER TABLE deliveries RENAME TO gone")
+        async with session.get(f"{bot.url}/readyz") as response:
+            assert (response.status, await response.json()) == (503, {"status": "the inbox does not answer"})
+        status, answer = await post(bot, b"{}", headers(sandbox, b"{}"))
+        assert (status, answer) == (500, {"error": "an unexpected error; the log has the details"})
+        async with session.get(f"{bot.url}/healthz") as response:
+            assert response.status == 200
