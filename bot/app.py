@@ -10,6 +10,8 @@ import structlog
 from aiohttp import web
 
 from bot import __version__
+from bot.core import mapping_file
+from bot.errors import InputError
 from bot.flows.apply import MappingSource
 from bot.github import GitHub
 from bot.identity.webhook import WebhookSecret
@@ -38,10 +40,11 @@ def make(settings: Settings) -> web.Application:
     app[keys.CLOCK] = lambda: datetime.now(UTC)
 
     async def adapters(app: web.Application) -> AsyncIterator[None]:
+        source = mapping_source(settings)
         inbox = SQLiteInbox(settings.database)
         async with aiohttp.ClientSession() as session:
             forge = GitHub(session, settings.api_url, settings.app_id, settings.private_key)
-            worker = Worker(inbox, forge, mapping_source(settings))
+            worker = Worker(inbox, forge, source)
             engine = EmbeddedEngine(inbox, worker.drain)
             app[keys.INBOX] = inbox
             app[keys.ENGINE] = engine
@@ -64,11 +67,15 @@ def make(settings: Settings) -> web.Application:
 
 
 def mapping_source(settings: Settings) -> MappingSource:
-    """Read the server's own mapping file, if there is one."""
-    if settings.mappings_file is None:
+    """Read and check the server's own mapping file, if there is one. Raises InputError with all that is wrong in it."""
+    file = settings.mappings_file
+    if file is None:
         return MappingSource(organization=settings.org_mappings)
-    return MappingSource(
-        organization=settings.org_mappings,
-        name=str(settings.mappings_file),
-        text=settings.mappings_file.read_bytes(),
-    )
+    # What users read of it on GitHub need not tell where the server keeps its files.
+    name = f"MAPPINGS_FILE {file.name}"
+    try:
+        text = file.read_bytes()
+        mapping_file.parse(text.decode(), name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"MAPPINGS_FILE: cannot read '{file}': {error}") from error
+    return MappingSource(organization=settings.org_mappings, name=name, text=text)

@@ -56,8 +56,14 @@ class Inbox(Protocol):
     async def targets(self) -> Sequence[int]:
         """Return the targets that have unfinished deliveries."""
 
-    async def attempted(self, deliveries: Sequence[str], reason: str) -> None:
-        """Count an attempt that met a passing fault."""
+    async def attempted(self, deliveries: Sequence[str]) -> None:
+        """Count an attempt that begins."""
+
+    async def postpone(self, deliveries: Sequence[str], reason: str) -> None:
+        """Note why unfinished deliveries wait."""
+
+    async def reopen(self, delivery: Delivery) -> bool:
+        """Make a delivery that ended without effect pending again, with its body; False where it did not end so."""
 
     async def finish(self, outcomes: Sequence[Outcome]) -> None:
         """Record how deliveries ended, all or none; their bodies are dropped."""

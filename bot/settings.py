@@ -95,10 +95,10 @@ def _private_key(text: str) -> str:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415 - see above
 
     try:
-        loaded = load_pem_private_key(key.encode(), password=None)
+        rsa = isinstance(load_pem_private_key(key.encode(), password=None), RSAPrivateKey)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise ValueError("this private key cannot be read; download a new one from the App's settings page") from None
-    if not isinstance(loaded, RSAPrivateKey):
+    if not rsa:
         raise ValueError("this is no RSA key, which GitHub's are; download one from the App's settings page")
     return key + "\n" if not key.endswith("\n") else key
 
@@ -110,6 +110,8 @@ def _private_key_path(text: str) -> str:
         key = Path(text).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read '{text}': {getattr(error, 'strerror', 'not a text')}") from None
+    if not key.strip():
+        raise ValueError(f"'{text}' is empty")
     return _private_key(key)
 
 
@@ -140,6 +142,8 @@ def _database(text: str) -> Path:
             f"{given} is not sqlite:///FILE (relative) or sqlite:////FILE (absolute); "
             "PostgreSQL comes in a later version"
         )
+    if path.startswith(":"):
+        raise ValueError(f"'{text}' keeps nothing; name a file")
     return Path(path)
 
 

@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from structlog.typing import EventDict, Processor
 
 # The last line of defence: GitHub's tokens (https://github.blog/2021-04-05-behind-githubs-new-authentication-token-formats/),
 # JWTs and PEM blocks. Nothing should ever bring one this far.
 _SECRETS = re.compile(
     r"gh[a-z]_[A-Za-z0-9_.\-]{16,}|github_pat_\w{16,}|eyJ[\w-]+\.[\w-]+\.[\w-]+"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----",
-    re.DOTALL,
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[^\"]*?-----END [A-Z ]*PRIVATE KEY-----"
 )
 
 
@@ -33,11 +30,10 @@ def configure(level: str, log_format: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        mask_secrets,
     ]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderer(log_format)],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _masked(_renderer(log_format))],
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
@@ -55,20 +51,22 @@ def configure(level: str, log_format: str) -> None:
     )
 
 
-def mask_secrets(_: Any, __: str, event: EventDict) -> EventDict:
-    """Replace whatever looks like a token or a private key, in every text of an event."""
-    return {key: _SECRETS.sub("***", value) if isinstance(value, str) else value for key, value in event.items()}
+def _masked(render: Processor) -> Processor:
+    """Replace whatever looks like a token or a private key: in the finished line, so wherever it came from."""
+
+    def masked(logger: Any, method: str, event: EventDict) -> str:
+        return _SECRETS.sub("***", str(render(logger, method, event)))
+
+    return masked
 
 
-def _renderer(log_format: str) -> Sequence[Processor]:
+def _renderer(log_format: str) -> Processor:
     if log_format == "json":
-        return [structlog.processors.JSONRenderer(ensure_ascii=False)]
+        return structlog.processors.JSONRenderer(ensure_ascii=False)
     if log_format == "logfmt":
-        return [structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)]
-    return [
-        structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(),
-            pad_event_to=0,
-            exception_formatter=structlog.dev.plain_traceback,
-        )
-    ]
+        return structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(),
+        pad_event_to=0,
+        exception_formatter=structlog.dev.plain_traceback,
+    )

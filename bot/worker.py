@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -25,6 +26,9 @@ log = structlog.get_logger(__name__)
 # One commit message and one check run still say everything about this many.
 BATCH = 100
 
+# What a bug of ours spoils, it spoils again: give up soon, so that the deliveries behind it do not wait for long.
+AFTER_A_BUG = Retry(attempts=3)
+
 
 class Worker:
     """Turns what is pending in the inbox into outcomes. An engine calls `drain`, one call at a time for a target."""
@@ -36,63 +40,67 @@ class Worker:
         self._retry = retry or Retry()
 
     async def drain(self, target: int) -> float | None:
-        """Take all that is pending for `target` (a repository id) and end it, or count an attempt.
+        """Take all that is pending for `target` (a repository id) and end it, or let it wait for its next attempt.
 
-        Returns the seconds after which to call again, None where nothing is left.
+        Returns the seconds after which to call again, None where nothing is left. What the inbox raises is raised: no
+        outcome could be recorded then, and nothing more may be done.
         """
         deliveries = await self._inbox.pending(target, BATCH)
         if not deliveries:
             return None
-        pause = await self._drain(deliveries)
+        # Counted before it is made: work that ends the process must not be taken up for ever.
+        await self._inbox.attempted([delivery.id for delivery in deliveries])
+        taken = [replace(delivery, attempts=delivery.attempts + 1) for delivery in deliveries]
+        spent = [delivery for delivery in taken if delivery.attempts > self._retry.attempts]
+        await self._end([_dead(delivery, "the process ended each time it worked on it") for delivery in spent])
+        pause = await self._attempt([delivery for delivery in taken if delivery not in spent])
         return 0.0 if pause is None and len(deliveries) == BATCH else pause
 
-    async def _drain(self, deliveries: Sequence[Delivery]) -> float | None:
-        try:
-            await self._take(deliveries)
-        except Transient as error:
-            return await self._again(deliveries, str(error), error.retry_after)
-        except Unavailable as error:
-            await self._end([Outcome(delivery.id, "failed", str(error)) for delivery in deliveries])
-        except Exception:
-            # A bug of ours must neither stop the queue nor take the deliveries beside the one that it shows in along.
-            log.exception("unexpected error", deliveries=[delivery.id for delivery in deliveries])
-            if len(deliveries) > 1:
-                return max([await self._drain([delivery]) or 0.0 for delivery in deliveries]) or None
-            return await self._again(deliveries, "an unexpected error; the log has the details", None)
+    async def _attempt(self, deliveries: Sequence[Delivery]) -> float | None:
+        requests, outcomes = _understand(deliveries)
+        await self._end(outcomes)
+        if not requests:
+            return None
+        repository = requests[-1].dispatch.repository
+        applied = await apply(self._forge, repository, requests, self._source)
+        await self._end(applied.outcomes)
+        await report(self._forge, repository, applied.outcomes)
+        if applied.stopped is None:
+            return None
+        ended = {outcome.delivery for outcome in (*outcomes, *applied.outcomes)}
+        left = [delivery for delivery in deliveries if delivery.id not in ended]
+        return await self._stopped(left, applied.stopped)
+
+    async def _stopped(self, left: Sequence[Delivery], error: Exception) -> float | None:
+        """Do what is right for deliveries that `error` kept from ending: fail, wait, or go on one by one."""
+        if isinstance(error, Unavailable):
+            await self._end([Outcome(delivery.id, "failed", str(error)) for delivery in left])
+            return None
+        if isinstance(error, Transient):
+            return await self._wait(left, self._retry, str(error), error.retry_after)
+        log.error("unexpected error", deliveries=[delivery.id for delivery in left], exc_info=error)
+        if len(left) == 1:
+            return await self._wait(left, AFTER_A_BUG, "an unexpected error; the log has the details", None)
+        # The deliveries beside the one that shows the bug must not suffer for it, nor overtake it.
+        for delivery in left:
+            pause = await self._attempt([delivery])
+            if pause is not None:
+                return pause
         return None
 
-    async def _take(self, deliveries: Sequence[Delivery]) -> None:
-        requests, repository = [], None
-        for delivery in deliveries:
-            outcome = None
-            try:
-                match trigger.parse(delivery.event, json.loads(delivery.body)):
-                    case trigger.Dispatch() as dispatch:
-                        requests.append(Request(delivery.id, delivery.actor, dispatch))
-                        repository = dispatch.repository
-                    case trigger.Ignored(reason):
-                        outcome = Outcome(delivery.id, "ignored", reason)
-            except InputError as error:
-                outcome = Outcome(delivery.id, "failed", str(error))
-            if outcome is not None:
-                await self._end([outcome])
-        if repository is None:
-            return
-        outcomes = await apply(self._forge, repository, requests, self._source)
-        await self._end(outcomes)
-        await report(self._forge, repository, outcomes)
-
-    async def _again(self, deliveries: Sequence[Delivery], reason: str, retry_after: float | None) -> float | None:
-        """Count the attempt; give up those that had all of theirs."""
-        attempts = {delivery.id: delivery.attempts + 1 for delivery in deliveries}
-        await self._inbox.attempted(list(attempts), reason)
-        pauses = {delivery: self._retry.pause(attempt, retry_after) for delivery, attempt in attempts.items()}
-        dead = [delivery for delivery, pause in pauses.items() if pause is None]
-        await self._end([Outcome(each, "dead", f"given up after {attempts[each]} attempts: {reason}") for each in dead])
-        left = [pause for pause in pauses.values() if pause is not None]
-        if left:
-            log.warning("again later", reason=reason, pause=max(left), deliveries=len(left))
-        return max(left, default=None)
+    async def _wait(
+        self, deliveries: Sequence[Delivery], retry: Retry, reason: str, retry_after: float | None
+    ) -> float | None:
+        """Let deliveries wait for their next attempt; give up those that had all of theirs."""
+        pauses = {delivery: retry.pause(delivery.attempts, retry_after) for delivery in deliveries}
+        await self._end([_dead(delivery, reason) for delivery, pause in pauses.items() if pause is None])
+        left = {delivery.id: pause for delivery, pause in pauses.items() if pause is not None}
+        if not left:
+            return None
+        pause = max(left.values())
+        await self._inbox.postpone(list(left), reason)
+        log.warning("again later", reason=reason, pause=pause, deliveries=list(left))
+        return pause
 
     async def _end(self, outcomes: Sequence[Outcome]) -> None:
         await self._inbox.finish(outcomes)
@@ -100,3 +108,26 @@ class Worker:
             level = log.info if outcome.state in {"committed", "no_change", "ignored"} else log.warning
             commit = outcome.commit.oid if outcome.commit else None
             level(outcome.state, delivery=outcome.delivery, reason=outcome.reason, commit=commit)
+
+
+def _understand(deliveries: Sequence[Delivery]) -> tuple[list[Request], list[Outcome]]:
+    """Return what asks for something, and how the rest ended."""
+    requests, outcomes = [], []
+    for delivery in deliveries:
+        try:
+            match trigger.parse(delivery.event, json.loads(delivery.body)):
+                case trigger.Dispatch() as dispatch:
+                    requests.append(Request(delivery.id, delivery.actor, dispatch))
+                case trigger.Ignored(reason):
+                    outcomes.append(Outcome(delivery.id, "ignored", reason))
+        except InputError as error:
+            outcomes.append(Outcome(delivery.id, "failed", str(error)))
+        except Exception:
+            # It was understood when it came in, so this is a bug of ours, and pure: another attempt would show it too.
+            log.exception("unexpected error", delivery=delivery.id)
+            outcomes.append(Outcome(delivery.id, "failed", "an unexpected error; the log has the details"))
+    return requests, outcomes
+
+
+def _dead(delivery: Delivery, reason: str) -> Outcome:
+    return Outcome(delivery.id, "dead", f"given up after {delivery.attempts} attempts: {reason}")

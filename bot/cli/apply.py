@@ -36,5 +36,7 @@ def apply(
     from bot.flows.apply import apply as apply_flow
 
     forge, request, source = prepare(directory, mappings, payload, var, event_type)
-    (outcome,) = asyncio.run(apply_flow(forge, forge.repository, [request], source))
-    raise typer.Exit(show(Shown.of(outcome), output))
+    applied = asyncio.run(apply_flow(forge, forge.repository, [request], source))
+    if applied.stopped is not None:
+        raise applied.stopped
+    raise typer.Exit(show(Shown.of(applied.outcomes[0]), output))

@@ -44,5 +44,6 @@ def listen_error(port: int, error: OSError) -> PointsmanError:
 
 def listen_reason(error: OSError) -> str:
     """Return the system's words for why an address cannot be listened on; asyncio wraps them in its own."""
-    own = isinstance(error, socket.gaierror) or error.errno is None
-    return str(error.strerror or error) if own else os.strerror(error.errno)
+    if error.errno is None or isinstance(error, socket.gaierror):
+        return str(error.strerror or error)
+    return os.strerror(error.errno)

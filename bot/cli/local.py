@@ -91,13 +91,16 @@ def prepare(
     from bot.flows.apply import MappingSource, Request
 
     properties = _payload(payload, variables or [])
-    forge = Directory(directory)
     source = MappingSource()
-    if mappings is not None:
-        source = MappingSource(own=False, name=str(mappings), text=read_text(mappings).encode())
-    elif not (directory / MAPPING_PATH).is_file():
-        raise InputError(f"there is no mapping file {directory / MAPPING_PATH}; name one with --mappings")
-    request = Request("local", operator(), Dispatch(forge.repository, event_type, properties, ""))
+    try:
+        forge = Directory(directory)
+        if mappings is not None:
+            source = MappingSource(own=False, name=str(mappings), text=read_text(mappings).encode())
+        elif not (directory / MAPPING_PATH).is_file():
+            raise InputError(f"there is no mapping file {directory / MAPPING_PATH}; name one with --mappings")
+    except PermissionError as error:
+        raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
+    request = Request("local", operator(), Dispatch(forge.repository, event_type, properties))
     return forge, request, source
 
 

@@ -27,7 +27,8 @@ def serve() -> None:
         raise typer.Exit(2) from None
     telemetry.configure(loaded.log_level, loaded.log_format)
     try:
-        web.run_app(app.make(loaded), host=loaded.host, port=loaded.port, print=None, handler_cancellation=False)
+        # Requests are answered in milliseconds; one that is not must not use up the time that drains have to end.
+        web.run_app(app.make(loaded), host=loaded.host, port=loaded.port, print=None, shutdown_timeout=3.0)
     except InputError as error:
         sys.stderr.write(f"{error}\n")
         raise typer.Exit(2) from None

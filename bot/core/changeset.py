@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from bot.core import regexes, snapshot, yaml
-from bot.core.glob import Globs
 from bot.core.plan import Substitute
 from bot.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from bot.core.glob import Glob
     from bot.core.plan import Edit, Plan, SetFields
     from bot.core.snapshot import File, Snapshot
-
-MAX_FILES = 500
-MAX_FILE_BYTES = 4_000_000
 
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md#the-pointer
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -88,7 +85,7 @@ def compute(plan: Plan, view: Snapshot, clock: Callable[[], float]) -> Changeset
     if not plan.edits:
         return NoChange(("no mapping holds",))
     texts: dict[str, str] = {}
-    budgets: dict[str, regexes.Budget] = {}
+    stopwatch = _Stopwatch(clock)
     spans: dict[str, list[Span]] = {}
     notes = []
     for edit in plan.edits:
@@ -96,9 +93,8 @@ def compute(plan: Plan, view: Snapshot, clock: Callable[[], float]) -> Changeset
         for path in paths:
             if path not in texts:
                 texts[path] = _text(path, view.files[path])
-                budgets[path] = regexes.budget(regexes.BUDGET_SECONDS, clock)
             try:
-                edited = _apply(edit, texts[path], budgets[path])
+                edited = _apply(edit, path, texts[path], stopwatch)
             except InputError as error:
                 raise InputError([replace(problem, file=problem.file or path) for problem in error.problems]) from error
             found, changed = found or edited.found, changed or bool(edited.spans)
@@ -157,17 +153,15 @@ def _paths(edit: Edit, view: Snapshot) -> list[str]:
                 paths[file.literal] = None
         else:
             paths |= dict.fromkeys(_expand(file, view))
-    if len(paths) > MAX_FILES:
-        raise InputError(f"mapping '{edit.mapping}' names {len(paths)} files; {MAX_FILES} at most may change at once")
+    if len(paths) > snapshot.MAX_FILES:
+        raise InputError(
+            f"mapping '{edit.mapping}' names {len(paths)} files; {snapshot.MAX_FILES} at most may change at once"
+        )
     return list(paths)
 
 
 def _expand(file: Glob, view: Snapshot) -> list[str]:
-    return [
-        path
-        for path in Globs([file]).filter(sorted(view.files))
-        if not path.startswith(".github/") and unwritable(path, view.files[path]) is None
-    ]
+    return [path for path in snapshot.matching([file], view.files) if unwritable(path, view.files[path]) is None]
 
 
 def _data(file: File) -> bytes:
@@ -177,9 +171,10 @@ def _data(file: File) -> bytes:
 
 
 def _text(path: str, file: File) -> str:
+    if file.size > snapshot.MAX_FILE_BYTES:
+        sentence = f"the file has {file.size:,} bytes; {snapshot.MAX_FILE_BYTES:,} is the most that is edited"
+        raise InputError(Problem(sentence, path))
     data = _data(file)
-    if len(data) > MAX_FILE_BYTES:
-        raise InputError(Problem(f"the file has {len(data):,} bytes; {MAX_FILE_BYTES:,} is the most", path))
     try:
         return data.decode()
     except UnicodeDecodeError as error:
@@ -187,13 +182,33 @@ def _text(path: str, file: File) -> str:
         raise InputError(Problem("the file is not UTF-8, so it stays untouched", path, line)) from error
 
 
-def _apply(edit: Edit, text: str, seconds_left: regexes.Budget) -> _Edited:
+class _Stopwatch:
+    """The seconds that regexes may still take in each file: only what passes while they search it is charged."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._left: dict[str, float] = {}
+
+    @contextmanager
+    def running(self, path: str) -> Iterator[regexes.Budget]:
+        """Give the budget of a file, and charge it the time until the end of the block."""
+        seconds_left = regexes.budget(self._left.get(path, regexes.BUDGET_SECONDS), self._clock)
+        try:
+            yield seconds_left
+        finally:
+            self._left[path] = seconds_left()
+
+
+def _apply(edit: Edit, path: str, text: str, stopwatch: _Stopwatch) -> _Edited:
     operation = edit.operation
-    if isinstance(operation, Substitute):
+    if not isinstance(operation, Substitute):
+        return _set(edit.mapping, operation, text)
+    with stopwatch.running(path) as seconds_left:
         result = regexes.substitute(text, operation.patterns, operation.values, seconds_left)
-        spans = [Span(edit.mapping, f"{c.pattern}: {c.name}", c.line, c.column, c.old, c.new) for c in result.changes]
-        return _Edited(result.text, tuple(spans), found=result.matches > 0)
-    return _set(edit.mapping, operation, text)
+    if result.changes and path.endswith((".yaml", ".yml")):
+        yaml.check_structure(text, result.text)
+    spans = [Span(edit.mapping, f"{c.pattern}: {c.name}", c.line, c.column, c.old, c.new) for c in result.changes]
+    return _Edited(result.text, tuple(spans), found=result.matches > 0)
 
 
 def _set(mapping: str, operation: SetFields, text: str) -> _Edited:

@@ -124,10 +124,6 @@ class MappingFile:
     mappings: tuple[Mapping, ...]
     commit: CommitSettings
 
-    def environment(self, name: str) -> Environment | None:
-        """Look up the environment called `name`: None where there is none."""
-        return next((environment for environment in self.environments if environment.name == name), None)
-
     def variables_from(self, payload: Map[str, Json]) -> dict[str, Json]:
         """Every variable that a `client_payload` gives, by name.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from bot.core import diff
 from bot.core.template import defuse
 from bot.core.trigger import TRAILER
+from bot.core.verdict import MAPPING_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -120,11 +121,10 @@ def _check_run(head: str, group: Sequence[Outcome]) -> CheckRun:
     title = _committed_title(group) if first.state == "committed" else _TITLES[first.state]
     reason = "" if first.state == "committed" else _sentences(first.reason.splitlines())
     deliveries = "\n\n".join(_delivery(outcome) for outcome in group)
-    diffs = "\n".join(_fenced(text) for text in _diffs(group))
+    diffs = _diffs(group)
     return CheckRun(
         head=head,
-        # Checks of one name replace each other on a commit: a later dispatch must not hide how the commit was made.
-        name="Pointsman commit" if first.state == "committed" else "Pointsman dispatch",
+        name=_name(first),
         conclusion=_CONCLUSIONS.get(first.state, "failure"),
         title=title,
         summary=_cut("\n\n".join(part for part in (reason, deliveries) if part)),
@@ -134,11 +134,21 @@ def _check_run(head: str, group: Sequence[Outcome]) -> CheckRun:
     )
 
 
+def _name(outcome: Outcome) -> str:
+    """Return a name under which nothing is hidden: of the checks of one name a commit shows only the latest."""
+    if outcome.state == "committed":
+        return "Pointsman commit"
+    if _CONCLUSIONS.get(outcome.state) == "neutral":
+        return "Pointsman dispatch"
+    return f"Pointsman dispatch {outcome.delivery[:8]}"
+
+
 def _annotations(outcome: Outcome) -> tuple[Annotation, ...]:
     annotations = [
         Annotation(problem.file, problem.line, problem.sentence)
         for problem in outcome.problems
-        if problem.file is not None and problem.line is not None
+        # Of other files it is not sure that this repository has them: the mapping file may be the organization's.
+        if problem.file == MAPPING_PATH and problem.line is not None
     ]
     return tuple(annotations[:MAX_ANNOTATIONS])
 
@@ -166,6 +176,8 @@ def _delivery(outcome: Outcome) -> str:
         if spans:
             lines += ["| where | what | old | new |\n| --- | --- | --- | --- |\n" + _rows(spans)]
         lines += [_sentences(outcome.changeset.notes)]
+    if outcome.verdict is not None and not outcome.verdict.allowed:
+        lines += ["\n".join(_conditions(outcome.verdict.result, depth=0))]
     return "\n\n".join(line for line in lines if line)
 
 
@@ -194,13 +206,16 @@ def _mark(result: Result) -> str:
     return "✅" if result.holds else "⬜"
 
 
-def _diffs(group: Sequence[Outcome]) -> list[str]:
-    return [
-        diff.unified(change)
-        for outcome in group
-        if outcome.changeset is not None
-        for change in outcome.changeset.files.values()
-    ]
+def _diffs(group: Sequence[Outcome]) -> str:
+    """Return the diffs of a group, as many as there is room for, and the one that is cut."""
+    diffs: list[str] = []
+    room = MAX_OUTPUT
+    for outcome in group:
+        for change in outcome.changeset.files.values() if outcome.changeset else ():
+            if room >= 0:
+                diffs.append(_fenced(diff.unified(change)))
+                room -= len(diffs[-1])
+    return "\n".join(diffs)
 
 
 def _rows(rows: Iterable[Iterable[str]]) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Mapping as Map
 
-    from bot.core.mapping import Mapping, MappingFile, Operation, Person, Update
+    from bot.core.mapping import Mapping, MappingFile, Operation, Update
     from bot.core.model import Json, Scalar
     from bot.core.regexes import Pattern
     from bot.core.trigger import Dispatch
@@ -76,7 +76,6 @@ class Plan:
     edits: tuple[Edit, ...]
     used: Map[str, str]
     message: str | None
-    author: Person | None
 
     @property
     def globs(self) -> tuple[Glob, ...]:
@@ -129,7 +128,7 @@ def plan(mapping_file: MappingFile, dispatch: Dispatch) -> Plan:
             problems.extend(error.problems)
     if problems:
         raise InputError(problems)
-    return Plan(tuple(matched), tuple(edits), _texts(scope, used), message, mapping_file.commit.author)
+    return Plan(tuple(matched), tuple(edits), _texts(scope, used), message)
 
 
 def _match(mapping: Mapping, event_type: str, variables: Map[str, Json]) -> MappingResult:

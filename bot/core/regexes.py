@@ -120,11 +120,6 @@ def compile_pattern(source: str, *, multiline: bool, name: str = "") -> Pattern:
     return Pattern(name or source, source, compiled, tuple(groups))
 
 
-def named_groups(patterns: Iterable[Pattern]) -> frozenset[str]:
-    """Collect the names of all groups of `patterns`: the variables that would fill them."""
-    return frozenset(group for pattern in patterns for group in pattern.groups)
-
-
 def check_groups(patterns: Iterable[Pattern], values: Mapping[str, str]) -> None:
     """Raise InputError where a group could not be filled, whether or not its pattern will match.
 

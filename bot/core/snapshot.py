@@ -6,10 +6,14 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from bot.core.glob import Globs
+from bot.errors import InputError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bot.core.changeset import Changeset
+    from bot.core.glob import Glob
     from bot.core.model import Repository
 
 # The modes that Git knows for tree entries: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects#_tree_objects
@@ -18,14 +22,23 @@ EXECUTABLE = 0o100755
 SYMLINK = 0o120000
 SUBMODULE = 0o160000
 
+# One operation of a mapping changes so many files at most, and none that is larger; more is never read either.
+MAX_FILES = 500
+MAX_FILE_BYTES = 4_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A tree entry that is no directory. `data` is None where the bytes were not read (a submodule has none)."""
+    """A tree entry that is no directory.
+
+    `data` is None where the bytes were not read: a symlink's, a submodule's, and those of a file larger than
+    MAX_FILE_BYTES. `size` is in bytes.
+    """
 
     mode: int
     oid: str
     data: bytes | None = None
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +56,23 @@ class Snapshot:
 
     def with_(self, changeset: Changeset) -> Snapshot:
         """Return the view that the next delivery of the same drain has: as if `changeset` were committed."""
-        changed = {path: File(change.mode, oid="", data=change.after) for path, change in changeset.files.items()}
+        changed = {
+            path: File(change.mode, "", change.after, len(change.after)) for path, change in changeset.files.items()
+        }
         return replace(self, files=MappingProxyType({**self.files, **changed}))
+
+
+def matching(globs: Sequence[Glob], paths: Iterable[str]) -> list[str]:
+    """Return those of `paths` that a glob means, sorted; none below `.github/`, which no glob reaches.
+
+    Raises InputError where one glob means more than MAX_FILES: before any of them is read.
+    """
+    meant = Globs(globs).filter(sorted(path for path in paths if not path.startswith(".github/")))
+    if len(meant) > MAX_FILES:
+        for glob in globs:
+            count = len(Globs([glob]).filter(meant))
+            if count > MAX_FILES:
+                raise InputError(
+                    f"the glob '{glob.pattern}' matches {count:,} files; {MAX_FILES} at most may change at once"
+                )
+    return meant

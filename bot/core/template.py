@@ -132,15 +132,15 @@ class Template:
         return self._guarded(lambda: bounded(join_defused(self._texts(variables))))
 
     def _field(self, variables: Mapping[str, Json]) -> str:
-        rendered = ""
+        rendered, quote = "", ""
         for text, foreign in self._texts(variables):
-            quoted = rendered.count("'") % 2 or rendered.count('"') % 2
-            if foreign and not (_QUOTABLE if quoted else _WORD).fullmatch(text):
+            if foreign and not (_QUOTABLE if quote else _WORD).fullmatch(text):
                 raise InputError(
                     f"the value {text[:80]!r} would change the structure of the field path '{self.source}'; "
-                    + ("it has a quote, a backslash or a control character" if quoted else "quote it: ['${{ … }}']")
+                    + ("it has a quote, a backslash or a control character" if quote else "quote it: ['${{ … }}']")
                 )
             rendered += text
+            quote = _quote_after(text, quote)
         return rendered
 
     def _texts(self, variables: Mapping[str, Json]) -> list[tuple[str, bool]]:
@@ -157,6 +157,19 @@ class Template:
             kind = UndefinedError if isinstance(error, UndefinedError) else InputError
             sentences = [f"'{self.source[:80]}': {problem.sentence}" for problem in error.problems]
             raise kind([self.position.problem(sentence) for sentence in sentences]) from None
+
+
+def _quote_after(text: str, quote: str) -> str:
+    """Return the quote that is open after `text`, "" for none, where `quote` was open before it."""
+    characters = iter(text)
+    for character in characters:
+        if quote and character == "\\":
+            next(characters, None)
+        elif character == quote:
+            quote = ""
+        elif not quote and character in "'\"":
+            quote = character
+    return quote
 
 
 def _parse(source: str, position: Position) -> Expression:

@@ -22,13 +22,12 @@ class Dispatch:
     """A `repository_dispatch`: an upstream workflow says that something is built.
 
     `event_type` is what the caller chose; "" (never from GitHub) meets every `on`. `payload` is the `client_payload`
-    ({} where GitHub sends null), `sender` the login of the dispatching token's owner.
+    ({} where GitHub sends null).
     """
 
     repository: Repository
     event_type: str
     payload: Mapping[str, Json]
-    sender: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,6 @@ def _dispatch(body: Mapping[str, Any]) -> Trigger:
             ),
             event_type=str(body["action"]),
             payload=body.get("client_payload") or {},
-            sender=str(body["sender"]["login"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(

@@ -60,6 +60,8 @@ def _untouchable(path: str) -> Result:
         why = f"{path} is a workflow; people change it, in a pull request"
     elif path in _CODEOWNERS:
         why = f"{path} says who reviews what; people change it, in a pull request"
+    elif path.startswith(".github/"):
+        why = f"{path} is below .github/, where code that runs may be; people change it, in a pull request"
     else:
         return Result(path, holds=True, why="may change")
     return Result(path, holds=False, why=why)

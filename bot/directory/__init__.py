@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from bot.core.glob import Globs
 from bot.core.model import Actor, Repository
 from bot.core.outcome import Commit
-from bot.core.snapshot import EXECUTABLE, REGULAR, SYMLINK, File, Snapshot
+from bot.core.snapshot import EXECUTABLE, MAX_FILE_BYTES, REGULAR, SYMLINK, File, Snapshot, matching
 from bot.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Directory:
         """Return `snapshot` with every file that one of `globs` matches."""
         literal = [glob.literal for glob in globs if glob.literal is not None]
         wild = Globs([glob for glob in globs if glob.literal is None])
-        found = wild.filter(self._walk("", wild)) if wild.globs else []
+        found = matching(wild.globs, self._walk("", wild)) if wild.globs else []
         return self._with(snapshot, [*literal, *found])
 
     async def organization_file(self, repository: Repository, path: str) -> bytes | None:
@@ -94,12 +94,14 @@ class Directory:
         try:
             if any(parent.is_symlink() for parent in parents[:-1]):
                 return None  # Git has no path through a symlink either
-            mode = file.lstat().st_mode
+            status = file.lstat()
+            mode = status.st_mode
             if stat.S_ISLNK(mode):
                 return File(SYMLINK, oid="")
             if not stat.S_ISREG(mode):
                 return None
-            return File(EXECUTABLE if mode & stat.S_IXUSR else REGULAR, oid="", data=file.read_bytes())
+            data = file.read_bytes() if status.st_size <= MAX_FILE_BYTES else None
+            return File(EXECUTABLE if mode & stat.S_IXUSR else REGULAR, "", data, status.st_size)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -119,7 +121,7 @@ class Directory:
 
 
 def _written_beside(file: Path, data: bytes) -> Path:
-    """Write a new file in the same folder, with the same mode. A name of its own: nothing is there, no link followed."""
+    """Write a new file in the same folder, with the same mode; nothing has its name, so no link is followed."""
     descriptor, name = tempfile.mkstemp(prefix=".pointsman-", dir=file.parent)
     temporary = Path(name)
     try:

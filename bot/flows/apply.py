@@ -16,7 +16,7 @@ from bot.core.verdict import MAPPING_PATH, Verdict, judge
 from bot.errors import Blocked, InputError, Problem, StaleHead, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from bot.core.mapping import MappingFile, Person
     from bot.core.model import Actor, Repository
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 # How often the rules are evaluated anew because the branch moved under us, before the delivery waits for its next turn.
 EVALUATIONS = 8
+
+# How many refused commits one call makes to find out which of its deliveries are the refused ones.
+BLOCKED_ATTEMPTS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,31 +76,100 @@ class Decided:
     author: Person | None = None
 
 
-async def apply(
-    forge: Forge, repository: Repository, requests: Sequence[Request], source: MappingSource
-) -> list[Outcome]:
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """How requests ended; where `stopped` is set, those without an outcome did not end, and it says why.
+
+    `stopped` is Transient, Unavailable, or an error that nobody expected.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    stopped: Exception | None = None
+
+
+async def apply(forge: Forge, repository: Repository, requests: Sequence[Request], source: MappingSource) -> Applied:
     """Decide and act on requests of one repository, in order; one commit carries all of them that change something.
 
-    Returns an outcome for each request. Raises Transient or Unavailable where GitHub could not be asked: then nothing
-    is known to be done, and the same requests may be given again.
+    What landed before something stopped the rest is in the answer, as it cannot be taken back.
     """
-    landed: dict[str, Outcome] = {}
-    for _ in range(EVALUATIONS):
-        decided = await decide(forge, repository, requests, source)
-        try:
-            outcomes, on_base = await _act(forge, repository, decided)
-        except StaleHead:
-            continue
-        except Blocked as error:
-            outcomes, on_base = await _apart(forge, repository, decided, source, error), True
-        outcomes = [
-            outcome if outcome.state == "committed" else landed.get(outcome.delivery, outcome) for outcome in outcomes
+    application = _Application(forge, repository, source)
+    try:
+        await application.run(requests)
+    except Exception as error:  # noqa: BLE001 - handed to the caller, beside what had landed by then
+        return Applied(application.outcomes(requests), error)
+    return Applied(application.outcomes(requests))
+
+
+class _Application:
+    """One call of `apply`: what has ended so far."""
+
+    def __init__(self, forge: Forge, repository: Repository, source: MappingSource) -> None:
+        self._forge = forge
+        self._repository = repository
+        self._source = source
+        self._ended: dict[str, Outcome] = {}
+        self._blocked = 0
+
+    def outcomes(self, requests: Sequence[Request]) -> tuple[Outcome, ...]:
+        """Return the outcomes of those that ended, in the order of the requests."""
+        return tuple(self._ended[request.delivery] for request in requests if request.delivery in self._ended)
+
+    async def run(self, requests: Sequence[Request]) -> None:
+        """Commit what the rules say of `requests`, evaluated again as often as the branch moves under us."""
+        for _ in range(EVALUATIONS):
+            decided = await decide(self._forge, self._repository, requests, self._source)
+            try:
+                commit = await self._commit(decided)
+            except StaleHead:
+                continue
+            except Blocked as error:
+                return await self._apart(decided, error)
+            for decision in decided.decisions:
+                self._end(_outcome(decision, decided.snapshot.head, commit))
+            if commit is None or commit.parent == decided.snapshot.head:
+                return None
+            # It landed on another head than the one that the rules were evaluated on: look again what they say.
+        if not all(request.delivery in self._ended for request in requests):
+            raise Transient(
+                f"the branch moved {EVALUATIONS} times while the rules were evaluated; others write to it fast"
+            )
+        return None
+
+    async def _commit(self, decided: Decided) -> Commit | None:
+        """Make one commit of all that may change something; None where nothing does."""
+        changes = [
+            (decision.request.delivery, decision.plan, decision.changeset)
+            for decision in decided.decisions
+            if decision.outcome is None and decision.plan is not None and decision.changeset is not None
         ]
-        if on_base:
-            return outcomes
-        # The commit landed, on another head than the one that the rules were evaluated on: look again what they say.
-        landed |= {outcome.delivery: outcome for outcome in outcomes if outcome.state == "committed"}
-    raise Transient(f"the branch moved {EVALUATIONS} times while the rules were evaluated; others write to it fast")
+        combined = combine(changeset for _, _, changeset in changes) if changes else None
+        if combined is None:
+            return None
+        return await self._forge.commit(self._repository, combined, commit_message(changes), decided.author)
+
+    async def _apart(self, decided: Decided, error: Blocked) -> None:
+        """GitHub refused a commit: of one delivery it ends so, of several halve until only the refused ones stay out.
+
+        Where the branch refuses all, each further attempt only costs quota: after BLOCKED_ATTEMPTS refusals those
+        that are left count as blocked with the last ones.
+        """
+        self._blocked += 1
+        for decision in decided.decisions:
+            if decision.outcome is not None:
+                self._end(decision.outcome)
+        waiting = [decision for decision in decided.decisions if decision.outcome is None]
+        if len(waiting) == 1 or self._blocked > BLOCKED_ATTEMPTS:
+            for decision in waiting:
+                self._end(_outcome(decision, decided.snapshot.head, None, "blocked", str(error)))
+            return
+        middle = len(waiting) // 2
+        await self.run([decision.request for decision in waiting[:middle]])
+        await self.run([decision.request for decision in waiting[middle:]])
+
+    def _end(self, outcome: Outcome) -> None:
+        earlier = self._ended.get(outcome.delivery)
+        if earlier is None or earlier.state != "committed" or outcome.state == "committed":
+            self._ended[outcome.delivery] = outcome
 
 
 async def decide(forge: Forge, repository: Repository, requests: Sequence[Request], source: MappingSource) -> Decided:
@@ -112,15 +184,37 @@ async def decide(forge: Forge, repository: Repository, requests: Sequence[Reques
         return _all(snapshot, requests, "ignored", reason)
     # Regexes run for as long as their budget lets them; the event loop must not wait for that.
     plans = await asyncio.to_thread(_plan, rules, requests)
-    globs = [glob for planned in plans if not isinstance(planned, InputError) for glob in planned.globs]
-    if globs:
-        snapshot = await forge.read(snapshot, list(dict.fromkeys(globs)))
+    snapshot, plans = await _read(forge, snapshot, plans)
     decisions = await asyncio.to_thread(_decide, requests, plans, snapshot)
     return Decided(snapshot, tuple(decisions), rules.commit.author)
 
 
+async def _read(
+    forge: Forge, snapshot: Snapshot, plans: list[Plan | InputError]
+) -> tuple[Snapshot, list[Plan | InputError]]:
+    """Read the files of all plans; a plan whose globs are refused becomes the error, and alone."""
+    globs = [glob for planned in plans if not isinstance(planned, InputError) for glob in planned.globs]
+    if not globs:
+        return snapshot, plans
+    try:
+        return await forge.read(snapshot, list(dict.fromkeys(globs))), plans
+    except InputError:
+        read: list[Plan | InputError] = []
+        for planned in plans:
+            try:
+                if not isinstance(planned, InputError):
+                    snapshot = await forge.read(snapshot, planned.globs)
+                read.append(planned)
+            except InputError as error:
+                read.append(error)
+        return snapshot, read
+
+
 async def _rules(forge: Forge, repository: Repository, snapshot: Snapshot, source: MappingSource) -> MappingFile | None:
     name, file = MAPPING_PATH, snapshot.files.get(MAPPING_PATH)
+    if file is not None and source.own and file.data is None:
+        # Going on to the next source would let other rules govern than the ones people see here.
+        raise InputError(Problem("the mapping file must be an ordinary file of at most 4 MB, no link", name))
     data = file.data if file is not None and source.own else None
     if data is None and source.organization:
         name = f"{repository.owner}/.github/{MAPPING_PATH}"
@@ -185,64 +279,16 @@ def _all(snapshot: Snapshot, requests: Sequence[Request], state: State, error: I
     return Decided(snapshot, tuple(map(Decision, requests, outcomes)))
 
 
-async def _act(forge: Forge, repository: Repository, decided: Decided) -> tuple[list[Outcome], bool]:
-    """Commit what was decided; the second of the pair says whether the commit is on the base it was decided on."""
-    changes = [
-        (decision.request.delivery, decision.plan, decision.changeset)
-        for decision in decided.decisions
-        if decision.outcome is None and decision.plan is not None and decision.changeset is not None
-    ]
-    combined = combine(changeset for _, _, changeset in changes) if changes else None
-    commit = None
-    if combined is not None:
-        commit = await forge.commit(repository, combined, commit_message(changes), decided.author)
-    on_base = commit is None or combined is None or commit.parent == combined.base
-    return [_outcome(decision, decided.snapshot.head, commit) for decision in decided.decisions], on_base
-
-
-def _outcome(decision: Decision, head: str, commit: Commit | None) -> Outcome:
+def _outcome(
+    decision: Decision, head: str, commit: Commit | None, state: State = "committed", reason: str = ""
+) -> Outcome:
+    """Return how a decided request ended; without a commit "committed" means that later requests undid it."""
     if decision.outcome is not None:
         return decision.outcome
-    state: State = "committed" if commit is not None else "no_change"
-    reason = (
-        commit.url or "written" if commit is not None else "superseded: deliveries that came together undo each other"
-    )
+    if state == "committed":
+        state = "committed" if commit is not None else "no_change"
+        undone = "superseded: deliveries that came together undo each other"
+        reason = (commit.url or "written") if commit is not None else undone
     return Outcome(
-        decision.request.delivery,
-        state,
-        reason,
-        head,
-        decision.plan,
-        decision.changeset,
-        decision.verdict,
-        commit,
+        decision.request.delivery, state, reason, head, decision.plan, decision.changeset, decision.verdict, commit
     )
-
-
-async def _apart(
-    forge: Forge, repository: Repository, decided: Decided, source: MappingSource, error: Blocked
-) -> list[Outcome]:
-    """GitHub refused a commit of several deliveries: halve it until only the refused ones stay out."""
-    waiting = [decision for decision in decided.decisions if decision.outcome is None]
-    if len(waiting) == 1:
-        return [
-            decision.outcome
-            or Outcome(
-                decision.request.delivery,
-                "blocked",
-                str(error),
-                decided.snapshot.head,
-                decision.plan,
-                decision.changeset,
-                decision.verdict,
-            )
-            for decision in decided.decisions
-        ]
-    done: Mapping[str, Outcome] = {
-        decision.request.delivery: decision.outcome for decision in decided.decisions if decision.outcome is not None
-    }
-    middle = len(waiting) // 2
-    for half in (waiting[:middle], waiting[middle:]):
-        outcomes = await apply(forge, repository, [decision.request for decision in half], source)
-        done = {**done, **{outcome.delivery: outcome for outcome in outcomes}}
-    return [done[decision.request.delivery] for decision in decided.decisions]

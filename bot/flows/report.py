@@ -26,12 +26,20 @@ RETRY = Retry(attempts=3, first=0.5, longest=5.0)
 
 
 async def report(forge: Forge, repository: Repository, outcomes: Sequence[Outcome], retry: Retry = RETRY) -> None:
-    """Create the check runs that these outcomes call for. What GitHub refuses is logged; nothing is raised."""
-    for check_run in check_runs(outcomes):
-        try:
-            await _create(forge, repository, check_run, retry)
-        except PointsmanError as error:
-            log.warning("report lost", check_run=check_run.name, head=check_run.head, reason=str(error))
+    """Create the check runs that these outcomes call for.
+
+    What GitHub refuses is logged; nothing is raised, as the outcomes are recorded and stay what they are.
+    """
+    try:
+        # Diffs of large files take a while.
+        runs = await asyncio.to_thread(check_runs, outcomes)
+        for check_run in runs:
+            try:
+                await _create(forge, repository, check_run, retry)
+            except PointsmanError as error:
+                log.warning("report lost", check_run=check_run.name, head=check_run.head, reason=str(error))
+    except Exception:
+        log.exception("report lost", deliveries=[outcome.delivery for outcome in outcomes])
 
 
 async def _create(forge: Forge, repository: Repository, check_run: CheckRun, retry: Retry) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 import gidgethub
 from cachetools import TLRUCache
 
-from bot.github.client import REQUESTER, AppAPI, refused
+from bot.errors import Transient
+from bot.github.client import REQUESTER, AppAPI, refusal
 
 if TYPE_CHECKING:
     import aiohttp
@@ -30,8 +33,9 @@ class Scope(NamedTuple):
     permissions: tuple[tuple[str, str], ...]
 
 
-class _Token(NamedTuple):
-    text: str
+@dataclass(frozen=True, slots=True)
+class _Token:
+    text: str = field(repr=False)
     expires: float
 
 
@@ -45,15 +49,15 @@ class Tokens:
         )
         self._in_flight: dict[Scope, asyncio.Task[_Token]] = {}
 
-    async def token(self, scope: Scope, *, renew: bool = False) -> str:
-        """Return a token for `scope`, a new one if `renew`.
+    async def token(self, scope: Scope, refused: str | None = None) -> str:
+        """Return a token for `scope`, another one than `refused`, which GitHub answered with 401.
 
-        Raises Unavailable where the App is not installed, is suspended, or lacks a permission.
+        Raises Unavailable where the App is not installed, is suspended, or lacks a permission; Transient where GitHub
+        does not take the App's own credentials: whoever runs the bot can mend that while deliveries wait.
         """
-        if renew:
-            self._cache.pop(scope, None)
         cached = self._cache.get(scope)
-        if cached is not None:
+        # Of several that were refused at once, one makes the new token and the others find it here.
+        if cached is not None and cached.text != refused:
             return cached.text
         task = self._in_flight.get(scope)
         if task is None:
@@ -72,5 +76,9 @@ class Tokens:
         try:
             answer = await self._api.post(f"/app/installations/{scope.installation}/access_tokens", data=narrowed)
         except gidgethub.HTTPException as error:
-            raise refused(int(error.status_code), str(error)) from error
+            if error.status_code == HTTPStatus.UNAUTHORIZED or "Integration not found" in str(error):
+                raise Transient(
+                    f"GitHub does not take the App's credentials: {error}; compare APP_ID and PRIVATE_KEY with its page"
+                ) from error
+            raise refusal(int(error.status_code), str(error)) from error
         return _Token(answer["token"], datetime.fromisoformat(answer["expires_at"]).timestamp())

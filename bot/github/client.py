@@ -12,16 +12,21 @@ from gidgethub.aiohttp import GitHubAPI
 from bot.errors import PointsmanError, Transient, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 REQUESTER = "pointsman"
 # A write that GitHub answers at all, it answers in less: it ends requests after 10 s,
 # https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#timeouts
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 
+LIMITED = "a rate limit of GitHub's is reached"
+# Where GitHub does not say how long:
+# https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+_DEFAULT_PAUSE = 60.0
 
-class NoGraphQL(PointsmanError):  # noqa: N818 - names the state
-    """The server has no GraphQL API."""
+
+class NoGraphQL(Transient):
+    """The server has no GraphQL API: the next attempt goes without."""
 
 
 class InstallationAPI(GitHubAPI):
@@ -31,7 +36,7 @@ class InstallationAPI(GitHubAPI):
     and Unavailable (suspended); `query` raises NoGraphQL where the server has none.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, token: Callable[[bool], Awaitable[str]]) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, token: Callable[[str | None], Awaitable[str]]) -> None:
         super().__init__(session, REQUESTER, base_url=url)
         self._token = token
         # gidgethub's graphql() does not look at base_url; Enterprise Server has GraphQL beside /api/v3:
@@ -42,25 +47,41 @@ class InstallationAPI(GitHubAPI):
         """Return the `data` of a GraphQL answer. Raises gidgethub.QueryError with the whole answer for its errors."""
         try:
             return await self.graphql(document, endpoint=self._graphql_url, **variables)
+        except gidgethub.QueryError as error:
+            pause = self._primary_limit(error.response["errors"])
+            if pause is not None:
+                raise Transient(LIMITED, pause) from error
+            raise
         except gidgethub.GraphQLResponseTypeError as error:
             raise Transient("GitHub's GraphQL API answered something that is not JSON") from error
         except gidgethub.BadGraphQLRequest as error:
-            raise refused(int(error.status_code), str(error)) from error
+            raise refusal(int(error.status_code), str(error)) from error
+
+    def _primary_limit(self, errors: Sequence[Mapping[str, Any]]) -> float | None:
+        """Return the seconds until a limit renews that GraphQL reports, which it does with status 200.
+
+        https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
+        """
+        if all(error.get("type") != "RATE_LIMITED" for error in errors):
+            return None
+        if self.rate_limit is None or self.rate_limit.remaining:
+            return _DEFAULT_PAUSE
+        return max(self.rate_limit.reset_datetime.timestamp() - time.time(), 1.0)
 
     async def _request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
     ) -> tuple[int, Mapping[str, str], bytes]:
-        status, answer_headers, answer = await self._authorized(method, url, headers, body, renew=False)
-        if status == 401:  # revoked, or expired by a clock that differs from ours
-            status, answer_headers, answer = await self._authorized(method, url, headers, body, renew=True)
-        if status == 404 and url == self._graphql_url:
+        token = await self._token(None)
+        answered = await self._send(method, url, headers, body, token)
+        if answered[0] == 401:  # revoked, or expired by a clock that differs from ours
+            answered = await self._send(method, url, headers, body, await self._token(token))
+        if answered[0] == 404 and url == self._graphql_url:
             raise NoGraphQL(f"no GraphQL at {url}")
-        return status, answer_headers, answer
+        return answered
 
-    async def _authorized(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, renew: bool
+    async def _send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, token: str
     ) -> tuple[int, Mapping[str, str], bytes]:
-        token = await self._token(renew)
         return await send(self._session, method, url, {**headers, "authorization": f"Bearer {token}"}, body)
 
 
@@ -88,7 +109,7 @@ async def send(
         raise Transient(f"GitHub answered {status}", _seconds(answer_headers.get("retry-after")))
     pause = _limited(status, answer_headers, answer)
     if pause is not None:
-        raise Transient("a rate limit of GitHub's is reached", pause)
+        raise Transient(LIMITED, pause)
     return status, answer_headers, answer
 
 
@@ -104,8 +125,8 @@ def _limited(status: int, headers: Mapping[str, str], body: bytes) -> float | No
         return retry_after
     if headers.get("x-ratelimit-remaining") == "0":
         reset = _seconds(headers.get("x-ratelimit-reset"))
-        return max(reset - time.time(), 1.0) if reset is not None else 60.0
-    return 60.0 if status == 429 or b"secondary rate limit" in body else None
+        return max(reset - time.time(), 1.0) if reset is not None else _DEFAULT_PAUSE
+    return _DEFAULT_PAUSE if status == 429 or b"secondary rate limit" in body else None
 
 
 def _seconds(value: str | None) -> float | None:
@@ -115,12 +136,18 @@ def _seconds(value: str | None) -> float | None:
         return None
 
 
-def refused(status: int, sentence: str) -> PointsmanError:
+class NotFound(Unavailable):
+    """GitHub answers 404: not there, or not for us."""
+
+
+def refusal(status: int, sentence: str) -> PointsmanError:
     """Return the error for a 4xx answer that is not about the content of a commit."""
     if status == 401:
-        return Unavailable(f"GitHub refuses our credentials: {sentence}; compare APP_ID and PRIVATE_KEY with the App's")
+        return Unavailable(f"GitHub refuses our token: {sentence}")
+    if status == 403 and "archived" in sentence:
+        return Unavailable(f"GitHub forbids it: {sentence}")
     if status == 403:
         return Unavailable(f"GitHub forbids it: {sentence}; accept the App's permissions, or unsuspend it")
     if status == 404:
-        return Unavailable(f"GitHub answers {sentence}: the App is not installed there, or the repository is gone")
+        return NotFound(f"GitHub answers {sentence}: the App is not installed there, or the repository is gone")
     return Unavailable(f"GitHub answered {status}: {sentence}")

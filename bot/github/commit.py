@@ -17,7 +17,7 @@ import gidgethub
 from bot.core.outcome import Commit
 from bot.core.snapshot import REGULAR
 from bot.errors import Blocked, PointsmanError, StaleHead
-from bot.github.client import refused
+from bot.github.client import refusal
 from bot.github.snapshot import query_error
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _rest_error(error: gidgethub.HTTPException) -> PointsmanError:
     """Tell a moved branch from a rule: both answer 409 or 422, only the sentence differs."""
     status, sentence = int(error.status_code), str(error)
     if status not in {409, 422}:
-        return refused(status, sentence)
+        return refusal(status, sentence)
     stale = ("but expected", "does not match", "not a fast forward")
     if any(words in sentence for words in stale):
         return StaleHead(sentence)
@@ -131,7 +131,11 @@ def _rest_error(error: gidgethub.HTTPException) -> PointsmanError:
 
 
 def _blocked(sentence: str) -> Blocked:
-    return Blocked(
-        f"GitHub refuses the commit: {' '.join(sentence.split())} — let the App bypass the rule, or take the branch "
-        "out of it"
-    )
+    sentence = " ".join(sentence.split())
+    if "secret" in sentence.lower():
+        remedy = "; it takes part of the change for a secret: look at the value"
+    elif any(words in sentence.lower() for words in ("rule violation", "protected branch", "pull request")):
+        remedy = "; let the App bypass the rule, or take the branch out of it"
+    else:
+        remedy = ""
+    return Blocked(f"GitHub refuses the commit: {sentence}{remedy}")

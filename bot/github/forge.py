@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
 
-from bot.errors import Unavailable
 from bot.github import reports
 from bot.github.auth import Scope, Tokens
-from bot.github.client import InstallationAPI, NoGraphQL
+from bot.github.client import InstallationAPI, NoGraphQL, NotFound
 from bot.github.commit import Writer
 from bot.github.snapshot import Objects, Reader
 
@@ -32,6 +32,8 @@ _CONTENTS = (("contents", "write"),)
 _READ = (("contents", "read"),)
 _CHECKS = (("checks", "write"),)
 
+GRAPHQL_AGAIN_SECONDS = 600.0
+
 
 class GitHub:
     """GitHub, or an Enterprise Server, at the REST address `url`."""
@@ -42,7 +44,7 @@ class GitHub:
         self._tokens = Tokens(session, url, app_id, private_key)
         self._apis: LRUCache[Scope, InstallationAPI] = LRUCache(maxsize=1024)
         self._objects = Objects()
-        self._graphql = True
+        self._no_graphql_until = 0.0
 
     async def open(self, repository: Repository, paths: Sequence[str]) -> Snapshot:
         """Return the head of the default branch with the files at `paths` as far as they exist."""
@@ -50,7 +52,8 @@ class GitHub:
             try:
                 return await self._reader(repository).open(paths)
             except NoGraphQL:
-                self._graphql = False
+                # A server without it answers 404, but so may a proxy that is being set up: ask again some time.
+                self._no_graphql_until = time.monotonic() + GRAPHQL_AGAIN_SECONDS
         return await self._reader(repository).open(paths)
 
     async def read(self, snapshot: Snapshot, globs: Sequence[Glob]) -> Snapshot:
@@ -59,12 +62,12 @@ class GitHub:
 
     async def organization_file(self, repository: Repository, path: str) -> bytes | None:
         """Return a file of the `.github` repository of the owner, None where there is none that we may read."""
-        shared = replace(repository, id=0, full_name=f"{repository.owner}/.github")
+        shared = replace(repository, id=0, full_name=f"{repository.owner}/.github", default_branch="")
         # A token for the repository by its id cannot be had, as the id is not known; this one may only read.
         api = self._api(Scope(repository.installation, None, _READ))
         try:
             snapshot = await Reader(api, shared, self._objects, graphql=self._graphql).open([path])
-        except Unavailable:
+        except NotFound:
             return None
         file = snapshot.files.get(path)
         return file.data if file is not None else None
@@ -81,6 +84,10 @@ class GitHub:
         api = self._api(Scope(repository.installation, repository.id, _CHECKS))
         await reports.create_check_run(api, repository, check_run)
 
+    @property
+    def _graphql(self) -> bool:
+        return time.monotonic() >= self._no_graphql_until
+
     def _reader(self, repository: Repository) -> Reader:
         # Reads come right before the write: with its token they cost no round trip for one of their own.
         api = self._api(Scope(repository.installation, repository.id, _CONTENTS))
@@ -90,8 +97,8 @@ class GitHub:
         api = self._apis.get(scope)
         if api is None:
 
-            async def token(renew: bool) -> str:
-                return await self._tokens.token(scope, renew=renew)
+            async def token(refused: str | None) -> str:
+                return await self._tokens.token(scope, refused)
 
             api = self._apis[scope] = InstallationAPI(self._session, self._url, token)
         return api

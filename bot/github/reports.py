@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import gidgethub
 
-from bot.github.client import refused
+from bot.github.client import refusal
 
 if TYPE_CHECKING:
     from bot.core.message import CheckRun
@@ -41,4 +41,4 @@ async def create_check_run(api: InstallationAPI, repository: Repository, check_r
     try:
         await api.post(f"/repos/{repository.full_name}/check-runs", data=data)
     except gidgethub.HTTPException as error:
-        raise refused(int(error.status_code), str(error)) from error
+        raise refusal(int(error.status_code), str(error)) from error

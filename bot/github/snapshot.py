@@ -17,9 +17,9 @@ import gidgethub
 from cachetools import LRUCache
 
 from bot.core.glob import Globs
-from bot.core.snapshot import SUBMODULE, SYMLINK, File, Snapshot
+from bot.core.snapshot import MAX_FILE_BYTES, SUBMODULE, SYMLINK, File, Snapshot, matching
 from bot.errors import Transient, Unavailable
-from bot.github.client import refused
+from bot.github.client import NotFound, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,10 +35,11 @@ _AT_ONCE = 10
 
 
 class Entry(NamedTuple):
-    """One row of a Git tree; `mode` as Git has it, a directory's is 0o040000."""
+    """One row of a Git tree; `mode` as Git has it, a directory's is 0o040000; `size` is in bytes."""
 
     mode: int
     oid: str
+    size: int = 0
 
 
 _DIRECTORY = 0o040000
@@ -77,7 +78,7 @@ class Reader:
         """Return the head of the default branch with the files at `paths` as far as they exist."""
         if self._graphql:
             return await self._open_graphql(paths)
-        branch = self._repository.default_branch
+        branch = self._repository.default_branch or (await self._get(self._path))["default_branch"]
         ref = await self._get(f"{self._path}/git/ref/heads/{quote(branch)}")
         snapshot = Snapshot(self._repository, branch, ref["object"]["sha"])
         return await self._with_files(snapshot, await self._literal_entries(snapshot.head, paths))
@@ -88,7 +89,11 @@ class Reader:
         wild = [glob for glob in globs if glob.literal is None]
         entries = await self._matching_entries(snapshot.head, Globs(wild)) if wild else {}
         if self._graphql:
-            unread = [path for path, entry in entries.items() if entry.oid not in self._objects.blobs]
+            unread = [
+                path
+                for path, entry in entries.items()
+                if entry.oid not in self._objects.blobs and entry.size <= MAX_FILE_BYTES
+            ]
             entries |= await self._entries_graphql(snapshot.head, [*literal, *unread])
         else:
             entries |= await self._literal_entries(snapshot.head, literal)
@@ -147,8 +152,9 @@ class Reader:
             entry = answer.get(f"file{number}")
             if entry is None or entry["mode"] == _DIRECTORY:
                 continue
-            entries[path] = Entry(entry["mode"], entry["oid"])
-            text = (entry.get("object") or {}).get("text")
+            blob = entry.get("object") or {}
+            entries[path] = Entry(entry["mode"], entry["oid"], blob.get("byteSize", 0))
+            text = blob.get("text")
             if text is not None and blob_oid(text.encode()) == entry["oid"]:
                 self._objects.keep_blob(entry["oid"], text.encode())
         return entries
@@ -173,7 +179,8 @@ class Reader:
 
     async def _matching_entries(self, head: str, globs: Globs) -> dict[str, Entry]:
         entries = await self._walk(head, "", globs)
-        return {path: entries[path] for path in globs.filter(entries)}
+        # A glob may backtrack for as long as its time limit lets it; the event loop must not wait for that.
+        return {path: entries[path] for path in await asyncio.to_thread(matching, globs.globs, entries)}
 
     async def _walk(self, oid: str, directory: str, globs: Globs) -> dict[str, Entry]:
         """List the files of sub-trees that can match, a sub-tree in one request where a glob starts in it."""
@@ -203,7 +210,7 @@ class Reader:
             if recursive:
                 return None
             raise Unavailable(f"a folder of {self._repository.full_name} has too many entries for GitHub to list")
-        tree = {row["path"]: Entry(int(row["mode"], 8), row["sha"]) for row in answer["tree"]}
+        tree = {row["path"]: Entry(int(row["mode"], 8), row["sha"], row.get("size", 0)) for row in answer["tree"]}
         self._objects.keep_tree(key, tree)
         return tree
 
@@ -215,8 +222,8 @@ class Reader:
         return replace(snapshot, files=MappingProxyType({**snapshot.files, **found}))
 
     async def _file(self, entry: Entry) -> File:
-        if entry.mode in {SUBMODULE, SYMLINK}:
-            return File(entry.mode, entry.oid)
+        if entry.mode in {SUBMODULE, SYMLINK} or entry.size > MAX_FILE_BYTES:
+            return File(entry.mode, entry.oid, None, entry.size)
         data = self._objects.blobs.get(entry.oid)
         if data is None:
             answer = await self._get(f"{self._path}/git/blobs/{entry.oid}")
@@ -224,14 +231,14 @@ class Reader:
             if blob_oid(data) != entry.oid:
                 raise Transient(f"GitHub sent other bytes than those of blob {entry.oid}")
             self._objects.keep_blob(entry.oid, data)
-        return File(entry.mode, entry.oid, data)
+        return File(entry.mode, entry.oid, data, len(data))
 
     async def _get(self, url: str) -> Any:
         async with self._at_once:
             try:
                 return await self._api.getitem(url)
             except gidgethub.HTTPException as error:
-                raise refused(int(error.status_code), str(error)) from error
+                raise refusal(int(error.status_code), str(error)) from error
 
 
 def blob_oid(data: bytes) -> str:
@@ -246,7 +253,8 @@ def _join(directory: str, name: str) -> str:
 def _file_fields(paths: Sequence[str]) -> tuple[str, str, dict[str, str]]:
     """Return the fields that ask for these files, the declarations of their variables, and the variables."""
     fields = " ".join(
-        f"file{i}: file(path: $path{i}) {{ mode oid object {{ ... on Blob {{ text }} }} }}" for i in range(len(paths))
+        f"file{i}: file(path: $path{i}) {{ mode oid object {{ ... on Blob {{ text byteSize }} }} }}"
+        for i in range(len(paths))
     )
     declared = "".join(f", $path{i}: String!" for i in range(len(paths)))
     return fields, declared, {f"path{i}": path for i, path in enumerate(paths)}
@@ -264,7 +272,8 @@ def _despite_missing_files(error: gidgethub.QueryError) -> Any:
 def query_error(error: Mapping[str, Any]) -> Transient | Unavailable:
     """Return what a GraphQL error means that is not about the content of a commit."""
     kind, sentence = error.get("type"), str(error.get("message"))
-    if kind in {"NOT_FOUND", "FORBIDDEN", "INSUFFICIENT_SCOPES"}:
-        return Unavailable(f"GitHub answers: {sentence}; install the App there, or accept its permissions")
-    pause = 60.0 if kind == "RATE_LIMITED" else None
-    return Transient(f"GitHub's GraphQL API answered: {sentence}", pause)
+    if kind == "NOT_FOUND":
+        return NotFound(f"GitHub answers: {sentence}; install the App there, or mend the name")
+    if kind in {"FORBIDDEN", "INSUFFICIENT_SCOPES"}:
+        return Unavailable(f"GitHub forbids it: {sentence}; accept the App's permissions, or unsuspend it")
+    return Transient(f"GitHub's GraphQL API answered: {sentence}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,12 +22,19 @@ AFTER_FAILURE_SECONDS = 5.0
 class EmbeddedEngine:
     """Calls `drain(target)` whenever a target is woken, never twice at once for one target.
 
-    `drain` returns None when nothing is left to do, or the seconds after which it wants to be called again.
+    `drain` returns None when nothing is left to do, or the seconds after which it wants to be called again; where it
+    raises, it is called again after `after_failure` seconds.
     """
 
-    def __init__(self, inbox: Inbox, drain: Callable[[int], Awaitable[float | None]]) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        drain: Callable[[int], Awaitable[float | None]],
+        after_failure: float = AFTER_FAILURE_SECONDS,
+    ) -> None:
         self._inbox = inbox
         self._drain = drain
+        self._after_failure = after_failure
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._woken: set[int] = set()
         self._stopping = asyncio.Event()
@@ -42,7 +50,10 @@ class EmbeddedEngine:
             return
         self._woken.add(target)
         if target not in self._tasks:
-            self._tasks[target] = asyncio.create_task(self._run(target), name=f"drain {target}")
+            # In a context of its own: what the waking request says of itself is not true of what is drained later.
+            self._tasks[target] = asyncio.create_task(
+                self._run(target), name=f"drain {target}", context=contextvars.Context()
+            )
 
     async def stop(self, grace: float) -> bool:
         """Let the drains under way finish, for `grace` seconds at most; what is left stays in the inbox.
@@ -76,7 +87,7 @@ class EmbeddedEngine:
         except Exception:
             # The inbox itself failed (a full disk, say): nothing else would ever wake this target again.
             log.exception("drain failed", target=target)
-            return AFTER_FAILURE_SECONDS
+            return self._after_failure
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep, but not past `stop`."""

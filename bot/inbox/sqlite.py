@@ -29,18 +29,25 @@ _SQL = dict(re.findall(r"-- name: (\w+)\n(.*?;)", (_FILES / "sqlite.sql").read_t
 class SQLiteInbox:
     """Deliveries in `path`; the file is made (mode 0600) and migrated where needed.
 
-    Raises InputError where the file cannot be opened, or another process drains it: two of them would do work twice.
+    Raises InputError where the file cannot be opened, is no database or a newer version's, or another process drains
+    it: two of them would do work twice.
     """
 
     def __init__(self, path: Path) -> None:
         self._lock = _lock(path)
         self._connection = sqlite3.connect(path, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
-        # What was answered with 202 must survive a crash of the machine: FULL syncs the log at every commit,
-        # https://sqlite.org/pragma.html#pragma_synchronous
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._migrate()
+        try:
+            # What was answered with 202 must survive a crash of the machine: FULL syncs the log at every commit,
+            # https://sqlite.org/pragma.html#pragma_synchronous
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._migrate(path)
+        except (sqlite3.Error, InputError) as error:
+            self.close()
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"DATABASE_URL: cannot open {path}: {error}") from error
 
     def close(self) -> None:
         """Close the file and let another process have it."""
@@ -81,9 +88,18 @@ class SQLiteInbox:
         """Return the targets that have unfinished deliveries."""
         return [row["target"] for row in self._connection.execute(_SQL["targets"])]
 
-    async def attempted(self, deliveries: Sequence[str], reason: str) -> None:
-        """Count an attempt that met a passing fault."""
-        self._many("attempted", [{"id": delivery, "reason": reason} for delivery in deliveries])
+    async def attempted(self, deliveries: Sequence[str]) -> None:
+        """Count an attempt that begins."""
+        self._many("attempted", [{"id": delivery} for delivery in deliveries])
+
+    async def postpone(self, deliveries: Sequence[str], reason: str) -> None:
+        """Note why unfinished deliveries wait."""
+        self._many("postpone", [{"id": delivery, "reason": reason} for delivery in deliveries])
+
+    async def reopen(self, delivery: Delivery) -> bool:
+        """Make a delivery that ended without effect pending again, with its body; False where it did not end so."""
+        cursor = self._connection.execute(_SQL["reopen"], {"id": delivery.id, "body": delivery.body})
+        return cursor.rowcount == 1
 
     async def finish(self, outcomes: Sequence[Outcome]) -> None:
         """Record how deliveries ended, all or none; their bodies are dropped."""
@@ -106,9 +122,13 @@ class SQLiteInbox:
         with self._connection:  # commits, or rolls back
             self._connection.executemany(_SQL[name], rows)
 
-    def _migrate(self) -> None:
+    def _migrate(self, path: Path) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         files = sorted((_FILES / "migrations").iterdir(), key=lambda file: file.name)
+        if version > len(files):
+            raise InputError(
+                f"DATABASE_URL: {path} was made by a newer version of Pointsman; run that one, or name another file"
+            )
         for number, file in enumerate(files[version:], start=version + 1):
             script = file.read_text(encoding="utf-8")
             self._connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")

@@ -17,7 +17,15 @@ LIMIT :limit;
 SELECT DISTINCT target FROM deliveries WHERE state = 'pending' ORDER BY target;
 
 -- name: attempted
-UPDATE deliveries SET attempts = attempts + 1, reason = :reason WHERE id = :id AND state = 'pending';
+UPDATE deliveries SET attempts = attempts + 1 WHERE id = :id AND state = 'pending';
+
+-- name: postpone
+UPDATE deliveries SET reason = :reason WHERE id = :id AND state = 'pending';
+
+-- name: reopen
+UPDATE deliveries
+SET state = 'pending', reason = '', attempts = 0, finished_at = NULL, body = :body
+WHERE id = :id AND state IN ('failed', 'denied', 'blocked', 'dead');
 
 -- name: finish
 UPDATE deliveries

@@ -69,16 +69,25 @@ async def _take(app: web.Application, delivery: Delivery, payload: dict[str, Any
         if isinstance(understood, trigger.Ignored):
             outcome = Outcome(delivery.id, "ignored", understood.reason)
     if not await app[INBOX].add(delivery, outcome):
-        state = await app[INBOX].state(delivery.id) or "pending"
-        log.info("received again", event_name=delivery.event, state=state)
-        if state == "pending":
-            app[ENGINE].wake(delivery.target)
-        return _accepted(delivery.id, state, "received before")
+        return await _take_again(app, delivery)
     log.info("received", event_name=delivery.event, target=delivery.target, outcome=outcome.state if outcome else None)
     if outcome is None:
         app[ENGINE].wake(delivery.target)
         return _accepted(delivery.id, "pending")
     return _accepted(delivery.id, outcome.state, outcome.reason)
+
+
+async def _take_again(app: web.Application, delivery: Delivery) -> web.Response:
+    """Answer a redelivery: it wakes what is unfinished, and gives what ended without effect another try.
+
+    Somebody asks for it, on GitHub's page or by its API, after mending what was wrong; GitHub never does so by itself.
+    """
+    reopened = await app[INBOX].reopen(delivery)
+    state = await app[INBOX].state(delivery.id) or "pending"
+    log.info("received again", event_name=delivery.event, state=state, reopened=reopened)
+    if state == "pending":
+        app[ENGINE].wake(delivery.target)
+    return _accepted(delivery.id, state, "received before; taken up again" if reopened else "received before")
 
 
 def _accepted(delivery: str, outcome: str, reason: str | None = None) -> web.Response:

@@ -25,7 +25,7 @@ def numbered(count: int, changed: tuple[int, ...] = ()) -> str:
     return "".join(f"line {i}{' new' if i in changed else ''}\n" for i in range(1, count + 1))
 
 
-def test_a_changed_line_stands_between_three_lines_of_context():
+def test_a_changed_line_stands_between_three_lines_of_context() -> None:
     """Header, hunk with its line numbers, context, the old line, the new line."""
     assert diff(numbered(20), numbered(20, (10,))) == (
         "--- a/a/values.yaml\n+++ b/a/values.yaml\n@@ -7,7 +7,7 @@\n line 7\n line 8\n line 9\n-line 10\n+line 10 new\n"
@@ -44,7 +44,7 @@ def test_a_changed_line_stands_between_three_lines_of_context():
         ("a\u2028b\n", "a\u2028c\n", ["-a\u2028b", "+a\u2028c"]),
     ],
 )
-def test_line_ends_are_shown_as_they_are(before: str, after: str, body: list[str]):
+def test_line_ends_are_shown_as_they_are(before: str, after: str, body: list[str]) -> None:
     """A missing final newline is said, CR is kept, and only LF ends a line."""
     assert diff(before, after).split("\n")[3:-1] == body
 
@@ -53,7 +53,7 @@ def test_line_ends_are_shown_as_they_are(before: str, after: str, body: list[str
     ("changed", "hunks"),
     [((10, 17), 1), ((10, 18), 2), ((1, 20), 2), ((1,), 1), ((20,), 1)],
 )
-def test_changes_with_six_lines_between_them_share_a_hunk(changed: tuple[int, ...], hunks: int):
+def test_changes_with_six_lines_between_them_share_a_hunk(changed: tuple[int, ...], hunks: int) -> None:
     """As in git: contexts that touch or overlap are one hunk."""
     assert diff(numbered(20), numbered(20, changed)).count("\n@@ ") == hunks
 
@@ -63,7 +63,7 @@ def test_changes_with_six_lines_between_them_share_a_hunk(changed: tuple[int, ..
     before=st.lists(st.sampled_from(["a", "b", "c", "d", ""]), max_size=30),
     after=st.lists(st.sampled_from(["a", "b", "c", "d", ""]), max_size=30),
 )
-def test_git_applies_the_diff(tmp_path: Path, before: list[str], after: list[str]):
+def test_git_applies_the_diff(tmp_path: Path, before: list[str], after: list[str]) -> None:
     """Whatever changes into whatever: `git apply` makes the one out of the other."""
     old, new = (f"{chr(10).join(lines)}\n" for lines in (before, after))
     if old == new:
@@ -76,7 +76,7 @@ def test_git_applies_the_diff(tmp_path: Path, before: list[str], after: list[str
 
 
 @pytest.mark.parametrize("added", ["", "one line more\n"])
-def test_a_large_file_that_changes_everywhere_is_compared_in_linear_time(added: str):
+def test_a_large_file_that_changes_everywhere_is_compared_in_linear_time(added: str) -> None:
     """Ten thousand changed lines among forty thousand cost no more than a second, not a minute."""
     before = "".join(f"  tag: 1.{i}\n" for i in range(40_000))
     after = "".join(f"  tag: {2 if i % 4 == 0 else 1}.{i}\n" for i in range(40_000)) + added
@@ -87,7 +87,7 @@ def test_a_large_file_that_changes_everywhere_is_compared_in_linear_time(added: 
     assert "+  tag: 2.39996\n" in text
 
 
-def test_one_change_in_a_large_file_is_one_hunk():
+def test_one_change_in_a_large_file_is_one_hunk() -> None:
     """The line numbers of a hunk count from the start of the file."""
     before = "".join(f"{i}\n" for i in range(1, 50_001))
     assert diff(before, before.replace("\n40000\n", "\nx\n")).split("\n")[2] == "@@ -39997,7 +39997,7 @@"

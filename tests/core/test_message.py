@@ -12,7 +12,9 @@ from markdown_it import MarkdownIt
 
 from bot.core.changeset import Changeset, FileChange
 from bot.core.message import MAX_OUTPUT, CheckRun, check_runs, code, commit_message
+from bot.core.model import Actor
 from bot.core.outcome import Outcome
+from bot.core.verdict import MAPPING_PATH, judge
 from bot.errors import Problem
 
 MESSAGE = MAPPINGS + "commit: { message: \"Branch ${{ git_branch }} led to '${{ tag }}': ${{ subject }}\" }\n"
@@ -54,21 +56,21 @@ def run_of(outcome: Outcome) -> CheckRun:
 # -- commit messages
 
 
-def test_without_a_message_the_mapping_and_the_value_are_the_headline():
+def test_without_a_message_the_mapping_and_the_value_are_the_headline() -> None:
     """The body lists what changed where; the trailer is the last paragraph."""
     message = commit_message([("d1", *change({"tag": "2-dev"}))])
     assert message.headline == "dev: 2-dev"
     assert message.body == f"* {PATH}: image.tag 1-dev -> 2-dev\n\nPointsman-Delivery: d1"
 
 
-def test_the_message_of_the_mapping_file_is_taken_and_the_trailer_added():
+def test_the_message_of_the_mapping_file_is_taken_and_the_trailer_added() -> None:
     """One delivery: its rendered message, an empty line, its trailer."""
     payload = {"tag": "2-dev", "git_branch": "main", "subject": "Add a shop"}
     message = commit_message([("d1", *change(payload, MESSAGE))])
     assert message.text == "Branch main led to '2-dev': Add a shop\n\nPointsman-Delivery: d1"
 
 
-def test_a_message_of_several_paragraphs_keeps_them():
+def test_a_message_of_several_paragraphs_keeps_them() -> None:
     """The first line is the headline, the rest the body, the trailers a paragraph of their own."""
     mappings = MAPPINGS + 'commit: { message: "Head ${{ tag }}\\n\\nWhy.\\n\\nMore." }\n'
     message = commit_message([("d1", *change({"tag": "2-dev"}, mappings))])
@@ -76,13 +78,13 @@ def test_a_message_of_several_paragraphs_keeps_them():
 
 
 @pytest.mark.parametrize("subject", ["", " ", "\n\t"])
-def test_a_message_that_renders_to_nothing_is_the_default_one(subject: str):
+def test_a_message_that_renders_to_nothing_is_the_default_one(subject: str) -> None:
     """Git takes no commit without a message."""
     mappings = MAPPINGS + "commit: { message: '${{ subject }}' }\n"
     assert commit_message([("d1", *change({"tag": "2-dev", "subject": subject}, mappings))]).headline == "dev: 2-dev"
 
 
-def test_several_deliveries_are_counted_listed_and_each_has_its_trailer():
+def test_several_deliveries_are_counted_listed_and_each_has_its_trailer() -> None:
     """One headline for the batch, each delivery's own headline below, all trailers in the last paragraph."""
     message = commit_message([(name, *change({"tag": f"{name}-dev"})) for name in ("a", "b", "c")])
     assert message.headline == "3 updates: dev"
@@ -92,7 +94,7 @@ def test_several_deliveries_are_counted_listed_and_each_has_its_trailer():
     )
 
 
-def test_a_long_default_headline_is_cut():
+def test_a_long_default_headline_is_cut() -> None:
     """GitHub shows 72 characters of a headline."""
     message = commit_message([("d1", *change({"tag": "x" * 200 + "-dev"}))])
     assert len(message.headline) == 72
@@ -101,7 +103,7 @@ def test_a_long_default_headline_is_cut():
 
 @pytest.mark.parametrize("value", HOSTILE)
 @pytest.mark.parametrize("mappings", [ANY, MESSAGE.replace("when: { tag: '.*-dev' }", "")])
-def test_payload_text_has_no_effect_in_a_commit_message(value: str, mappings: str):
+def test_payload_text_has_no_effect_in_a_commit_message(value: str, mappings: str) -> None:
     """No line break, no forged trailer, no keyword that closes an issue or keeps checks from running."""
     payload = {"tag": value, "git_branch": value, "subject": value}
     message = commit_message([("d1", *change(payload, mappings))])
@@ -116,7 +118,7 @@ def test_payload_text_has_no_effect_in_a_commit_message(value: str, mappings: st
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-def test_payload_text_is_no_markup_in_a_check_run(value: str):
+def test_payload_text_is_no_markup_in_a_check_run(value: str) -> None:
     """Whatever a value holds, it is shown in code spans and in one fenced block: no HTML, link, image or new cell."""
     payload = {"tag": value}
     run = run_of(committed(payload, ANY))
@@ -131,7 +133,7 @@ def test_payload_text_is_no_markup_in_a_check_run(value: str):
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-def test_payload_text_is_no_markup_in_a_reason(value: str):
+def test_payload_text_is_no_markup_in_a_reason(value: str) -> None:
     """A sentence that quotes a value shows it, and does nothing else."""
     reason = f"the path '{' '.join(value.split())}' is refused"
     shown = html(run_of(Outcome("d1", "failed", reason, HEAD)).summary)
@@ -140,7 +142,7 @@ def test_payload_text_is_no_markup_in_a_reason(value: str):
 
 
 @pytest.mark.parametrize("reason", ["no file matches '**/prod/values.yaml' and '*_x_*'", "use __init__ or <name>"])
-def test_the_sentence_of_a_check_run_is_readable_as_it_is(reason: str):
+def test_the_sentence_of_a_check_run_is_readable_as_it_is(reason: str) -> None:
     """Stars and underscores of globs are not eaten as markup; the sentence stands in the Markdown word for word."""
     run = run_of(Outcome("d1", "no_change", reason, HEAD))
     assert reason in run.summary
@@ -159,12 +161,12 @@ def test_the_sentence_of_a_check_run_is_readable_as_it_is(reason: str):
         ("a\x1b\u202eb", "`ab`"),
     ],
 )
-def test_code_is_one_span_whatever_it_holds(text: str, span: str):
+def test_code_is_one_span_whatever_it_holds(text: str, span: str) -> None:
     """More backticks than the text has anywhere, blanks where it begins or ends with one, no control characters."""
     assert code(text) == span
 
 
-def test_a_commit_is_told_with_reasons_variables_changes_and_diff():
+def test_a_commit_is_told_with_reasons_variables_changes_and_diff() -> None:
     """The check run of a commit shows which mapping held and why, what was used, what changed, and the diff."""
     run = run_of(committed({"tag": "2-dev", "unused": "x"}))
     assert (run.name, run.conclusion, run.head, run.external_id) == ("Pointsman commit", "success", "2" * 40, "d1")
@@ -188,38 +190,69 @@ def test_a_commit_is_told_with_reasons_variables_changes_and_diff():
         ("dead", "failure", "Given up: nothing was written"),
     ],
 )
-def test_each_way_to_end_has_its_conclusion_and_title(state: Any, conclusion: str, title: str):
+def test_each_way_to_end_has_its_conclusion_and_title(state: Any, conclusion: str, title: str) -> None:
     """What wrote nothing says so on the head that was looked at, with the reason first."""
     run = run_of(Outcome("d1", state, "one\ntwo", HEAD, planned({"tag": "1-prod"})))
     assert (run.conclusion, run.title, run.head) == (conclusion, title, HEAD)
-    assert run.name == "Pointsman dispatch"
+    # Of the checks of one name a commit shows the latest only: a failure must not be hidden by what comes after it.
+    assert run.name == ("Pointsman dispatch" if conclusion == "neutral" else "Pointsman dispatch d1")
     assert run.summary.startswith("* `one`\n* `two`\n\n#### Delivery `d1`")
     assert "⬜ `tag matches .*-dev`: `it is '1-prod'`" in run.summary
 
 
-def test_what_was_ignored_or_never_read_a_commit_makes_no_check_run():
+def test_what_was_ignored_or_never_read_a_commit_makes_no_check_run() -> None:
     """There is nothing to show it on, or nobody who asked."""
     assert check_runs([Outcome("a", "ignored", "no mapping file", HEAD), Outcome("b", "failed", "gone")]) == []
 
 
-def test_deliveries_of_one_commit_share_its_check_run():
+def test_deliveries_of_one_commit_share_its_check_run() -> None:
     """So do those that ended in the same way for the same reason; another reason is another check run."""
     first = committed({"tag": "2-dev"})
     failed = Outcome("d3", "failed", "because", HEAD)
-    outcomes = [first, replace(first, delivery="d2"), failed, replace(failed, delivery="d4"), replace(failed, reason="x")]
+    outcomes = [
+        first,
+        replace(first, delivery="d2"),
+        failed,
+        replace(failed, delivery="d4"),
+        replace(failed, reason="x"),
+    ]
     runs = check_runs(outcomes)
     assert [run.external_id for run in runs] == ["d1", "d3", "d3"]
     assert runs[0].title == "dev: 1 file changed by 2 deliveries"
     assert [f"`{name}`" in runs[1].summary for name in ("d3", "d4")] == [True, True]
 
 
-def test_problems_with_a_place_become_annotations_fifty_at_most():
+def test_problems_with_a_place_become_annotations_fifty_at_most() -> None:
     """GitHub takes fifty in a request; what has no line cannot be shown at one."""
-    problems = tuple(Problem(f"problem {i}", "a.yaml", i or None, 1) for i in range(60))
+    problems = tuple(Problem(f"problem {i}", MAPPING_PATH, i or None, 1) for i in range(60))
     run = run_of(Outcome("d1", "failed", "many", HEAD, problems=problems))
     assert len(run.annotations) == 50
     first = run.annotations[0]
-    assert (first.path, first.line, first.sentence) == ("a.yaml", 1, "problem 1")
+    assert (first.path, first.line, first.sentence) == (MAPPING_PATH, 1, "problem 1")
+
+
+def test_a_problem_of_another_file_is_no_annotation() -> None:
+    """The organization's mapping file, or the server's, is no file of this repository."""
+    run = run_of(Outcome("d1", "failed", "one", HEAD, problems=(Problem("wrong", "/etc/mappings.yaml", 1, 1),)))
+    assert run.annotations == ()
+
+
+def test_a_failure_is_not_hidden_by_the_next_one() -> None:
+    """Of the checks of one name GitHub shows the latest alone: each failure has a name of its own."""
+    runs = check_runs([Outcome(name, "failed", name, HEAD) for name in ("11111111-a", "22222222-b")])
+    assert [run.name for run in runs] == ["Pointsman dispatch 11111111", "Pointsman dispatch 22222222"]
+
+
+def test_a_denial_shows_its_reasoning() -> None:
+    """Who asked, by what proof, and which path nothing may touch."""
+    made = committed({"tag": "2-dev"})
+    assert made.changeset is not None
+    (file,) = made.changeset.files.values()
+    verdict = judge(Actor("webhook", "octocat"), replace(made.changeset, files={MAPPING_PATH: file}))
+    run = run_of(replace(made, state="denied", reason="no", verdict=verdict, commit=None))
+    assert "* ✅ `the actor is proven`: `octocat, by a signed webhook`" in run.summary
+    assert "* ⬜ `no path is one that nothing may touch`" in run.summary
+    assert f"  * ⬜ `{MAPPING_PATH}`: `{MAPPING_PATH} is the mapping file; people change it" in run.summary
 
 
 # -- the limit
@@ -234,7 +267,7 @@ def large(line: str, lines: int) -> Outcome:
 
 
 @pytest.mark.parametrize("ticks", [0, 2, 3, 50, 3000])
-def test_a_diff_that_is_too_long_is_cut_at_a_line_and_its_fence_closed(ticks: int):
+def test_a_diff_that_is_too_long_is_cut_at_a_line_and_its_fence_closed(ticks: int) -> None:
     """65,535 are never exceeded, in bytes; the code block ends before the sentence that says so."""
     run = run_of(large("é" + "`" * ticks, 8000))
     assert len(run.text.encode()) <= MAX_OUTPUT
@@ -246,13 +279,13 @@ def test_a_diff_that_is_too_long_is_cut_at_a_line_and_its_fence_closed(ticks: in
     assert html(run.text).endswith("<p>… cut: the commit has the rest</p>\n")
 
 
-def test_line_separators_in_a_file_do_not_confuse_the_cut():
+def test_line_separators_in_a_file_do_not_confuse_the_cut() -> None:
     """Only a line feed ends a line of a diff: what follows another separator is no fence."""
     run = run_of(large("a\u2028```x", 8000))
     assert html(run.text).endswith("<p>… cut: the commit has the rest</p>\n")
 
 
-def test_a_summary_that_is_too_long_is_cut():
+def test_a_summary_that_is_too_long_is_cut() -> None:
     """A hundred deliveries with long values still make a check run that GitHub takes."""
     first = committed({"tag": f"{'y' * 3000}-dev"})
     run = check_runs([replace(first, delivery=f"d{i}") for i in range(100)])[0]
@@ -260,7 +293,7 @@ def test_a_summary_that_is_too_long_is_cut():
     assert run.summary.endswith("… cut: the commit has the rest\n")
 
 
-def test_one_endless_line_is_cut_too():
+def test_one_endless_line_is_cut_too() -> None:
     """A file of a single line has no line to cut at but the diff's own."""
     run = run_of(large("x" * 200_000, 1))
     assert len(run.text) <= MAX_OUTPUT

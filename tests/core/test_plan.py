@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from decided import MAPPINGS, planned
 
-from bot.core.mapping import Person
 from bot.core.plan import SetFields, Substitute
 from bot.errors import InputError
 
@@ -38,7 +37,7 @@ def sentences(payload: Any, mappings: str) -> list[str]:
     return [problem.sentence for problem in caught.value.problems]
 
 
-def test_all_mappings_that_hold_apply_in_the_order_of_the_file():
+def test_all_mappings_that_hold_apply_in_the_order_of_the_file() -> None:
     """Edits come in file order, globs rendered, values with the payload's types."""
     plan = planned(PAYLOAD, TWO)
     assert plan.holding == ("dev", "any")
@@ -51,14 +50,13 @@ def test_all_mappings_that_hold_apply_in_the_order_of_the_file():
     assert [(field.path, field.value) for field in second.fields] == [("replicas", 3), ("on", True)]
 
 
-def test_message_and_author_come_from_the_file():
-    """The message is rendered; the author is the file's."""
+def test_the_message_comes_from_the_file() -> None:
+    """Rendered with the payload's values."""
     plan = planned(PAYLOAD, TWO)
     assert plan.message == "Mend of 1-dev"
-    assert plan.author == Person("build", "build@internal")
 
 
-def test_what_was_used_is_kept_and_nothing_else():
+def test_what_was_used_is_kept_and_nothing_else() -> None:
     """The variables that conditions, paths, values, regexes and the message looked at, as text."""
     assert planned(PAYLOAD, TWO).used == {
         "app": "shop",
@@ -68,7 +66,7 @@ def test_what_was_used_is_kept_and_nothing_else():
     }
 
 
-def test_a_mapping_for_another_event_type_does_not_hold():
+def test_a_mapping_for_another_event_type_does_not_hold() -> None:
     """The reason names the event type that came and the ones that are listened to."""
     plan = planned(PAYLOAD, TWO, event_type="other")
     result = plan.matched[0].result
@@ -76,24 +74,24 @@ def test_a_mapping_for_another_event_type_does_not_hold():
     assert plan.holding == ("any",)
 
 
-def test_a_dispatch_without_event_type_meets_every_on():
+def test_a_dispatch_without_event_type_meets_every_on() -> None:
     """The command line may leave the event type out."""
     assert planned(PAYLOAD, TWO, event_type="").holding == ("dev", "any")
 
 
-def test_no_mapping_holding_leaves_no_edit_and_no_message():
+def test_no_mapping_holding_leaves_no_edit_and_no_message() -> None:
     """Then the message is not rendered either: what it would use may be absent."""
     plan = planned({"tag": "1-prod"}, MAPPINGS + "commit: { message: '${{ absent }}' }\n")
     assert (plan.edits, plan.message, plan.holding) == ((), None, ())
 
 
-def test_an_absent_variable_does_not_hold_and_its_neighbour_is_suggested():
+def test_an_absent_variable_does_not_hold_and_its_neighbour_is_suggested() -> None:
     """A payload with a misspelt name is told apart from one that does not match."""
     (result,) = planned({"tagg": "1-dev"}).matched[0].result.children
     assert result.why == "tag is not in the payload; did you mean 'tagg'?"
 
 
-def test_named_groups_become_variables_of_their_mapping():
+def test_named_groups_become_variables_of_their_mapping() -> None:
     """What `when` captures is there for the paths, the values and the message, and wins over nothing."""
     plan = planned(
         {"tag": "1.4.2-qa"},
@@ -112,7 +110,7 @@ commit: { message: 'Now ${{ version }} in ${{ env }}' }
     assert plan.used == {"env": "qa", "tag": "1.4.2-qa", "version": "1.4.2"}
 
 
-def test_every_problem_is_told_at_its_place():
+def test_every_problem_is_told_at_its_place() -> None:
     """A path, a value and the message that use what is absent are three problems, each with line and column."""
     mappings = """\
 version: 1
@@ -143,14 +141,14 @@ commit: { message: '${{ three }}' }
         ("", "is absolute"),
     ],
 )
-def test_a_path_that_a_value_leads_astray_is_refused(value: str, reason: str):
+def test_a_path_that_a_value_leads_astray_is_refused(value: str, reason: str) -> None:
     """Payload values cannot leave the repository, nor reach into .git, nor hide in control characters."""
     mappings = "version: 1\nmappings: [{name: a, update: [{files: '${{ dir }}/values.yaml', set: {a: 1}}]}]\n"
     (sentence,) = sentences({"dir": value}, mappings)
     assert reason in sentence
 
 
-def test_a_value_with_wildcards_is_that_name_and_no_glob():
+def test_a_value_with_wildcards_is_that_name_and_no_glob() -> None:
     """A payload cannot widen a glob."""
     mappings = "version: 1\nmappings: [{name: a, update: [{files: 'apps/${{ app }}/*.yaml', set: {a: 1}}]}]\n"
     (glob,) = planned({"app": "**{a,b}[c]"}, mappings).globs
@@ -159,13 +157,13 @@ def test_a_value_with_wildcards_is_that_name_and_no_glob():
 
 
 @pytest.mark.parametrize(("value", "kind"), [([1], "a list"), ({"a": 1}, "an object")])
-def test_a_list_or_object_cannot_be_a_fields_value(value: Any, kind: str):
+def test_a_list_or_object_cannot_be_a_fields_value(value: Any, kind: str) -> None:
     """Only scalars are set, and the sentence says what came instead."""
     (sentence,) = sentences({"tag": value}, MAPPINGS.replace("when: { tag: '.*-dev' }", ""))
     assert f"is {kind}; a field is set to" in sentence
 
 
-def test_a_condition_that_backtracks_without_end_is_stopped():
+def test_a_condition_that_backtracks_without_end_is_stopped() -> None:
     """Half a second, then a sentence with the pattern: the mapping file's author can mend it."""
     mappings = MAPPINGS.replace("'.*-dev'", "'(a|aa|a?b?)+$'")
     began = time.monotonic()

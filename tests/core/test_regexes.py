@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.regexes import Change, Substituted, budget, compile_pattern, named_groups, substitute
+from bot.core.regexes import Change, Substituted, budget, compile_pattern, substitute
 from bot.errors import InputError
 
 if TYPE_CHECKING:
@@ -206,11 +206,9 @@ def test_a_brace_that_repeats_nothing_is_itself() -> None:
     assert [bool(compiled.fullmatch(text)) for text in ("a{e}", "b")] == [True, False]
 
 
-def test_named_groups_are_those_of_all_patterns_in_order() -> None:
-    """A pattern keeps its groups in the order written; together they are a set."""
-    first, second = (compile_pattern(source, multiline=True) for source in ("(?<z>a)(?<a>b)", "(?<m>c)|(d)"))
-    assert (first.groups, second.groups) == (("z", "a"), ("m",))
-    assert frozenset({"z", "a", "m"}) == named_groups([first, second])
+def test_a_pattern_keeps_its_groups_in_the_order_written() -> None:
+    """Not in that of the alphabet; numbered groups are none of them."""
+    assert compile_pattern("(?<z>a)(?<a>b)(d)", multiline=True).groups == ("z", "a")
 
 
 @given(st.text(r"()[]{}?<>a1,:'\|*+^$P=!#-i", max_size=25))
@@ -219,3 +217,11 @@ def test_any_text_compiles_or_is_refused(source: str) -> None:
     """No pattern, however odd, raises anything but InputError."""
     with contextlib.suppress(InputError):
         assert source == compile_pattern(source, multiline=True).source
+
+
+@pytest.mark.parametrize("value", ["1\n2", "1\r", "a\u2028b", "a\x00", "a\x85b"])
+def test_a_value_of_several_lines_fills_no_group(value: str) -> None:
+    """A span is a part of a line; a value that brings lines of its own would change more than that."""
+    patterns = [compile_pattern("tag: (?<tag>.*)", multiline=True)]
+    with pytest.raises(InputError, match="cannot fill 'tag': its value has a line break or a control character"):
+        substitute("tag: 1\n", patterns, {"tag": value}, lambda: 1.0)

@@ -250,6 +250,8 @@ def test_wildcards_of_the_template_itself_stay() -> None:
         ("a['${{ v }}'].tag", "x\\", None),
         ("a['${{ v }}'].tag", "x\ny", None),
         ("a['q'].${{ v }}", "x]", None),
+        ('a["it\'s"].${{ v }}', "b[0]", None),
+        ("a['it\\'s'].${{ v }}", "*", None),
     ],
 )
 def test_a_value_in_a_field_path_stays_one_name(source: str, value: str, expected: str | None) -> None:

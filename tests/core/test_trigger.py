@@ -21,14 +21,14 @@ DISPATCH: dict[str, Any] = {
 OWN = {"sender": {"type": "Bot"}, "head_commit": {"message": "dev: 1\n\n* x\n\nPointsman-Delivery: a"}}
 
 
-def test_a_repository_dispatch_becomes_a_dispatch():
-    """Event type, payload, sender and the repository with its installation are taken from where GitHub puts them."""
+def test_a_repository_dispatch_becomes_a_dispatch() -> None:
+    """Event type, payload and the repository with its installation are taken from where GitHub puts them."""
     assert parse("repository_dispatch", DISPATCH) == Dispatch(
-        Repository(7, "acme/gitops", "main", 42), "update-gitops-repo", {"docker_image_tag": "1.4.2-dev"}, "octocat"
+        Repository(7, "acme/gitops", "main", 42), "update-gitops-repo", {"docker_image_tag": "1.4.2-dev"}
     )
 
 
-def test_a_null_payload_is_an_empty_one():
+def test_a_null_payload_is_an_empty_one() -> None:
     """GitHub sends null where the caller gave no client_payload."""
     trigger = parse("repository_dispatch", {**DISPATCH, "client_payload": None})
     assert isinstance(trigger, Dispatch)
@@ -48,7 +48,7 @@ def test_a_null_payload_is_an_empty_one():
         ),
     ],
 )
-def test_what_is_not_ours_is_ignored_with_a_reason(event: str, body: Any, reason: str):
+def test_what_is_not_ours_is_ignored_with_a_reason(event: str, body: Any, reason: str) -> None:
     """Each event without work for us says why."""
     assert parse(event, body) == Ignored(reason)
 
@@ -62,7 +62,7 @@ def test_what_is_not_ours_is_ignored_with_a_reason(event: str, body: Any, reason
         {"sender": "octocat", "head_commit": ["x"]},
     ],
 )
-def test_a_push_without_our_trailer_by_a_bot_is_not_our_own(body: Any):
+def test_a_push_without_our_trailer_by_a_bot_is_not_our_own(body: Any) -> None:
     """A person's push, or a trailer that is only quoted, is a foreign push; garbled ones do no harm."""
     assert parse("push", body) == Ignored("nothing is done on the event 'push'")
 
@@ -73,20 +73,19 @@ def test_a_push_without_our_trailer_by_a_bot_is_not_our_own(body: Any):
         ({"repository": None}, "lacks or garbles a field"),
         ({"repository": {"id": 7}}, "'full_name'"),
         ({"repository": {**DISPATCH["repository"], "id": "seven"}}, "seven"),
-        ({"sender": {}}, "'login'"),
         ({"installation": "42"}, "lacks or garbles a field"),
         ({"client_payload": [1]}, "client_payload is not an object"),
         ({"client_payload": "1.4.2-dev"}, "client_payload is not an object"),
     ],
 )
-def test_a_garbled_dispatch_is_refused_with_a_sentence(change: Any, sentence: str):
+def test_a_garbled_dispatch_is_refused_with_a_sentence(change: Any, sentence: str) -> None:
     """What GitHub documents and is not there is named, whatever stands in its place."""
     with pytest.raises(InputError, match=sentence):
         parse("repository_dispatch", {**DISPATCH, **change})
 
 
 @pytest.mark.parametrize("payload", [{"tag": "1\ud800-dev"}, {"tag\udfff": "1"}, {"deep": [{"tag": "\ud800"}]}])
-def test_half_a_character_is_refused(payload: Any):
+def test_half_a_character_is_refused(payload: Any) -> None:
     r"""JSON can spell a lone surrogate (`\ud800`), which is no text that a file or a commit could hold."""
     with pytest.raises(InputError, match="half a character"):
         parse("repository_dispatch", {**DISPATCH, "client_payload": payload})
@@ -96,6 +95,6 @@ def test_half_a_character_is_refused(payload: Any):
     ("body", "expected"),
     [({"repository": {"id": 7}}, 7), ({}, 0), ({"repository": None}, 0), ({"repository": {"id": "7"}}, 0)],
 )
-def test_the_repository_of_a_webhook_is_its_id_or_zero(body: Any, expected: int):
+def test_the_repository_of_a_webhook_is_its_id_or_zero(body: Any, expected: int) -> None:
     """Whatever the event, its target is the repository's id; zero where it concerns none."""
     assert repository_id(body) == expected

@@ -27,7 +27,7 @@ def judged(*paths: str) -> Verdict:
         ("docs/CODEOWNERS", "says who reviews what"),
     ],
 )
-def test_what_no_door_may_touch_is_an_objection(path: str, what: str):
+def test_what_no_door_may_touch_is_an_objection(path: str, what: str) -> None:
     """The mapping file, workflows and CODEOWNERS are people's; one of them denies the whole changeset."""
     verdict = judged("environments/dev/values.yaml", path)
     assert not verdict.allowed
@@ -38,19 +38,19 @@ def test_what_no_door_may_touch_is_an_objection(path: str, what: str):
     "path",
     ["environments/dev/values.yaml", ".github/values.yaml", "apps/CODEOWNERS", "workflows/a.yml", ".github/workflows"],
 )
-def test_other_files_may_change(path: str):
+def test_other_files_may_change(path: str) -> None:
     """Paths that only look similar are files like all others."""
     assert judged(path).objections == ()
     assert judged(path).allowed
 
 
-def test_every_objection_is_told_and_nothing_else():
+def test_every_objection_is_told_and_nothing_else() -> None:
     """Several objections are several sentences, in the order of the paths."""
     verdict = judged("CODEOWNERS", "values.yaml", ".github/pointsman.yaml")
     assert [sentence.split()[0] for sentence in verdict.objections] == [".github/pointsman.yaml", "CODEOWNERS"]
 
 
-def test_the_reasoning_names_the_actor_and_the_proof():
+def test_the_reasoning_names_the_actor_and_the_proof() -> None:
     """The tree says who asked and by what that is proven, for whoever reads the verdict."""
     proof = judged("values.yaml").result.children[0]
     assert (proof.name, proof.why) == ("the actor is proven", "octocat, by a signed webhook")

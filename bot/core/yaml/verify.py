@@ -36,6 +36,31 @@ def verify(before: Located, after: str, splices: Iterable[Splice]) -> None:
             raise _mismatch("the value would not read as given", f"{new[1]!r} instead of {splice.value!r}")
 
 
+def check_structure(before: str, after: str) -> None:
+    """Make sure that text put into a YAML file by other means than ours changed values only.
+
+    Raises `EditError` where `before` is YAML and `after` is none, or has other nodes, keys or tags: a value must not
+    bring structure of its own. A file that was no YAML before (a template, say) is not judged.
+    """
+    mark = "\ufeff"
+    try:
+        old = read(before.removeprefix(mark))
+    except EditError:
+        return
+    try:
+        new = read(after.removeprefix(mark))
+    except EditError as error:
+        raise _mismatch("the file would be no YAML any more", str(error)) from None
+    if [_shape(event) for event in old] != [_shape(event) for event in new]:
+        raise EditError("the value would change the structure of the YAML around it, so the file stays as it is")
+
+
+def _shape(event: Event) -> Event:
+    """Leave the value of a scalar out, and the style, which an empty one changes by being filled."""
+    kind, value, style, anchor, tag = event
+    return (kind, None, None, anchor, tag) if kind == "scalar" else (kind, value, style, anchor, tag)
+
+
 def _as_wanted(old: Event, new: Event, splice: Splice) -> bool:
     """Whether the event is the scalar wanted, its anchor and tag kept, its style one that gives its type."""
     kind, value, style, anchor, tag = new
