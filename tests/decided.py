@@ -33,18 +33,18 @@ mappings:
 def planned(payload: Any, mappings: str = MAPPINGS, event_type: str = "update-gitops-repo") -> Plan:
     """Return the plan that a mapping file makes of a payload."""
     rules = mapping_file.parse(mappings, ".github/pointsman.yaml")
-    return plan(rules, Dispatch(REPOSITORY, event_type, payload, "octocat"))
+    return plan(rules, Dispatch(REPOSITORY, event_type, payload))
 
 
 def view(files: Mapping[str, str | bytes | File]) -> Snapshot:
     """Return a snapshot with these files, regular ones where only their content is given."""
-    made = {
-        path: content
-        if isinstance(content, File)
-        else File(REGULAR, "", content.encode() if isinstance(content, str) else content)
-        for path, content in files.items()
-    }
+    made = {path: content if isinstance(content, File) else _file(content) for path, content in files.items()}
     return Snapshot(REPOSITORY, "main", HEAD, MappingProxyType(made))
+
+
+def _file(content: str | bytes) -> File:
+    data = content.encode() if isinstance(content, str) else content
+    return File(REGULAR, "", data, len(data))
 
 
 def changed(

@@ -17,7 +17,6 @@ from openapi import Checker
 from bot import app, settings, telemetry
 from bot.core.model import Actor, Delivery
 from bot.core.model import Repository as Named
-from bot.core.retry import Retry
 from bot.flows.apply import MappingSource
 from bot.github import GitHub
 from bot.inbox.sqlite import SQLiteInbox
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from bot.core.retry import Retry
     from bot.sandbox import Repository, Sandbox
 
 DATABASE = "pointsman.db"

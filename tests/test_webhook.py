@@ -6,15 +6,18 @@ import asyncio
 import hashlib
 import hmac
 import json
+from datetime import UTC, datetime
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-from running import REFUSAL, Row, rows, running
+from running import Row, rows, running
 
-from bot.core.model import Actor
+from bot.core.model import Actor, Delivery
 from bot.identity.webhook import WebhookSecret
 from bot.sandbox.events import dispatch_payload
+from bot.web import keys
 from bot.web.webhook import MAX_BODY
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from bot.sandbox import Repository, Sandbox
 
 ID = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
+RULE = "mappings: [{name: a, update: [{files: README.md, regex: '(?<tag>#)'}]}]"
 
 
 def signature(secret: str, body: bytes) -> str:
@@ -47,7 +51,9 @@ def headers(sandbox: Sandbox, body: bytes, **changed: str | None) -> dict[str, s
 async def post(bot: Bot, body: Any, sent: Mapping[str, str]) -> tuple[int, Any]:
     async with (
         aiohttp.ClientSession() as session,
-        session.post(f"{bot.url}/webhook", data=body, headers=sent) as response,
+        session.post(
+            f"{bot.url}/webhook", data=BytesIO(body) if isinstance(body, bytes) else body, headers=sent
+        ) as response,
     ):
         assert response.content_type == "application/json"
         return response.status, await response.json()
@@ -68,14 +74,14 @@ async def post(bot: Bot, body: Any, sent: Mapping[str, str]) -> tuple[int, Any]:
         ("mysecret", b"", "9074a74de0f34ece3f046403ae88d2eea400281da0ed6ebfa76c949016fa672d"),
     ],
 )
-def test_published_signatures_hold(secret: str, body: bytes, digest: str):
+def test_published_signatures_hold(secret: str, body: bytes, digest: str) -> None:
     """The first vector is GitHub's own; a body with one byte more does not hold."""
     verify = WebhookSecret(secret)
     assert verify({"X-Hub-Signature-256": f"sha256={digest}"}, body) == Actor("webhook", "")
     assert verify({"X-Hub-Signature-256": f"sha256={digest}"}, body + b" ") is None
 
 
-def test_the_secret_is_not_in_the_repr():
+def test_the_secret_is_not_in_the_repr() -> None:
     """Whoever prints the verifier learns nothing."""
     assert "mysecret" not in repr(WebhookSecret("mysecret"))
 
@@ -100,7 +106,7 @@ def sha1(secret: str, body: bytes) -> str:
         lambda _secret, _body: "sha256=é\udcff",
     ],
 )
-async def test_without_a_valid_signature_nothing_is_stored(sandbox: Sandbox, tmp_path: Path, forge: Any):
+async def test_without_a_valid_signature_nothing_is_stored(sandbox: Sandbox, tmp_path: Path, forge: Any) -> None:
     """Missing, empty, another secret's, another body's, upper case, cut, SHA-1 or no ASCII: 401."""
     body = b"{}"
     async with running(sandbox, tmp_path) as bot:
@@ -120,7 +126,7 @@ async def pieces(size: int) -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("chunked", [True, False])
-async def test_a_body_over_the_bound_is_not_taken(sandbox: Sandbox, tmp_path: Path, chunked: bool):
+async def test_a_body_over_the_bound_is_not_taken(sandbox: Sandbox, tmp_path: Path, chunked: bool) -> None:
     """25 MiB are GitHub's own limit: more is 413, whether its size is announced or not."""
     body = pieces(MAX_BODY) if chunked else b" " * (MAX_BODY + 1)
     async with running(sandbox, tmp_path) as bot:
@@ -145,7 +151,7 @@ async def test_a_body_over_the_bound_is_not_taken(sandbox: Sandbox, tmp_path: Pa
     ],
     ids=["empty", "form", "binary", "number", "nested object", "nested array", "array", "string", "null"],
 )
-async def test_what_is_no_json_object_is_refused(sandbox: Sandbox, tmp_path: Path, body: bytes, sentence: str):
+async def test_what_is_no_json_object_is_refused(sandbox: Sandbox, tmp_path: Path, body: bytes, sentence: str) -> None:
     """Even when it is signed; megabytes of nesting do not bring the process down."""
     async with running(sandbox, tmp_path) as bot:
         status, answer = await post(bot, body, headers(sandbox, body))
@@ -168,7 +174,7 @@ async def test_what_is_no_json_object_is_refused(sandbox: Sandbox, tmp_path: Pat
         {"X_GitHub_Event": "push;"},
     ],
 )
-async def test_without_good_headers_nothing_is_stored(sandbox: Sandbox, tmp_path: Path, changed: Any):
+async def test_without_good_headers_nothing_is_stored(sandbox: Sandbox, tmp_path: Path, changed: Any) -> None:
     """The delivery id becomes a trailer of a commit: nothing but a GUID may come in."""
     async with running(sandbox, tmp_path) as bot:
         status, answer = await post(bot, b"{}", headers(sandbox, b"{}", **changed))
@@ -198,7 +204,7 @@ async def test_without_good_headers_nothing_is_stored(sandbox: Sandbox, tmp_path
 )
 async def test_events_without_work_leave_only_their_id(
     sandbox: Sandbox, tmp_path: Path, event: str, payload: Any, reason: str
-):
+) -> None:
     """202 with the reason; the body is not kept."""
     body = json.dumps(payload).encode()
     async with running(sandbox, tmp_path) as bot:
@@ -207,7 +213,7 @@ async def test_events_without_work_leave_only_their_id(
     assert rows(tmp_path) == {ID: Row("ignored", reason, 0, None, b"")}
 
 
-async def test_a_garbled_dispatch_has_failed_at_once(sandbox: Sandbox, tmp_path: Path):
+async def test_a_garbled_dispatch_has_failed_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
     """Signed, but not what GitHub documents: stored as failed with a sentence, never tried."""
     body = b'{"action": "x", "installation": {"id": 1}, "repository": {"id": 1}}'
     async with running(sandbox, tmp_path) as bot:
@@ -223,7 +229,7 @@ def dispatch_of(sandbox: Sandbox, repository: Repository) -> bytes:
 
 async def test_a_finished_delivery_that_comes_again_is_not_done_again(
     sandbox: Sandbox, gitops: Repository, tmp_path: Path
-):
+) -> None:
     """The same id is answered with how it ended."""
     body = dispatch_of(sandbox, gitops)
     sent = headers(sandbox, body, X_GitHub_Event="repository_dispatch")
@@ -237,10 +243,12 @@ async def test_a_finished_delivery_that_comes_again_is_not_done_again(
     assert list(rows(tmp_path)) == [ID]
 
 
-async def test_a_pending_delivery_that_comes_again_is_done_once(sandbox: Sandbox, gitops: Repository, tmp_path: Path):
+async def test_a_pending_delivery_that_comes_again_is_done_once(
+    sandbox: Sandbox, gitops: Repository, tmp_path: Path
+) -> None:
     """The second one finds the first under way: one row, one commit."""
     gitops.commit(
-        {".github/pointsman.yaml": "version: 1\nmappings: [{name: a, update: [{files: README.md, regex: '(?<tag>#)'}]}]"},
+        {".github/pointsman.yaml": f"version: 1\n{RULE}\n"},
         "Map",
     )
     body = dispatch_of(sandbox, gitops)
@@ -264,17 +272,30 @@ async def test_a_pending_delivery_that_comes_again_is_done_once(sandbox: Sandbox
     assert [entry.message.splitlines()[-1] for entry in gitops.log()][:2] == [f"Pointsman-Delivery: {ID}", "Map"]
 
 
-async def test_a_redelivery_takes_up_what_waits(sandbox: Sandbox, gitops: Repository, tmp_path: Path):
-    """A repeated delivery that is still pending wakes its target: GitHub's button helps."""
+async def test_a_redelivery_gives_what_failed_another_try(sandbox: Sandbox, gitops: Repository, tmp_path: Path) -> None:
+    """Somebody mended the mapping file and pressed the button on GitHub's page: the same id, a commit this time."""
+    gitops.commit({".github/pointsman.yaml": "version: 2\n"}, "Break")
     body = dispatch_of(sandbox, gitops)
     sent = headers(sandbox, body, X_GitHub_Event="repository_dispatch")
     async with running(sandbox, tmp_path) as bot:
-        sandbox.faults.add(operation="Open", status=502, body=REFUSAL)
         await post(bot, body, sent)
-        async with asyncio.timeout(5):
-            while bot.row(ID).attempts == 0:
-                await asyncio.sleep(0.01)
-        assert (await post(bot, body, sent))[1]["outcome"] == "pending"
+        assert await bot.ended(ID) == "failed"
+        gitops.commit({".github/pointsman.yaml": f"version: 1\n{RULE}\n"}, "Mend")
+        answer = await post(bot, body, sent)
+        assert answer == (202, {"delivery": ID, "outcome": "pending", "reason": "received before; taken up again"})
+        assert await bot.ended(ID) == "committed"
+    assert f"Pointsman-Delivery: {ID}" in gitops.log()[0].message
+
+
+async def test_a_redelivery_takes_up_what_waits(sandbox: Sandbox, gitops: Repository, tmp_path: Path) -> None:
+    """A repeated delivery that is still pending wakes its target: GitHub's button helps."""
+    body = dispatch_of(sandbox, gitops)
+    sent = headers(sandbox, body, X_GitHub_Event="repository_dispatch")
+    delivery = Delivery(ID, "repository_dispatch", Actor("webhook", ""), gitops.id, body, datetime.now(UTC))
+    async with running(sandbox, tmp_path) as bot:
+        assert await bot.application[keys.INBOX].add(delivery)
+        answer = await post(bot, body, sent)
+        assert answer == (202, {"delivery": ID, "outcome": "pending", "reason": "received before"})
         assert await bot.ended(ID) == "ignored"
 
 
@@ -282,31 +303,29 @@ async def test_a_redelivery_takes_up_what_waits(sandbox: Sandbox, gitops: Reposi
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status", "answer"),
+    ("method", "path", "expected"),
     [
-        ("GET", "/healthz", 200, {"status": "ok"}),
-        ("GET", "/readyz", 200, {"status": "ok", "targets_with_work": 0}),
-        ("GET", "/nothing/here", 404, {"error": "Not Found"}),
-        ("GET", "/webhook", 405, {"error": "Method Not Allowed"}),
-        ("POST", "/healthz", 405, {"error": "Method Not Allowed"}),
+        ("GET", "/healthz", (200, {"status": "ok"})),
+        ("GET", "/readyz", (200, {"status": "ok", "targets_with_work": 0})),
+        ("GET", "/nothing/here", (404, {"error": "Not Found"})),
+        ("GET", "/webhook", (405, {"error": "Method Not Allowed"})),
+        ("POST", "/healthz", (405, {"error": "Method Not Allowed"})),
     ],
 )
 async def test_every_answer_is_json(
-    sandbox: Sandbox, tmp_path: Path, method: str, path: str, status: int, answer: dict[str, Any]
-):
+    sandbox: Sandbox, tmp_path: Path, method: str, path: str, expected: tuple[int, dict[str, str]]
+) -> None:
     """Health, readiness, and what is not there."""
     async with (
         running(sandbox, tmp_path) as bot,
         aiohttp.ClientSession() as session,
         session.request(method, bot.url + path) as response,
     ):
-        assert (response.status, await response.json()) == (status, answer)
+        assert (response.status, await response.json()) == expected
 
 
-async def test_an_inbox_that_does_not_answer_is_not_ready(sandbox: Sandbox, tmp_path: Path):
+async def test_an_inbox_that_does_not_answer_is_not_ready(sandbox: Sandbox, tmp_path: Path) -> None:
     """Then 503 from /readyz and 500 from /webhook, so that GitHub counts the delivery as failed; /healthz stays."""
-    from bot.web import keys
-
     async with running(sandbox, tmp_path) as bot, aiohttp.ClientSession() as session:
         inbox: Any = bot.application[keys.INBOX]
         inbox._connection.execute("ALTER TABLE deliveries RENAME TO gone")

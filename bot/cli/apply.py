@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -14,11 +15,13 @@ from bot.cli.local import (
     FormatOption,
     MappingsOption,
     PayloadOption,
-    Shown,
     VariablesOption,
+    perform,
     prepare,
-    show,
 )
+
+if TYPE_CHECKING:
+    from bot.core.outcome import Outcome
 
 
 def apply(
@@ -35,8 +38,11 @@ def apply(
     """
     from bot.flows.apply import apply as apply_flow
 
-    forge, request, source = prepare(directory, mappings, payload, var, event_type)
-    applied = asyncio.run(apply_flow(forge, forge.repository, [request], source))
-    if applied.stopped is not None:
-        raise applied.stopped
-    raise typer.Exit(show(Shown.of(applied.outcomes[0]), output))
+    def make() -> Outcome:
+        forge, request, source = prepare(directory, mappings, payload, var, event_type)
+        applied = asyncio.run(apply_flow(forge, forge.repository, [request], source))
+        if applied.stopped is not None:
+            raise applied.stopped
+        return applied.outcomes[0]
+
+    raise typer.Exit(perform(make, output))

@@ -109,10 +109,9 @@ def demo(
 
     Example: `pointsman demo --once`
     """
-    from bot.cli.extras import end_on_sigterm, make_folder, require_sandbox
+    from bot.cli.extras import make_folder, require_sandbox
 
     require_sandbox()
-    end_on_sigterm()
     if directory is not None:
         make_folder(directory)
         good = asyncio.run(_run(directory, port, once))
@@ -128,9 +127,10 @@ async def _run(directory: Path, port: int, once: bool) -> bool:
     from rich.console import Console
 
     from bot import app, settings, telemetry
-    from bot.cli.extras import listen_error
+    from bot.cli.extras import end_on_sigterm, listen_error
     from bot.sandbox import Sandbox
 
+    end_on_sigterm()
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     github = Sandbox(directory / "github")
     repository = github.find_repository("acme/gitops")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
-import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -33,8 +34,11 @@ def make_folder(directory: Path) -> None:
 
 
 def end_on_sigterm() -> None:
-    """Let SIGTERM end the program as Ctrl-C does, tidied up; exit code 143."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    """Let SIGTERM cancel the task that calls this: it tidies up as on Ctrl-C, and `main` exits with 143."""
+    task = asyncio.current_task()
+    if task is not None:
+        with suppress(NotImplementedError):  # Windows has no such signal
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 def listen_error(port: int, error: OSError) -> PointsmanError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from bot.core.changeset import Changeset
     from bot.core.model import Json, Result
@@ -102,6 +102,22 @@ def prepare(
         raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
     request = Request("local", operator(), Dispatch(forge.repository, event_type, properties))
     return forge, request, source
+
+
+def perform(make: Callable[[], Decision | Outcome], output: Format) -> int:
+    """Make a decision or an outcome, print it, and return the exit code.
+
+    An error before there is one is raised on, but for JSON: whoever reads that reads standard output, and errors in it.
+    """
+    from bot.errors import InputError
+
+    try:
+        shown = Shown.of(make())
+    except InputError as error:
+        if output is not Format.json:
+            raise
+        shown = Shown("failed", str(error), error.problems, None, None)
+    return show(shown, output)
 
 
 def _payload(text: str, variables: list[str]) -> dict[str, Json]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -14,11 +15,13 @@ from bot.cli.local import (
     FormatOption,
     MappingsOption,
     PayloadOption,
-    Shown,
     VariablesOption,
+    perform,
     prepare,
-    show,
 )
+
+if TYPE_CHECKING:
+    from bot.flows.apply import Decision
 
 
 def plan(
@@ -35,6 +38,8 @@ def plan(
     """
     from bot.flows.apply import decide
 
-    forge, request, source = prepare(directory, mappings, payload, var, event_type)
-    decided = asyncio.run(decide(forge, forge.repository, [request], source))
-    raise typer.Exit(show(Shown.of(decided.decisions[0]), output))
+    def make() -> Decision:
+        forge, request, source = prepare(directory, mappings, payload, var, event_type)
+        return asyncio.run(decide(forge, forge.repository, [request], source)).decisions[0]
+
+    raise typer.Exit(perform(make, output))

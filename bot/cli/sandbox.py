@@ -43,7 +43,7 @@ def sandbox(
 
     Example: `pointsman sandbox --repository acme/gitops --from ./gitops`
     """
-    from bot.cli.extras import end_on_sigterm, make_folder, require_sandbox
+    from bot.cli.extras import make_folder, require_sandbox
     from bot.errors import InputError
 
     require_sandbox()
@@ -53,7 +53,6 @@ def sandbox(
         if not _FULL_NAME.fullmatch(name):
             raise InputError(f"--repository {name}: write OWNER/NAME, of letters, digits, '-', '_' and '.'")
     files = _files(source)
-    end_on_sigterm()
     make_folder(directory)
     github = Sandbox(directory, latency=latency, graphql=graphql)
     for name in repository or []:
@@ -64,8 +63,9 @@ def sandbox(
 
 
 async def _run(github: Sandbox, port: int) -> None:
-    from bot.cli.extras import listen_error
+    from bot.cli.extras import end_on_sigterm, listen_error
 
+    end_on_sigterm()
     try:
         url = await github.start(port=port)
     except OSError as error:

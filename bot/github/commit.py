@@ -131,7 +131,8 @@ def _rest_error(error: gidgethub.HTTPException) -> PointsmanError:
 
 
 def _blocked(sentence: str) -> Blocked:
-    sentence = " ".join(sentence.split())
+    # A ruleset's comes in two paragraphs: what happened, and which rule.
+    sentence = ": ".join(line.strip() for line in sentence.splitlines() if line.strip()).removesuffix(".")
     if "secret" in sentence.lower():
         remedy = "; it takes part of the change for a secret: look at the value"
     elif any(words in sentence.lower() for words in ("rule violation", "protected branch", "pull request")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -37,6 +38,15 @@ PERMISSIONS = {
 def _new_private_key() -> str:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
+
+
+@cache
+def _public_key(private_key: str) -> rsa.RSAPublicKey:
+    """Load a key once: it takes longer than all else that answers a request."""
+    loaded = load_pem_private_key(private_key.encode(), None)
+    if not isinstance(loaded, rsa.RSAPrivateKey):
+        raise TypeError("the App's key must be RSA, as GitHub's are")
+    return loaded.public_key()
 
 
 @dataclass
@@ -75,11 +85,11 @@ class App:
 
         Rules: docs.github.com, "Generating a JSON Web Token (JWT) for a GitHub App".
         """
-        public = load_pem_private_key(self.private_key.encode(), None).public_key()
+        public = _public_key(self.private_key)
         try:
             claims = jwt.decode(
                 token,
-                public,  # type: ignore[arg-type]  # the key is RSA: this class made it or its owner gave it
+                public,
                 algorithms=["RS256"],
                 options={"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_iss": False},
             )

@@ -23,6 +23,7 @@ def judged(*paths: str) -> Verdict:
         (".github/workflows/build.yml", "is a workflow"),
         (".github/workflows/nested/build.yml", "is a workflow"),
         ("CODEOWNERS", "says who reviews what"),
+        (".github/actions/build/action.yml", "is below .github/, where code that runs may be"),
         (".github/CODEOWNERS", "says who reviews what"),
         ("docs/CODEOWNERS", "says who reviews what"),
     ],
@@ -36,7 +37,7 @@ def test_what_no_door_may_touch_is_an_objection(path: str, what: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["environments/dev/values.yaml", ".github/values.yaml", "apps/CODEOWNERS", "workflows/a.yml", ".github/workflows"],
+    ["environments/dev/values.yaml", "apps/CODEOWNERS", "workflows/a.yml", "apps/.github/a.yml", "x.github/a.yml"],
 )
 def test_other_files_may_change(path: str) -> None:
     """Paths that only look similar are files like all others."""

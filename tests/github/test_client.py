@@ -1,0 +1,160 @@
+"""One installation's requests: what may go away by itself is told apart from what may not."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from adapters import adapter
+from running import REFUSAL
+
+from bot.errors import Transient, Unavailable
+from bot.github import client
+
+if TYPE_CHECKING:
+    from bot.sandbox import Repository, Sandbox
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ({"status": 500}, "GitHub answered 500", None),
+        ({"status": 503, "headers": {"Retry-After": "7"}}, "GitHub answered 503", 7),
+        ({"status": 502, "headers": {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}}, "GitHub answered 502", None),
+        # aiohttp sends a GET again by itself where a connection that was kept turns out to be closed.
+        ({"reset": True, "times": 2}, "no connection to GitHub: ServerDisconnectedError", None),
+        ({"status": 429}, client.LIMITED, 60),
+        ({"status": 403, "headers": {"Retry-After": "33"}}, client.LIMITED, 33),
+        ({"status": 403, "body": {**REFUSAL, "message": "exceeded a secondary rate limit"}}, client.LIMITED, 60),
+    ],
+)
+@pytest.mark.parametrize("graphql", [True, False])
+async def test_what_may_go_away_is_transient(
+    sandbox: Sandbox, gitops: Repository, graphql: bool, case: tuple[Any, str, float | None]
+) -> None:
+    """With the pause that the server asked for, by either API."""
+    fault, sentence, pause = case
+    sandbox.graphql = graphql
+    async with adapter(sandbox, gitops) as (forge, repository, _):
+        await forge.open(repository, [])
+        sandbox.faults.add(path="graphql|/git/ref/", **{"body": REFUSAL, **fault})
+        with pytest.raises(Transient, match=sentence) as caught:
+            await forge.open(repository, [])
+    assert caught.value.retry_after == (None if pause is None else pytest.approx(pause, abs=5))
+
+
+async def test_a_primary_limit_ends_when_githubs_header_says_so(sandbox: Sandbox, gitops: Repository) -> None:
+    """The header is a time of day; the pause is from now until then."""
+    headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(time.time()) + 120)}
+    sandbox.faults.add(operation="Open", status=403, body=REFUSAL, headers=headers)
+    async with adapter(sandbox, gitops) as (forge, repository, _):
+        with pytest.raises(Transient, match=client.LIMITED) as caught:
+            await forge.open(repository, [])
+    assert caught.value.retry_after == pytest.approx(120, abs=5)
+
+
+async def test_no_answer_in_time_is_transient(
+    sandbox: Sandbox, gitops: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request has an end, whatever the server does."""
+    async with adapter(sandbox, gitops) as (forge, repository, _):
+        await forge.open(repository, [])
+        monkeypatch.setattr(client, "TIMEOUT", aiohttp.ClientTimeout(total=0.05))
+        sandbox.faults.add(operation="Open", delay=0.5)
+        with pytest.raises(Transient, match="GitHub did not answer within"):
+            await forge.open(repository, [])
+
+
+async def test_a_server_that_is_not_there_is_transient(sandbox: Sandbox, gitops: Repository) -> None:
+    """Connection refused: the class of the fault, no address with secrets in it."""
+    async with adapter(sandbox, gitops) as (forge, repository, _):
+        await sandbox.stop()
+        with pytest.raises(Transient, match="no connection to GitHub: ClientConnectorError"):
+            await forge.open(repository, [])
+        await sandbox.start()
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "sentence"),
+    [
+        (403, "Resource not accessible by integration", "GitHub forbids it: .*accept the App's permissions"),
+        (404, "Not Found", "the App is not installed there, or the repository is gone"),
+        (403, "Repository was archived so is read-only.", "GitHub forbids it: Repository was archived"),
+        (410, "Gone", "GitHub answered 410"),
+        (451, "Repository access blocked", "GitHub answered 451"),
+    ],
+)
+async def test_what_needs_a_person_is_unavailable(
+    sandbox: Sandbox, gitops: Repository, status: int, message: str, sentence: str
+) -> None:
+    """GitHub's own words, and who has to do what."""
+    sandbox.graphql = False
+    async with adapter(sandbox, gitops) as (forge, repository, _):
+        await forge.open(repository, [])
+        sandbox.faults.add(path="/git/ref/", status=status, body={**REFUSAL, "message": message})
+        with pytest.raises(Unavailable, match=sentence) as caught:
+            await forge.open(repository, [])
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "sentence"),
+    [
+        ({"type": "FORBIDDEN", "message": "Resource not accessible"}, Unavailable, "Resource not accessible"),
+        (
+            {"type": "NOT_FOUND", "path": ["repository"], "message": "Could not resolve"},
+            Unavailable,
+            "Could not resolve",
+        ),
+        ({"type": "RATE_LIMITED", "message": "API rate limit exceeded"}, Transient, client.LIMITED),
+        ({"message": "Something went wrong while executing your query."}, Transient, "Something went wrong while"),
+    ],
+)
+async def test_errors_of_graphql_come_with_status_200(
+    sandbox: Sandbox, gitops: Repository, error: Any, expected: type[Exception], sentence: str
+) -> None:
+    """Their type decides; one without a type is GitHub's own trouble."""
+    sandbox.faults.add(operation="Open", status=200, body={"data": {"repository": None}, "errors": [error]})
+    async with adapter(sandbox, gitops) as (forge, repository, _):
+        with pytest.raises(expected, match=sentence):
+            await forge.open(repository, [])
+
+
+async def test_an_answer_that_is_no_json_is_transient(sandbox: Sandbox, gitops: Repository) -> None:
+    """A proxy's page in between is no answer of GitHub's."""
+    page = {"status": 200, "body": b"<html>", "headers": {"Content-Type": "text/html"}}
+    sandbox.faults.add(operation="Open", **page)
+    async with adapter(sandbox, gitops) as (forge, repository, _):
+        with pytest.raises(Transient, match="something that is not JSON"):
+            await forge.open(repository, [])
+
+
+@pytest.mark.parametrize(("prefix", "graphql"), [("", "/graphql"), ("/api/v3", "/api/graphql")])
+async def test_graphql_lies_beside_rest(sandbox: Sandbox, gitops: Repository, prefix: str, graphql: str) -> None:
+    """On Enterprise Server at /api/graphql; on github.com at the root."""
+    async with adapter(sandbox, gitops, prefix=prefix) as (forge, repository, _):
+        snapshot = await forge.open(repository, [])
+    assert snapshot.head == gitops.head()
+    assert [request.path for request in sandbox.requests if request.operation] == [graphql]
+
+
+async def test_graphql_is_asked_for_again_some_time(sandbox: Sandbox, gitops: Repository) -> None:
+    """A 404 may have been that of a proxy: when the time is up and GraphQL is there, it is used."""
+    sandbox.graphql = False
+    async with adapter(sandbox, gitops) as made:
+        await made.forge.open(made.repository, [])
+        sandbox.graphql = True
+        made.forge._no_graphql_until = time.monotonic()
+        await made.forge.open(made.repository, [])
+        assert made.asked()[-1] == "Open"
+
+
+async def test_a_server_without_graphql_is_asked_once(sandbox: Sandbox, gitops: Repository) -> None:
+    """An old Enterprise Server: its 404 is remembered for a while, REST is used meanwhile."""
+    sandbox.graphql = False
+    async with adapter(sandbox, gitops, prefix="/api/v3") as made:
+        for _ in range(3):
+            assert (await made.forge.open(made.repository, [])).head == gitops.head()
+        assert made.asked() == ["Open", *["GET git/ref/heads/main"] * 3]

@@ -1,0 +1,213 @@
+"""The durable record in one SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from opened_inbox import delivery, opened
+
+from bot.core.outcome import Commit, Outcome
+from bot.errors import InputError
+from bot.inbox.sqlite import SQLiteInbox
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def stored(folder: Path, columns: str) -> list[Any]:
+    with closing(sqlite3.connect(folder / "inbox.db")) as connection:
+        return connection.execute(f"SELECT {columns} FROM deliveries ORDER BY seq").fetchall()  # noqa: S608 - ours
+
+
+# -- the file
+
+
+def test_only_the_owner_reads_the_files(tmp_path: Path) -> None:
+    """Database, log, shared memory and lock are made with mode 0600, whatever the umask lets through."""
+    with opened(tmp_path):
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(("inbox.db", "inbox.db-shm", "inbox.db-wal", "inbox.db.lock"), 0o600)
+
+
+def test_a_commit_is_on_the_disk_before_it_is_answered(tmp_path: Path) -> None:
+    """WAL, so that reading never waits, and synchronous=FULL, so that a crash of the machine loses nothing."""
+    with opened(tmp_path) as inbox:
+        pragmas = [
+            inbox._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+        ]
+    assert pragmas == ["wal", 2]
+
+
+async def test_opening_again_changes_nothing(tmp_path: Path) -> None:
+    """The migrations that were done are not done again; what is pending is still there."""
+    with opened(tmp_path) as inbox:
+        await inbox.add(delivery("a"))
+        before = inbox._connection.execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall()
+    with opened(tmp_path) as inbox:
+        assert [tuple(row) for row in inbox._connection.execute("SELECT sql FROM sqlite_master ORDER BY name")] == [
+            tuple(row) for row in before
+        ]
+        assert await inbox.pending(7, 10) == [delivery("a")]
+
+
+def test_another_process_is_kept_out_until_the_first_closes(tmp_path: Path) -> None:
+    """Two drains of one file would do the work twice."""
+    with opened(tmp_path), pytest.raises(InputError, match=r"another process is using .*inbox\.db; stop it, or name"):
+        SQLiteInbox(tmp_path / "inbox.db")
+    with opened(tmp_path) as inbox:
+        assert inbox._connection.execute("SELECT count(*) FROM deliveries").fetchone()[0] == 0
+
+
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    """A folder that is not there, or a folder in the file's place: the setting, the path and the reason."""
+    with pytest.raises(InputError, match=r"DATABASE_URL: cannot open .*absent/inbox\.db: No such file or directory"):
+        SQLiteInbox(tmp_path / "absent" / "inbox.db")
+    with pytest.raises(InputError, match=r"DATABASE_URL: cannot open .*: Is a directory"):
+        SQLiteInbox(tmp_path)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """A sentence, not a traceback; the lock is free again for a better file."""
+    path = tmp_path / "inbox.db"
+    path.write_text("these are notes, not a database\n" * 100)
+    with pytest.raises(InputError, match=r"DATABASE_URL: cannot open .*inbox\.db: file is not a database"):
+        SQLiteInbox(path)
+    assert path.read_text().startswith("these are notes")
+    path.unlink()
+    SQLiteInbox(path).close()
+
+
+def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    """An older program cannot know what the newer one's tables mean."""
+    with opened(tmp_path) as inbox:
+        inbox._connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(InputError, match="was made by a newer version of Pointsman"):
+        SQLiteInbox(tmp_path / "inbox.db")
+
+
+# -- deliveries
+
+
+async def test_a_delivery_comes_back_as_it_was_stored(tmp_path: Path) -> None:
+    """Every field, the time with its zone and microseconds."""
+    with opened(tmp_path) as inbox:
+        assert await inbox.add(delivery("a"))
+        assert await inbox.pending(7, 10) == [delivery("a")]
+
+
+async def test_a_known_id_is_not_stored_again(tmp_path: Path) -> None:
+    """Neither while it is pending nor when it is finished, and the first one stays."""
+    with opened(tmp_path) as inbox:
+        assert await inbox.add(delivery("a", target=7)) is True
+        assert await inbox.add(delivery("a", target=8)) is False
+        await inbox.finish([Outcome("a", "no_change", "because")])
+        assert await inbox.add(delivery("a")) is False
+        assert await inbox.state("a") == "no_change"
+    assert stored(tmp_path, "id, target") == [("a", 7)]
+
+
+async def test_what_comes_with_its_outcome_is_never_pending(tmp_path: Path) -> None:
+    """An event without work leaves its id, its reason and no body."""
+    with opened(tmp_path) as inbox:
+        await inbox.add(delivery("a"), Outcome("a", "ignored", "ping: the webhook works"))
+        assert (await inbox.pending(7, 10), await inbox.targets()) == ([], [])
+    assert stored(tmp_path, "state, reason, body, finished_at IS NOT NULL") == [
+        ("ignored", "ping: the webhook works", b"", 1)
+    ]
+
+
+async def test_states_are_pending_then_how_it_ended_and_none_for_strangers(tmp_path: Path) -> None:
+    """What a repeated delivery is answered with."""
+    with opened(tmp_path) as inbox:
+        await inbox.add(delivery("a"))
+        assert [await inbox.state(name) for name in ("a", "b")] == ["pending", None]
+
+
+async def test_pending_deliveries_come_in_the_order_of_arrival_by_target(tmp_path: Path) -> None:
+    """At most as many as asked for, and only the target's; targets are those with work."""
+    with opened(tmp_path) as inbox:
+        for name, target in (("c", 7), ("a", 8), ("b", 7), ("d", 7)):
+            await inbox.add(delivery(name, target))
+        assert [each.id for each in await inbox.pending(7, 2)] == ["c", "b"]
+        assert [each.id for each in await inbox.pending(8, 10)] == ["a"]
+        await inbox.finish([Outcome("a", "committed", "")])
+        assert await inbox.targets() == [7]
+
+
+async def test_attempts_are_counted(tmp_path: Path) -> None:
+    """Only for what is still pending."""
+    with opened(tmp_path) as inbox:
+        for name in ("a", "b"):
+            await inbox.add(delivery(name))
+        await inbox.finish([Outcome("b", "failed", "wrong")])
+        for _ in range(2):
+            await inbox.attempted(["a", "b"])
+        assert await inbox.pending(7, 10) == [delivery("a", attempts=2)]
+    assert stored(tmp_path, "id, attempts, reason") == [("a", 2, ""), ("b", 0, "wrong")]
+
+
+@pytest.mark.parametrize(
+    ("state", "again"),
+    [
+        *(("failed", True), ("denied", True), ("blocked", True), ("dead", True)),
+        *(("committed", False), ("no_change", False), ("ignored", False), ("held", False)),
+    ],
+)
+async def test_what_ended_without_effect_can_be_opened_again(tmp_path: Path, state: Any, again: bool) -> None:
+    """With its body and no attempts; what landed or had nothing to do stays as it ended."""
+    with opened(tmp_path) as inbox:
+        await inbox.add(delivery("a"))
+        await inbox.attempted(["a"])
+        await inbox.finish([Outcome("a", state, "because")])
+        assert await inbox.reopen(delivery("a")) is again
+        assert await inbox.pending(7, 10) == ([delivery("a")] if again else [])
+        assert await inbox.state("a") == ("pending" if again else state)
+
+
+async def test_what_is_pending_or_unknown_is_not_opened_again(tmp_path: Path) -> None:
+    """Its attempts go on counting; a stranger is not stored."""
+    with opened(tmp_path) as inbox:
+        await inbox.add(delivery("a"))
+        await inbox.attempted(["a"])
+        assert [await inbox.reopen(delivery(name)) for name in ("a", "b")] == [False, False]
+        assert await inbox.pending(7, 10) == [delivery("a", attempts=1)]
+
+
+async def test_a_finished_delivery_keeps_its_end_and_not_its_body(tmp_path: Path) -> None:
+    """State, reason and commit stay; the body goes from the rows at once, and a second end does not overwrite."""
+    commit = Commit("2" * 40, "https://github.com/acme/gitops/commit/2", "1" * 40)
+    with opened(tmp_path) as inbox:
+        await inbox.add(delivery("a"))
+        await inbox.finish([Outcome("a", "committed", commit.url, commit=commit)])
+        await inbox.finish([Outcome("a", "failed", "too late")])
+    assert stored(tmp_path, "state, reason, commit_oid, body, finished_at IS NOT NULL") == [
+        ("committed", commit.url, "2" * 40, b"", 1)
+    ]
+
+
+async def test_ends_are_recorded_all_or_none(tmp_path: Path) -> None:
+    """One of them cannot be stored (half a character is no UTF-8): the others are not stored either."""
+    with opened(tmp_path) as inbox:
+        for name in ("a", "b"):
+            await inbox.add(delivery(name))
+        with pytest.raises(UnicodeEncodeError):
+            await inbox.finish([Outcome("a", "failed", "good"), Outcome("b", "failed", "\ud800")])
+        assert [each.id for each in await inbox.pending(7, 10)] == ["a", "b"]
+        await inbox.finish([Outcome("a", "failed", "good"), Outcome("b", "failed", "good too")])
+        assert await inbox.pending(7, 10) == []
+
+
+async def test_what_waits_says_why_until_it_ends(tmp_path: Path) -> None:
+    """The last reason stands beside what is pending, for whoever looks; what has ended keeps its own."""
+    with opened(tmp_path) as inbox:
+        for name in ("a", "b"):
+            await inbox.add(delivery(name))
+        await inbox.finish([Outcome("b", "failed", "wrong")])
+        for reason in ("GitHub answered 502", "GitHub answered 503"):
+            await inbox.postpone(["a", "b"], reason)
+        assert await inbox.pending(7, 10) == [delivery("a")]
+    assert stored(tmp_path, "id, reason") == [("a", "GitHub answered 503"), ("b", "wrong")]

@@ -1,0 +1,214 @@
+"""Settings: the environment in, frozen values or every problem out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import FrozenInstanceError, asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+
+from bot import settings
+from bot.errors import InputError
+from bot.settings import SETTINGS, Settings
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.serialization import KeySerializationEncryption
+
+
+def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, encryption: KeySerializationEncryption) -> str:
+    """Write a key as GitHub hands it out, encrypted or not."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, encryption).decode()
+
+
+RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+KEY = pem(RSA, NoEncryption())
+OTHER_KEY = pem(rsa.generate_private_key(public_exponent=65537, key_size=2048), NoEncryption())
+NEEDED = {"APP_ID": "7", "PRIVATE_KEY": KEY, "WEBHOOK_SECRET": "s3cret"}
+NO_PEM = "this is no private key in PEM format (-----BEGIN … PRIVATE KEY-----)"
+UNREADABLE = "this private key cannot be read; download a new one from the App's settings page"
+NO_URL = "is not a URL such as https://api.github.com or https://HOST/api/v3"
+NO_FILE_URL = "is not sqlite:///FILE (relative) or sqlite:////FILE (absolute); PostgreSQL comes in a later version"
+
+
+def problems(**variables: str) -> list[str]:
+    """Return what is said of the needed variables together with others."""
+    with pytest.raises(InputError) as caught:
+        settings.load(NEEDED | variables)
+    return str(caught.value).splitlines()
+
+
+def test_what_is_not_set_has_its_default() -> None:
+    """Three variables are enough."""
+    assert settings.load(NEEDED) == Settings(
+        app_id=7,
+        private_key=KEY,
+        webhook_secret="s3cret",
+        api_url="https://api.github.com",
+        host="0.0.0.0",  # noqa: S104 - the default
+        port=8080,
+        database=Path("pointsman.db"),
+        mappings_file=None,
+        org_mappings=False,
+        log_level="info",
+        log_format="text",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "field", "value"),
+    [
+        ("APP_ID", " 12345 ", "app_id", 12345),
+        ("WEBHOOK_SECRET", "with spaces \n", "webhook_secret", "with spaces"),
+        ("GITHUB_API_URL", "https://github.acme.com/api/v3/", "api_url", "https://github.acme.com/api/v3"),
+        ("GITHUB_API_URL", "http://127.0.0.1:8081", "api_url", "http://127.0.0.1:8081"),
+        ("HOST", "::1", "host", "::1"),
+        ("PORT", "0", "port", 0),
+        ("PORT", "65535", "port", 65535),
+        ("DATABASE_URL", "sqlite:///data/x.db", "database", Path("data/x.db")),
+        ("DATABASE_URL", "sqlite:////data/x.db", "database", Path("/data/x.db")),
+        ("MAPPINGS_FILE", __file__, "mappings_file", Path(__file__)),
+        ("ORG_MAPPINGS", "True", "org_mappings", True),
+        ("ORG_MAPPINGS", "1", "org_mappings", True),
+        ("ORG_MAPPINGS", "no", "org_mappings", False),
+        ("LOG_LEVEL", "DEBUG", "log_level", "debug"),
+        ("LOG_FORMAT", "JSON", "log_format", "json"),
+        *((name, " ", "log_level", "info") for name in ("PORT", "MAPPINGS_FILE", "LOG_LEVEL", "DATABASE_URL")),
+    ],
+)
+def test_a_variable_sets_its_field_and_no_other(name: str, text: str, field: str, value: object) -> None:
+    """Spaces around a value do not count, and an empty one is as if it were not set."""
+    expected = asdict(settings.load(NEEDED)) | {field: value}
+    assert asdict(settings.load(NEEDED | {name: text})) == expected
+
+
+@pytest.mark.parametrize(
+    "key",
+    [KEY.replace("\n", "\\n"), KEY.strip(), f"\n{KEY}\n", KEY.replace("\n", "\r\n")],
+    ids=["written out", "no end", "spaced", "CRLF"],
+)
+def test_a_key_may_come_on_one_line_or_untidy(key: str) -> None:
+    """Line breaks written out as two characters, or lost at the end by a shell, make no other key."""
+    taken = settings.load(NEEDED | {"PRIVATE_KEY": key}).private_key
+    assert taken.replace("\r", "") == KEY
+
+
+def test_a_key_of_a_file_goes_before_one_of_the_environment(tmp_path: Path) -> None:
+    """PRIVATE_KEY_PATH wins where both are set; alone it is enough."""
+    path = tmp_path / "app.pem"
+    path.write_text(OTHER_KEY)
+    for key in (KEY, ""):
+        loaded = settings.load(NEEDED | {"PRIVATE_KEY": key, "PRIVATE_KEY_PATH": str(path)})
+        assert loaded.private_key == OTHER_KEY
+
+
+MALFORMED = (
+    ("APP_ID", "Iv1.abc", "'Iv1.abc' is not a number; the App's settings page shows its App ID"),
+    ("APP_ID", "-1", "'-1' is not a number; the App's settings page shows its App ID"),
+    ("APP_ID", "²", "'²' is not a number; the App's settings page shows its App ID"),
+    ("APP_ID", "9" * 19, f"'{'9' * 19}' is not a number; the App's settings page shows its App ID"),
+    ("PRIVATE_KEY", "hunter2", NO_PEM),
+    ("PRIVATE_KEY", KEY.replace("PRIVATE", "PUBLIC"), NO_PEM),
+    ("PRIVATE_KEY", KEY[:300] + KEY[400:], UNREADABLE),
+    ("PRIVATE_KEY", pem(RSA, BestAvailableEncryption(b"x")), UNREADABLE),
+    (
+        "PRIVATE_KEY",
+        pem(ec.generate_private_key(ec.SECP256R1()), NoEncryption()),
+        "this is no RSA key, which GitHub's are; download one from the App's settings page",
+    ),
+    ("PRIVATE_KEY_PATH", "no/app.pem", "cannot read 'no/app.pem': No such file or directory"),
+    ("PRIVATE_KEY_PATH", "/", "cannot read '/': Is a directory"),
+    ("PRIVATE_KEY_PATH", str(Path(__file__).with_name("conftest.py")), NO_PEM),
+    ("PRIVATE_KEY_PATH", os.devnull, f"'{os.devnull}' is empty"),
+    *(
+        ("GITHUB_API_URL", url, f"'{url}' {NO_URL}")
+        for url in (
+            "api.github.com",
+            "ftp://api.github.com",
+            "https://",
+            "https://h:99999",
+            "https://h:0",
+            "https://[::1",
+            "https://h/api?x=1",
+            "https://h/#x",
+            "https://a b",
+        )
+    ),
+    ("PORT", "http", "'http' is not a port from 0 (any) to 65535"),
+    ("PORT", "65536", "'65536' is not a port from 0 (any) to 65535"),
+    ("PORT", "-1", "'-1' is not a port from 0 (any) to 65535"),
+    ("PORT", "9" * 5000, f"'{'9' * 5000}' is not a port from 0 (any) to 65535"),
+    ("DATABASE_URL", "pointsman.db", f"this {NO_FILE_URL}"),
+    ("DATABASE_URL", "sqlite://pointsman.db", f"'sqlite://…' {NO_FILE_URL}"),
+    ("DATABASE_URL", "sqlite:///", f"'sqlite://…' {NO_FILE_URL}"),
+    ("DATABASE_URL", "postgres://me:hunter2@db/x", f"'postgres://…' {NO_FILE_URL}"),
+    ("MAPPINGS_FILE", "no.yaml", "there is no file 'no.yaml'"),
+    ("MAPPINGS_FILE", "/", "there is no file '/'"),
+    ("ORG_MAPPINGS", "maybe", "'maybe' is neither true nor false"),
+    ("LOG_LEVEL", "loud", "'loud' is not one of debug, info, warning, error"),
+    ("LOG_FORMAT", "xml", "'xml' is not one of text, json, logfmt"),
+)
+
+
+@pytest.mark.parametrize(("name", "text", "sentence"), MALFORMED, ids=lambda text: text[:30])
+def test_a_malformed_variable_is_said_by_its_name(name: str, text: str, sentence: str) -> None:
+    """One line: the variable, what is wrong, what to do."""
+    assert problems(**{name: text}) == [f"{name}: {sentence}"]
+
+
+@pytest.mark.parametrize("url", ["https://me:hunter2@github.acme.com", "https://:hunter2@github.acme.com"])
+def test_a_password_in_a_url_is_refused(url: str) -> None:
+    """GitHub takes no password, and addresses get into logs."""
+    (problem,) = problems(GITHUB_API_URL=url)
+    assert problem.endswith(NO_URL)
+
+
+def test_every_missing_variable_is_said_at_once() -> None:
+    """Nothing set, or everything empty: a line for each that is needed, saying what it is."""
+    said = [
+        "APP_ID is missing: the number on the App's settings page",
+        "WEBHOOK_SECRET is missing: the secret that the App's webhooks are signed with",
+        "PRIVATE_KEY or PRIVATE_KEY_PATH is missing: the App's private key in PEM format",
+    ]
+    for environ in ({}, {setting.name: "" for setting in SETTINGS}):
+        with pytest.raises(InputError) as caught:
+            settings.load(environ)
+        assert str(caught.value).splitlines() == said
+
+
+def test_a_malformed_key_is_not_said_to_be_missing_too() -> None:
+    """A key that is there and wrong is one problem, not two; other problems stand beside it."""
+    assert problems(PRIVATE_KEY="x", PORT="y") == [
+        f"PRIVATE_KEY: {NO_PEM}",
+        "PORT: 'y' is not a port from 0 (any) to 65535",
+    ]
+
+
+def test_every_setting_has_a_malformed_value_in_the_table_or_takes_any_text() -> None:
+    """The table above is whole."""
+    tried = {name for name, _, _ in MALFORMED}
+    assert {setting.name for setting in SETTINGS if setting.read is not str} == tried
+
+
+def test_settings_show_no_secret_and_cannot_be_changed() -> None:
+    """Neither the key nor the webhook secret is in a repr, such as a traceback's."""
+    loaded = settings.load(NEEDED)
+    assert "s3cret" not in repr(loaded)
+    assert "PRIVATE" not in repr(loaded)
+    assert len(fields(loaded)) == len(SETTINGS) - 1  # two of them are the one key
+    with pytest.raises(FrozenInstanceError):
+        setattr(loaded, "port", 1)  # noqa: B010 - mypy refuses the plain form, as it should
+
+
+def test_the_environment_is_read_where_nothing_else_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`load()` and `database()` look at the process's own variables, at the time of the call."""
+    for setting in SETTINGS:
+        monkeypatch.delenv(setting.name, raising=False)
+    assert settings.database() == Path("pointsman.db")
+    for name, value in (NEEDED | {"DATABASE_URL": "sqlite:///x.db", "PORT": "81"}).items():
+        monkeypatch.setenv(name, value)
+    assert settings.load().port == 81
+    assert settings.database() == settings.load().database == Path("x.db")

@@ -1,0 +1,133 @@
+"""What the log looks like, and what never gets into it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+import structlog
+
+from bot import telemetry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FORMATS = ["text", "json", "logfmt"]
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z"
+PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIBOgIBAAJBAK\n-----END RSA PRIVATE KEY-----\n"
+SECRETS = [
+    "ghs_" + "a1B2" * 9,
+    "ghp_" + "x" * 36,
+    "github_pat_" + "y" * 40,
+    "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOjF9.c2ln-_w",
+]
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Logging is the process's own: the next test has it back as it was."""
+    root = logging.getLogger()
+    before = (list(root.handlers), root.level)
+    handlers, root.handlers[:] = before[0], []
+    yield
+    root.handlers[:], root.level = handlers, before[1]
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+@pytest.mark.parametrize(
+    ("log_format", "line"),
+    [
+        ("text", rf"{TIME} \[info     \] received +delivery='a b' target=7\n"),
+        ("json", rf'{{"delivery": "a b", "target": 7, "event": "received", "level": "info", "timestamp": "{TIME}"}}\n'),
+        ("logfmt", rf'timestamp={TIME} level=info event=received delivery="a b" target=7\n'),
+    ],
+)
+def test_an_event_is_one_line_on_standard_error(log_format: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In each format a line has the time in UTC, the level, what happened, and the values."""
+    telemetry.configure("info", log_format)
+    structlog.get_logger("bot.test").info("received", delivery="a b", target=7)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(line, err)
+
+
+@pytest.mark.parametrize("log_format", FORMATS)
+def test_libraries_log_in_the_same_format(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line of the standard library's logging is rendered as ours are, but one for each HTTP request."""
+    telemetry.configure("info", log_format)
+    logging.getLogger("asyncio").warning("slow: %s seconds", 3)
+    logging.getLogger("aiohttp.access").info("GET /")
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "slow: 3 seconds" in err
+    assert re.search(r"\[warning +\]|level=warning|\"level\": \"warning\"", err)
+
+
+@pytest.mark.parametrize("log_format", FORMATS)
+def test_values_bound_to_the_context_are_in_every_line(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is bound once, such as the delivery, is said of all that follows."""
+    telemetry.configure("info", log_format)
+    structlog.contextvars.bind_contextvars(delivery="d-1")
+    structlog.get_logger("bot.test").info("one")
+    logging.getLogger("aiohttp").error("two")
+    assert capsys.readouterr().err.count("d-1") == 2
+
+
+@pytest.mark.parametrize(("level", "expected"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)])
+def test_the_level_keeps_quiet_what_is_below_it(level: str, expected: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """LOG_LEVEL counts for us and for libraries alike."""
+    telemetry.configure(level, "logfmt")
+    log, library = structlog.get_logger("bot.test"), logging.getLogger("some.library")
+    for name in ("debug", "info", "warning", "error"):
+        getattr(log, name)("ours")
+        getattr(library, name)("theirs")
+    err = capsys.readouterr().err
+    assert (err.count("event=ours"), err.count("event=theirs")) == (expected, expected)
+
+
+@pytest.mark.parametrize("log_format", ["json", "logfmt"])
+def test_an_exception_stays_on_the_line_of_its_event(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A collector of lines gets the whole traceback with the event that it belongs to."""
+    telemetry.configure("info", log_format)
+    error = ValueError("first\nsecond")
+    structlog.get_logger("bot.test").error("it broke", delivery="d-1", exc_info=error)
+    logging.getLogger("aiohttp.server").error("they broke", exc_info=error)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert [line.count("ValueError: first\\nsecond") for line in lines] == [1, 1]
+    if log_format == "json":
+        ours, theirs = map(json.loads, lines)
+        assert ours["exception"].endswith("ValueError: first\nsecond")
+        assert (ours["event"], ours["delivery"], theirs["event"]) == ("it broke", "d-1", "they broke")
+
+
+@pytest.mark.parametrize("log_format", FORMATS)
+@pytest.mark.parametrize("secret", [*SECRETS, PEM], ids=["installation", "classic", "fine-grained", "jwt", "pem"])
+def test_secrets_are_masked_wherever_they_are(secret: str, log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the event, a value, a list in a value, an exception as a value, a traceback, a library's arguments."""
+    telemetry.configure("info", log_format)
+    log = structlog.get_logger("bot.test")
+    log.info(f"event {secret}")  # noqa: G004 - a mistake of ours, as it could be made
+    log.info("event", value=f"a {secret} b", nested={"list": [secret]}, error=ValueError(secret), after="kept")
+    log.error("event", exc_info=ValueError(secret))
+    logging.getLogger("some.library").error("argument %s", secret)
+    err = capsys.readouterr().err
+    assert err.count("***") == 6
+    assert "kept" in err
+    assert secret not in err
+    assert "MIIBOgIBAAJBAK" not in err
+    if log_format == "json":
+        assert len([json.loads(line) for line in err.splitlines()]) == 4
+
+
+def test_what_only_resembles_a_secret_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    """Commit ids, GUIDs, tags and addresses are what a log is read for."""
+    telemetry.configure("info", "logfmt")
+    harmless = ["a" * 40, "5f0c7a52-8f1b-4b3c-9e55-1f4d2f7b9a10", "1.4.2-dev", "https://github.com/acme/gh_tool"]
+    structlog.get_logger("bot.test").info("event", values=harmless)
+    err = capsys.readouterr().err
+    assert [text for text in harmless if text not in err] == []
