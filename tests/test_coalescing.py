@@ -107,7 +107,7 @@ async def test_a_batch_that_github_blocks_ends_blocked_each(sandbox: Sandbox, tm
         ends = [bench.row(delivery) for delivery in sent]
     assert {row.state for row in ends} == {"blocked"}
     (reason,) = {row.reason for row in ends}
-    rule = "Repository rule violations found Changes must be made through a pull request"
+    rule = "Repository rule violations found: Changes must be made through a pull request"
     assert reason.startswith(f"GitHub refuses the commit: {rule}")
     assert reason.endswith("let the App bypass the rule, or take the branch out of it")
     (run,) = repository.check_runs(repository.head())

@@ -119,7 +119,7 @@ async def test_a_rule_of_githubs_blocks(
         sandbox.before(lambda: repository.protect(classic=classic), **write)
         with pytest.raises(Blocked) as caught:
             await made.forge.commit(made.repository, change, MESSAGE, None)
-    assert "Changes must be made through a pull request." in str(caught.value)
+    assert "Changes must be made through a pull request; let the App bypass the rule" in str(caught.value)
     assert str(caught.value).endswith("let the App bypass the rule, or take the branch out of it")
     assert "\n" not in str(caught.value)
     assert repository.head() == head
@@ -190,7 +190,7 @@ async def test_a_refusal_names_a_remedy_that_fits(
     async with adapter(sandbox, repository) as made:
         with pytest.raises(Blocked) as caught:
             await made.forge.commit(made.repository, await changeset(made, ONE), MESSAGE, AUTHOR)
-    assert " ".join(message.split()).removesuffix(".") in str(caught.value)
+    assert ": ".join(message.split("\n\n")).rstrip(".: ") in str(caught.value)
     assert remedy in str(caught.value)
 
 
