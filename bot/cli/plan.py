@@ -8,29 +8,19 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bot.cli.local import (
-    DirectoryOption,
-    EventTypeOption,
-    Format,
-    FormatOption,
-    MappingsOption,
-    PayloadOption,
-    VariablesOption,
-    perform,
-    prepare,
-)
+from bot.cli import local
 
 if TYPE_CHECKING:
     from bot.flows.apply import Decision
 
 
 def plan(
-    directory: DirectoryOption = Path(),
-    mappings: MappingsOption = None,
-    payload: PayloadOption = "{}",
-    var: VariablesOption = None,
-    event_type: EventTypeOption = "",
-    output: FormatOption = Format.text,
+    directory: local.DirectoryOption = Path(),
+    mappings: local.MappingsOption = None,
+    payload: local.PayloadOption = "{}",
+    var: local.VariablesOption = None,
+    event_type: local.EventTypeOption = "",
+    output: local.FormatOption = local.Format.text,
 ) -> None:
     """Show what a dispatch would change in a local folder, and why. Writes nothing. Exit 0, or 1 for an error.
 
@@ -39,7 +29,7 @@ def plan(
     from bot.flows.apply import decide
 
     def make() -> Decision:
-        forge, request, source = prepare(directory, mappings, payload, var, event_type)
+        forge, request, source = local.prepare(directory, mappings, payload, var, event_type)
         return asyncio.run(decide(forge, forge.repository, [request], source)).decisions[0]
 
-    raise typer.Exit(perform(make, output))
+    raise typer.Exit(local.perform(make, output))
