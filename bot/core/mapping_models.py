@@ -32,6 +32,10 @@ def _as_list(value: Any) -> Any:
 # A single text stands for a list of one.
 Texts = Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1), WithJsonSchema(_TEXTS)]
 
+# How a change reaches the branch.
+Deliver = Literal["commit"]
+_DELIVER = f"How a change reaches the branch: commit, the default; pull_request {LATER}."
+
 
 class Model(BaseModel):
     """What all parts have in common. `later` are keys that are agreed on and not there yet."""
@@ -43,10 +47,11 @@ class Model(BaseModel):
 class EnvironmentModel(Model):
     """One stage of a roll-out."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"deliver", "allow", "holds"})
+    later: ClassVar[frozenset[str]] = frozenset({"allow", "holds"})
 
     files: Texts = Field(description="Globs of the files that belong to the environment: one or a list.")
     next: str | None = Field(None, description="The environment that a promotion goes to from here.")
+    deliver: Deliver = Field("commit", description=_DELIVER)
 
 
 class UpdateModel(Model):
@@ -71,7 +76,7 @@ class UpdateModel(Model):
 class MappingModel(Model):
     """Conditions, and the updates to make when they hold."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"for_each", "branch", "deliver"})
+    later: ClassVar[frozenset[str]] = frozenset({"for_each", "branch"})
 
     name: str = Field(min_length=1, description="How logs, checks and commits call it; no two have the same.")
     environment: str | None = Field(None, description="The environment it is for, one of `environments:`.")
@@ -79,6 +84,7 @@ class MappingModel(Model):
     when: Annotated[dict[str, Any], WithJsonSchema({"type": "object"})] = Field(
         default_factory=dict, description="Conditions, all of which must hold; without any it always does."
     )
+    deliver: Deliver = Field("commit", description=_DELIVER)
     update: list[UpdateModel] = Field(min_length=1, description="What to change, in this order.")
 
 
@@ -173,6 +179,9 @@ def _sentence(detail: ErrorDetails, source: Source) -> str:
             return _unknown_key(loc)
         case "missing":
             return f"the key {name} is missing{_place(loc[:-1])}"
+        case "literal_error" if named[-1] == "deliver":
+            hint = f"'pull_request' {LATER}" if given == "pull_request" else f"{given!r} is no way to deliver"
+            return f"{hint}: write 'commit' or leave it out"
         case "literal_error":
             return f"the version must be 1, not {given!r}"
         case "too_short" | "string_too_short":

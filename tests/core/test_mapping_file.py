@@ -237,11 +237,11 @@ def test_each_mistake_is_one_sentence_at_its_place(text: str, expected: str) -> 
         ("version: 1\nmappings: []\nallow: []", "'allow'"),
         *(
             (f"version: 1\nmappings: []\nenvironments: {{a: {{files: x, {key}: y}}}}", f"'{key}'")
-            for key in ("deliver", "allow", "holds")
+            for key in ("allow", "holds")
         ),
         *(
             (with_mapping(f"{{name: a, {key}: y, update: [{{files: x, set: {{a: b}}}}]}}"), f"'{key}'")
-            for key in ("for_each", "branch", "deliver")
+            for key in ("for_each", "branch")
         ),
         *(
             (with_mapping(f"{{name: a, update: [{{files: x, {key}: y}}]}}"), f"'{key}'")
@@ -255,6 +255,17 @@ def test_what_is_agreed_on_and_not_there_yet_says_so(text: str, key: str) -> Non
     """Keys of a later version are told from misspelt ones, and cause no second problem."""
     found = problems(text)
     assert (len(found), f"{key} " in found[0] and "comes in a later version" in found[0]) == (1, True)
+
+
+def test_changes_are_delivered_as_commits_only() -> None:
+    """`commit` is accepted, `pull_request` is said to come, and anything else is no way to deliver."""
+    text = "version: 1\nenvironments:\n  dev: {{ files: x, deliver: {0} }}\nmappings: []\n"
+    assert parse(text.format("commit"), "m.yaml").environments[0].name == "dev"
+    remedy = "write 'commit' or leave it out"
+    assert problems(text.format("pull_request")) == [f"m.yaml:3:28: 'pull_request' comes in a later version: {remedy}"]
+    assert problems(text.format("mail")) == [f"m.yaml:3:28: 'mail' is no way to deliver: {remedy}"]
+    mapping = "{name: a, deliver: commit, update: [{files: x, set: {a: b}}]}"
+    assert parse(with_mapping(mapping), "m.yaml").mappings[0].name == "a"
 
 
 def test_a_misspelt_key_is_not_also_missing() -> None:
