@@ -179,11 +179,8 @@ def _sentence(detail: ErrorDetails, source: Source) -> str:
             return _unknown_key(loc)
         case "missing":
             return f"the key {name} is missing{_place(loc[:-1])}"
-        case "literal_error" if named[-1] == "deliver":
-            hint = f"'pull_request' {LATER}" if given == "pull_request" else f"{given!r} is no way to deliver"
-            return f"{hint}: write 'commit' or leave it out"
         case "literal_error":
-            return f"the version must be 1, not {given!r}"
+            return _other_value(name, given)
         case "too_short" | "string_too_short":
             return f"{name} is empty: give it a value or leave it out"
     if loc == ("mappings",) and isinstance(given, str):
@@ -198,6 +195,13 @@ def _sentence(detail: ErrorDetails, source: Source) -> str:
     if wanted == "text" and isinstance(given, int | float):
         hint = f": quote it, '{source.scalars.get(loc, given)}'"
     return f"{name} must be {wanted}, not {_kind(given)}{hint}"
+
+
+def _other_value(name: str, given: Any) -> str:
+    if name == "'version'":
+        return f"the version must be 1, not {given!r}"
+    hint = f"'pull_request' {LATER}" if given == "pull_request" else f"{given!r} is no way to deliver"
+    return f"{hint}: write 'commit' or leave it out"
 
 
 def _unknown_key(loc: Loc) -> str:

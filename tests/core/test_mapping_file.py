@@ -262,8 +262,8 @@ def test_changes_are_delivered_as_commits_only() -> None:
     text = "version: 1\nenvironments:\n  dev: {{ files: x, deliver: {0} }}\nmappings: []\n"
     assert parse(text.format("commit"), "m.yaml").environments[0].name == "dev"
     remedy = "write 'commit' or leave it out"
-    assert problems(text.format("pull_request")) == [f"m.yaml:3:28: 'pull_request' comes in a later version: {remedy}"]
-    assert problems(text.format("mail")) == [f"m.yaml:3:28: 'mail' is no way to deliver: {remedy}"]
+    assert problems(text.format("pull_request")) == [f"m.yaml:3:29: 'pull_request' comes in a later version: {remedy}"]
+    assert problems(text.format("mail")) == [f"m.yaml:3:29: 'mail' is no way to deliver: {remedy}"]
     mapping = "{name: a, deliver: commit, update: [{files: x, set: {a: b}}]}"
     assert parse(with_mapping(mapping), "m.yaml").mappings[0].name == "a"
 
