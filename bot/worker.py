@@ -106,8 +106,8 @@ class Worker:
         await self._inbox.finish(outcomes)
         for outcome in outcomes:
             level = log.info if outcome.state in {"committed", "no_change", "ignored"} else log.warning
-            commit = outcome.commit.oid if outcome.commit else None
-            level(outcome.state, delivery=outcome.delivery, reason=outcome.reason, commit=commit)
+            commit = {"commit": outcome.commit.oid} if outcome.commit else {}
+            level(outcome.state, delivery=outcome.delivery, reason=outcome.reason, **commit)
 
 
 def _understand(deliveries: Sequence[Delivery]) -> tuple[list[Request], list[Outcome]]:

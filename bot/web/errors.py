@@ -36,11 +36,14 @@ async def errors(
     try:
         return await handler(request)
     except web.HTTPException as error:
-        if error.status >= 400:
-            log.warning("refused", method=request.method, path=request.path, status=error.status, reason=error.text)
         if error.content_type != "application/json":  # aiohttp's own: no such route, method not allowed
             error.text = json.dumps({"error": error.reason})
             error.content_type = "application/json"
+        if error.status >= 400:
+            # Anybody on the internet asks for routes that there are not.
+            level = log.info if error.status in {404, 405} else log.warning
+            reason = json.loads(error.text or "{}").get("error")
+            level("refused", method=request.method, path=request.path, status=error.status, reason=reason)
         raise
     except Exception:
         log.exception("unexpected error", method=request.method, path=request.path)

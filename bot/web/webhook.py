@@ -70,7 +70,9 @@ async def _take(app: web.Application, delivery: Delivery, payload: dict[str, Any
             outcome = Outcome(delivery.id, "ignored", understood.reason)
     if not await app[INBOX].add(delivery, outcome):
         return await _take_again(app, delivery)
-    log.info("received", event_name=delivery.event, target=delivery.target, outcome=outcome.state if outcome else None)
+    log.info(
+        "received", event_name=delivery.event, target=delivery.target, outcome=outcome.state if outcome else "pending"
+    )
     if outcome is None:
         app[ENGINE].wake(delivery.target)
         return _accepted(delivery.id, "pending")
