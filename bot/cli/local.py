@@ -171,7 +171,7 @@ def _as_json(shown: Shown) -> dict[str, Any]:
                 "matched": matched.holds,
                 "why": "; ".join(_said(result) for result in matched.result.decisive),
                 "conditions": [_tree(matched.result)],
-                "values": dict(matched.captures),
+                "values": dict(matched.values),
             }
             for matched in mappings
         ],

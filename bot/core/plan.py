@@ -52,11 +52,16 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class MappingResult:
-    """How one mapping came out for this trigger. `captures` are the variables that its named groups made."""
+    """How one mapping came out for this trigger.
+
+    `captures` are the variables that its named groups made; `values` those and the ones that its conditions look at, as
+    text.
+    """
 
     mapping: str
     result: Result
     captures: Map[str, str]
+    values: Map[str, str]
 
     @property
     def holds(self) -> bool:
@@ -134,11 +139,11 @@ def plan(mapping_file: MappingFile, dispatch: Dispatch) -> Plan:
 def _match(mapping: Mapping, event_type: str, variables: Map[str, Json]) -> MappingResult:
     if mapping.on is not None and event_type and event_type not in mapping.on:
         wanted = ", ".join(sorted(mapping.on))
-        return MappingResult(
-            mapping.name, Result(f"on {wanted}", holds=False, why=f"the event type is '{event_type}'"), {}
-        )
+        result = Result(f"on {wanted}", holds=False, why=f"the event type is '{event_type}'")
+        return MappingResult(mapping.name, result, {}, {})
     found = evaluate(mapping.when, variables)
-    return MappingResult(mapping.name, found.result, found.captures)
+    values = _texts(variables, mapping.when.names) | dict(found.captures)
+    return MappingResult(mapping.name, found.result, found.captures, values)
 
 
 def _edit(mapping: Mapping, update: Update, scope: Map[str, Json]) -> Edit:
