@@ -82,6 +82,21 @@ async def test_a_dispatch_ends_as_one_commit_of_the_tag_alone(sandbox: Sandbox, 
     assert check_run["conclusion"] == "success"
 
 
+async def test_a_server_without_graphql_gets_the_commit_by_its_contents_api(sandbox: Sandbox, tmp_path: Path) -> None:
+    """GITHUB_API_URL may be any server: asked once for GraphQL, it is read and written by REST from then on."""
+    sandbox.graphql = False
+    files = {".github/pointsman.yaml": MAPPINGS, "environments/dev/values.yaml": VALUES}
+    repository = sandbox.create_repository("acme/gitops", files)
+    async with running(sandbox, tmp_path, GITHUB_API_URL=f"{sandbox.url}/api/v3") as bot:
+        for tag in ("1.4.2-dev", "1.4.3-dev"):
+            delivery = await sandbox.dispatch("acme/gitops", "update-gitops-repo", {"docker_image_tag": tag})
+            assert await bot.ended(delivery) == "committed"
+    assert repository.read("environments/dev/values.yaml").decode() == VALUES.replace("1.4.1", "1.4.3")
+    asked = [(exchange.method, exchange.path) for exchange in sandbox.requests]
+    assert sum(path.endswith("/graphql") for _, path in asked) == 1
+    assert asked.count(("PUT", "/repos/acme/gitops/contents/environments/dev/values.yaml")) == 2
+
+
 # -- the scene the App was made for
 
 
