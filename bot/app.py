@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,9 @@ def make(settings: Settings) -> web.Application:
     async def adapters(app: web.Application) -> AsyncIterator[None]:
         source = mapping_source(settings)
         inbox = SQLiteInbox(settings.database)
-        async with aiohttp.ClientSession() as session:
+        async with AsyncExitStack() as stack:
+            stack.callback(inbox.close)
+            session = await stack.enter_async_context(aiohttp.ClientSession())
             forge = GitHub(session, settings.api_url, settings.app_id, settings.private_key)
             worker = Worker(inbox, forge, source)
             engine = EmbeddedEngine(inbox, worker.drain)
@@ -60,7 +63,6 @@ def make(settings: Settings) -> web.Application:
             log.info("stopping")
             if not await engine.stop(GRACE_SECONDS):
                 log.warning("stopped with work under way; it is taken up at the next start")
-        inbox.close()
 
     app.cleanup_ctx.append(adapters)
     return app

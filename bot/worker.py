@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,9 @@ BATCH = 100
 # What a bug of ours spoils, it spoils again: give up soon, so that the deliveries behind it do not wait for long.
 AFTER_A_BUG = Retry(attempts=3)
 
+# A kill that hits a batch twice in a row may be its own doing: memory, say.
+SUSPICIOUS = 2
+
 
 class Worker:
     """Turns what is pending in the inbox into outcomes. An engine calls `drain`, one call at a time for a target."""
@@ -38,6 +42,7 @@ class Worker:
         self._forge = forge
         self._source = source
         self._retry = retry or Retry()
+        self._bugs: Counter[str] = Counter()
 
     async def drain(self, target: int) -> float | None:
         """Take all that is pending for `target` (a repository id) and end it, or let it wait for its next attempt.
@@ -45,16 +50,24 @@ class Worker:
         Returns the seconds after which to call again, None where nothing is left. What the inbox raises is raised: no
         outcome could be recorded then, and nothing more may be done.
         """
-        deliveries = await self._inbox.pending(target, BATCH)
-        if not deliveries:
+        pending = await self._inbox.pending(target, BATCH)
+        if not pending:
             return None
-        # Counted before it is made: work that ends the process must not be taken up for ever.
-        await self._inbox.attempted([delivery.id for delivery in deliveries])
-        taken = [replace(delivery, attempts=delivery.attempts + 1) for delivery in deliveries]
-        spent = [delivery for delivery in taken if delivery.attempts > self._retry.attempts]
-        await self._end([_dead(delivery, "the process ended each time it worked on it") for delivery in spent])
-        pause = await self._attempt([delivery for delivery in taken if delivery not in spent])
-        return 0.0 if pause is None and len(deliveries) == BATCH else pause
+        # One of them may be what ends the process: alone, it does not take the others along.
+        alone = any(delivery.interrupted >= SUSPICIOUS for delivery in pending)
+        deliveries = pending[:1] if alone else pending
+        # Attempts are counted before they are made: work that ends the process must not be taken up for ever.
+        spent = [delivery for delivery in deliveries if delivery.attempts >= self._retry.attempts]
+        await self._end([_dead(delivery, "the process ended during the last one") for delivery in spent])
+        taken = [
+            replace(delivery, attempts=delivery.attempts + 1)
+            for delivery in deliveries
+            if delivery.attempts < self._retry.attempts
+        ]
+        await self._inbox.attempted([delivery.id for delivery in taken])
+        pause = await self._attempt(taken)
+        more = len(pending) == BATCH or len(pending) > len(deliveries)
+        return 0.0 if pause is None and more else pause
 
     async def _attempt(self, deliveries: Sequence[Delivery]) -> float | None:
         requests, outcomes = _understand(deliveries)
@@ -77,22 +90,31 @@ class Worker:
             await self._end([Outcome(delivery.id, "failed", str(error)) for delivery in left])
             return None
         if isinstance(error, Transient):
-            return await self._wait(left, self._retry, str(error), error.retry_after)
+            return await self._wait(left, str(error), error.retry_after)
         log.error("unexpected error", deliveries=[delivery.id for delivery in left], exc_info=error)
         if len(left) == 1:
-            return await self._wait(left, AFTER_A_BUG, "an unexpected error; the log has the details", None)
+            return await self._after_a_bug(left[0])
         # The deliveries beside the one that shows the bug must not suffer for it, nor overtake it.
+        await self._inbox.postpone([delivery.id for delivery in left], "an unexpected error in its batch")
         for delivery in left:
             pause = await self._attempt([delivery])
             if pause is not None:
                 return pause
         return None
 
-    async def _wait(
-        self, deliveries: Sequence[Delivery], retry: Retry, reason: str, retry_after: float | None
-    ) -> float | None:
+    async def _after_a_bug(self, delivery: Delivery) -> float | None:
+        self._bugs[delivery.id] += 1
+        reason = "an unexpected error; the log has the details"
+        pause = AFTER_A_BUG.pause(self._bugs[delivery.id])
+        if pause is None:
+            await self._end([_dead(delivery, reason)])
+        else:
+            await self._inbox.postpone([delivery.id], reason)
+        return pause
+
+    async def _wait(self, deliveries: Sequence[Delivery], reason: str, retry_after: float | None) -> float | None:
         """Let deliveries wait for their next attempt; give up those that had all of theirs."""
-        pauses = {delivery: retry.pause(delivery.attempts, retry_after) for delivery in deliveries}
+        pauses = {delivery: self._retry.pause(delivery.attempts, retry_after) for delivery in deliveries}
         await self._end([_dead(delivery, reason) for delivery, pause in pauses.items() if pause is None])
         left = {delivery.id: pause for delivery, pause in pauses.items() if pause is not None}
         if not left:
@@ -105,6 +127,7 @@ class Worker:
     async def _end(self, outcomes: Sequence[Outcome]) -> None:
         await self._inbox.finish(outcomes)
         for outcome in outcomes:
+            self._bugs.pop(outcome.delivery, None)
             level = log.info if outcome.state in {"committed", "no_change", "ignored"} else log.warning
             commit = {"commit": outcome.commit.oid} if outcome.commit else {}
             level(outcome.state, delivery=outcome.delivery, reason=outcome.reason, **commit)

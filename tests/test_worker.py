@@ -205,20 +205,20 @@ async def test_an_unexpected_error_is_tried_three_times(
 ) -> None:
     """A bug does not go away: given up long before a fault of the network is, so that nothing waits behind it."""
     repository = gitops(sandbox)
-    sandbox.faults.add(operation="Open", status=200, body={"message": "?"}, times=3)
+    sandbox.faults.add(operation="Open", status=200, body={"data": {}}, times=3)
     async with draining(sandbox, tmp_path) as bench:
         delivery = await bench.store(repository, {"tag": "new"})
         assert [await bench.drain(repository) for _ in range(3)] == [1.0, 2.0, None]
         row = bench.row(delivery)
     assert row.state == "dead"
     assert row.reason == "given up after 3 attempts: an unexpected error; the log has the details"
-    assert "GraphQLException" in capsys.readouterr().err
+    assert "KeyError" in capsys.readouterr().err
 
 
 async def test_an_answer_that_nobody_expects_is_tried_again(sandbox: Sandbox, tmp_path: Path) -> None:
-    """GraphQL that answers neither data nor errors: the batch is taken one by one at once, and done."""
+    """GraphQL that answers another shape: the batch is taken one by one at once, and done."""
     repository = gitops(sandbox)
-    sandbox.faults.add(operation="Open", status=200, body={"message": "?"})
+    sandbox.faults.add(operation="Open", status=200, body={"data": {}})
     async with draining(sandbox, tmp_path) as bench:
         sent = [await bench.store(repository, {"tag": tag}) for tag in ("one", "two")]
         assert await bench.drain(repository) is None
@@ -235,8 +235,34 @@ async def test_work_that_ends_the_process_each_time_is_given_up(sandbox: Sandbox
         assert await bench.drain(repository) is None
         row = bench.row(delivery)
     assert row.state == "dead"
-    assert row.reason == "given up after 4 attempts: the process ended each time it worked on it"
+    assert row.reason == f"given up after {RETRY.attempts} attempts: the process ended during the last one"
     assert len(repository.log()) == 1
+
+
+async def test_what_may_end_the_process_is_taken_up_alone(sandbox: Sandbox, tmp_path: Path) -> None:
+    """After two interrupted attempts in a row each is taken alone: the one to blame takes no other along."""
+    repository = gitops(sandbox)
+    async with draining(sandbox, tmp_path, retry=RETRY) as bench:
+        sent = [await bench.store(repository, {"tag": tag}) for tag in ("one", "two")]
+        for _ in range(2):
+            await bench.inbox.attempted(sent)
+        assert await bench.drain(repository) == 0.0
+        assert [bench.row(each).state for each in sent] == ["committed", "pending"]
+        assert await bench.drain(repository) is None
+        assert [bench.row(each).state for each in sent] == ["committed", "committed"]
+
+
+async def test_passing_faults_do_not_count_as_a_bug(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A delivery that waited for GitHub still has all its tries after an unexpected error."""
+    repository = gitops(sandbox)
+    async with draining(sandbox, tmp_path) as bench:
+        delivery = await bench.store(repository, {"tag": "new"})
+        sandbox.faults.add(operation="Open", status=502, body={"message": "?"}, times=3)
+        assert [await bench.drain(repository) for _ in range(3)] == [1.0, 2.0, 4.0]
+        sandbox.faults.add(operation="Open", status=200, body={"data": {}})
+        assert await bench.drain(repository) == 1.0
+        assert await bench.drain(repository) is None
+        assert bench.row(delivery).state == "committed"
 
 
 async def test_a_report_that_is_refused_costs_nothing_but_itself(

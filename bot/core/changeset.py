@@ -206,7 +206,7 @@ def _apply(edit: Edit, path: str, text: str, stopwatch: _Stopwatch) -> _Edited:
     with stopwatch.running(path) as seconds_left:
         result = regexes.substitute(text, operation.patterns, operation.values, seconds_left)
     if result.changes and path.endswith((".yaml", ".yml")):
-        yaml.check_structure(text, result.text)
+        yaml.check_filled(text, result.text, [(change.old, change.new) for change in result.changes])
     spans = [Span(edit.mapping, f"{c.pattern}: {c.name}", c.line, c.column, c.old, c.new) for c in result.changes]
     return _Edited(result.text, tuple(spans), found=result.matches > 0)
 

@@ -50,7 +50,7 @@ class Delivery:
 
     `id` is the `X-GitHub-Delivery` GUID, `event` the `X-GitHub-Event` name, `body` the raw JSON as received,
     `target` the id of the repository it concerns, `origin` when it was received (UTC), `attempts` how often it was
-    taken up before.
+    taken up, `interrupted` how often in a row the process ended over it.
     """
 
     id: str
@@ -60,6 +60,7 @@ class Delivery:
     body: bytes
     origin: datetime
     attempts: int = 0
+    interrupted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # How often the rules are evaluated anew because the branch moved under us, before the delivery waits for its next turn.
 EVALUATIONS = 8
 
-# How many refused commits one call makes to find out which of its deliveries are the refused ones.
+# How many refusals in a row it takes to believe that the branch refuses everything: halving a batch of 100 takes 8.
 BLOCKED_ATTEMPTS = 12
 
 
@@ -124,6 +124,8 @@ class _Application:
                 continue
             except Blocked as error:
                 return await self._apart(decided, error)
+            if commit is not None:
+                self._blocked = 0
             for decision in decided.decisions:
                 self._end(_outcome(decision, decided.snapshot.head, commit))
             if commit is None or commit.parent == decided.snapshot.head:
@@ -150,8 +152,8 @@ class _Application:
     async def _apart(self, decided: Decided, error: Blocked) -> None:
         """GitHub refused a commit: of one delivery it ends so, of several halve until only the refused ones stay out.
 
-        Where the branch refuses all, each further attempt only costs quota: after BLOCKED_ATTEMPTS refusals those
-        that are left count as blocked with the last ones.
+        Where the branch refuses all, each further attempt only costs quota: after BLOCKED_ATTEMPTS refusals with no
+        commit between them those that are left count as blocked with the last ones.
         """
         self._blocked += 1
         for decision in decided.decisions:

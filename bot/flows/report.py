@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 # A report is a courtesy: it must not hold the commits up that wait behind it.
 RETRY = Retry(attempts=3, first=0.5, longest=5.0)
+SECONDS = 60.0
 
 
 async def report(forge: Forge, repository: Repository, outcomes: Sequence[Outcome], retry: Retry = RETRY) -> None:
@@ -33,11 +34,17 @@ async def report(forge: Forge, repository: Repository, outcomes: Sequence[Outcom
     try:
         # Diffs of large files take a while.
         runs = await asyncio.to_thread(check_runs, outcomes)
-        for check_run in runs:
-            try:
-                await _create(forge, repository, check_run, retry)
-            except PointsmanError as error:
-                log.warning("report lost", check_run=check_run.name, head=check_run.head, reason=str(error))
+        async with asyncio.timeout(SECONDS):
+            for check_run in runs:
+                try:
+                    await _create(forge, repository, check_run, retry)
+                except Transient:
+                    raise  # it would meet the others too, and insisting is not wanted
+                except PointsmanError as error:
+                    log.warning("report lost", check_run=check_run.name, head=check_run.head, reason=str(error))
+    except (Transient, TimeoutError) as error:
+        deliveries = [outcome.delivery for outcome in outcomes]
+        log.warning("reports lost", reason=str(error) or f"not done in {SECONDS:.0f} s", deliveries=deliveries)
     except Exception:
         log.exception("report lost", deliveries=[outcome.delivery for outcome in outcomes])
 

@@ -19,6 +19,7 @@ REQUESTER = "pointsman"
 # https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#timeouts
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 
+UNREADABLE = "GitHub's answer cannot be read"
 LIMITED = "a rate limit of GitHub's is reached"
 # Where GitHub does not say how long:
 # https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
@@ -56,6 +57,8 @@ class InstallationAPI(GitHubAPI):
             raise Transient("GitHub's GraphQL API answered something that is not JSON") from error
         except gidgethub.BadGraphQLRequest as error:
             raise refusal(int(error.status_code), str(error)) from error
+        except (gidgethub.GraphQLException, ValueError) as error:  # cut off, or neither data nor errors
+            raise Transient(UNREADABLE) from error
 
     def _primary_limit(self, errors: Sequence[Mapping[str, Any]]) -> float | None:
         """Return the seconds until a limit renews that GraphQL reports, which it does with status 200.
@@ -148,6 +151,8 @@ def refusal(status: int, sentence: str) -> PointsmanError:
         return Unavailable(f"GitHub forbids it: {sentence}")
     if status == 403:
         return Unavailable(f"GitHub forbids it: {sentence}; accept the App's permissions, or unsuspend it")
+    if status == 409 and "empty" in sentence:  # https://docs.github.com/en/rest/git/refs#get-a-reference
+        return NotFound(f"GitHub answers: {sentence} There is no commit yet")
     if status == 404:
         return NotFound(f"GitHub answers {sentence}: the App is not installed there, or the repository is gone")
     return Unavailable(f"GitHub answered {status}: {sentence}")

@@ -16,8 +16,8 @@ import gidgethub
 
 from bot.core.outcome import Commit
 from bot.core.snapshot import REGULAR
-from bot.errors import Blocked, PointsmanError, StaleHead
-from bot.github.client import refusal
+from bot.errors import Blocked, PointsmanError, StaleHead, Transient
+from bot.github.client import UNREADABLE, refusal
 from bot.github.snapshot import query_error
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class Writer:
             return await self._git_data(changeset, data)
         except gidgethub.HTTPException as error:
             raise _rest_error(error) from error
+        except (ValueError, TypeError) as error:  # it may have landed: the next attempt will see
+            raise Transient(UNREADABLE) from error
 
     async def _create_commit_on_branch(self, changeset: Changeset, message: CommitMessage) -> Commit:
         wanted = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
 
+from bot.errors import InputError, Problem
 from bot.github import reports
 from bot.github.auth import Scope, Tokens
 from bot.github.client import InstallationAPI, NoGraphQL, NotFound
@@ -70,6 +71,10 @@ class GitHub:
         except NotFound:
             return None
         file = snapshot.files.get(path)
+        if file is not None and file.data is None:
+            raise InputError(
+                Problem("it must be an ordinary file of at most 4 MB, no link", f"{shared.full_name}/{path}")
+            )
         return file.data if file is not None else None
 
     async def commit(

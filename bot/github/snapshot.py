@@ -18,8 +18,8 @@ from cachetools import LRUCache
 
 from bot.core.glob import Globs
 from bot.core.snapshot import MAX_FILE_BYTES, SUBMODULE, SYMLINK, File, Snapshot, matching
-from bot.errors import Transient, Unavailable
-from bot.github.client import NotFound, refusal
+from bot.errors import InputError, Transient, Unavailable
+from bot.github.client import UNREADABLE, NotFound, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,7 +111,7 @@ class Reader:
             }}"""
         repository = await self._query(document, **variables)
         if repository["defaultBranchRef"] is None:
-            raise Unavailable(f"{self._repository.full_name} is empty: it has no commit yet")
+            raise NotFound(f"{self._repository.full_name} is empty: it has no commit yet")
         target = repository["defaultBranchRef"]["target"]
         snapshot = Snapshot(self._repository, repository["defaultBranchRef"]["name"], target["oid"])
         return await self._with_files(snapshot, self._keep_texts(paths, target))
@@ -189,11 +189,9 @@ class Reader:
             if whole is not None:
                 return {_join(directory, path): entry for path, entry in whole.items() if entry.mode != _DIRECTORY}
         tree = {_join(directory, name): entry for name, entry in (await self._tree(oid)).items()}
-        below = (
-            self._walk(entry.oid, path, globs)
-            for path, entry in tree.items()
-            if entry.mode == _DIRECTORY and globs.may_contain(path)
-        )
+        folders = [path for path, entry in tree.items() if entry.mode == _DIRECTORY]
+        entered = await asyncio.to_thread(lambda: [path for path in folders if globs.may_contain(path)])
+        below = (self._walk(tree[path].oid, path, globs) for path in entered)
         found = {path: entry for path, entry in tree.items() if entry.mode != _DIRECTORY}
         for part in await asyncio.gather(*below):
             found |= part
@@ -209,7 +207,9 @@ class Reader:
         if answer["truncated"]:
             if recursive:
                 return None
-            raise Unavailable(f"a folder of {self._repository.full_name} has too many entries for GitHub to list")
+            raise InputError(
+                "a folder that a glob leads into has too many entries for GitHub to list; name paths instead"
+            )
         tree = {row["path"]: Entry(int(row["mode"], 8), row["sha"], row.get("size", 0)) for row in answer["tree"]}
         self._objects.keep_tree(key, tree)
         return tree
@@ -236,9 +236,14 @@ class Reader:
     async def _get(self, url: str) -> Any:
         async with self._at_once:
             try:
-                return await self._api.getitem(url)
+                answer = await self._api.getitem(url)
             except gidgethub.HTTPException as error:
                 raise refusal(int(error.status_code), str(error)) from error
+            except ValueError as error:
+                raise Transient(UNREADABLE) from error
+        if not isinstance(answer, dict):
+            raise Transient(UNREADABLE)
+        return answer
 
 
 def blob_oid(data: bytes) -> str:

@@ -157,6 +157,7 @@ def _delivery(row: sqlite3.Row) -> Delivery:
         body=row["body"],
         origin=datetime.fromisoformat(row["origin"]),
         attempts=row["attempts"],
+        interrupted=row["interrupted"],
     )
 
 

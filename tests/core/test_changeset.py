@@ -186,3 +186,35 @@ def test_changesets_of_different_bases_are_not_put_together() -> None:
     moved = Changeset(second.branch, "2" * 40, second.files)
     with pytest.raises(ValueError, match="too many values"):
         combine([first, moved])
+
+
+FLOW = "env: { TAG: old, RUN_AS_ROOT: no,\n  LOG: info }\n"
+ARGS = "args: --tag=old --safe\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "pattern", "value", "expected"),
+    [
+        (FLOW, "TAG: (?<tag>[^,]+)", "new, ADMIN: yes, #", None),
+        (FLOW, "TAG: (?<tag>[^,]+)", "new", FLOW.replace("old", "new")),
+        (ARGS, "--tag=(?<tag>\\S+)", "new #", None),
+        (ARGS, "--tag=(?<tag>\\S+)", "new", ARGS.replace("old", "new")),
+        ('a: {tag: "1", b: c}\n', 'tag: "(?<tag>[^"]*)"', '1", privileged: true, x: "y', None),
+        ('tag: "1"\n', 'tag: "(?<tag>[^"]*)"', '1" oops', None),
+        ('tag: ""\n', 'tag: "(?<tag>[^"]*)"', "1", 'tag: "1"\n'),
+        ("image: shop:1@1\n", "shop:(?<tag>[^@]+)", "2", "image: shop:2@1\n"),
+        ("# tag: old\na: 1\n", "# tag: (?<tag>.*)", "x: y #", "# tag: x: y #\na: 1\n"),
+        ("{{ if }}\ntag: old\n", "tag: (?<tag>.*)", "1: 2", "{{ if }}\ntag: 1: 2\n"),
+    ],
+)
+def test_a_value_that_a_regex_fills_in_changes_no_structure(
+    content: str, pattern: str, value: str, expected: str | None
+) -> None:
+    """It changes the scalar it stands in and nothing else; what was no YAML before is not judged."""
+    escaped = pattern.replace("'", "''")
+    mappings = MAPPINGS.replace("set: { image.tag: '${{ tag }}' }", f"regex: '{escaped}'").replace("'.*-dev'", "'.*'")
+    if expected is None:
+        with pytest.raises(InputError, match=r"no YAML any more|would change the structure"):
+            changed({PATH: content}, {"tag": value}, mappings)
+    else:
+        assert after({PATH: content}, mappings, {"tag": value}) == {PATH: expected.encode()}

@@ -125,7 +125,7 @@ async def test_a_folder_that_cannot_be_listed_is_told(sandbox: Sandbox, reposito
     """A single folder beyond GitHub's bound: no half of it is taken for the whole."""
     sandbox.tree_limit = 2
     async with adapter(sandbox, repository) as (forge, named, _):
-        with pytest.raises(Unavailable, match="a folder of acme/gitops has too many entries for GitHub to list"):
+        with pytest.raises(InputError, match="too many entries for GitHub to list; name paths instead"):
             await forge.read(await forge.open(named, []), [Glob("**/values.yaml")])
 
 

@@ -17,9 +17,10 @@ ORIGIN = datetime(2026, 11, 21, 10, 0, 0, 123456, tzinfo=UTC)
 BODY = b'{"client_payload": {"tag": "a body that is dropped"}}'
 
 
-def delivery(name: str, target: int = 7, attempts: int = 0) -> Delivery:
+def delivery(name: str, target: int = 7, attempts: int = 0, interrupted: int = 0) -> Delivery:
     """Return a delivery called `name`, as the webhook stores it."""
-    return Delivery(name, "repository_dispatch", Actor("webhook", "octocat", 1), target, BODY, ORIGIN, attempts)
+    actor = Actor("webhook", "octocat", 1)
+    return Delivery(name, "repository_dispatch", actor, target, BODY, ORIGIN, attempts, interrupted)
 
 
 @contextmanager

@@ -146,7 +146,7 @@ async def test_attempts_are_counted(tmp_path: Path) -> None:
         await inbox.finish([Outcome("b", "failed", "wrong")])
         for _ in range(2):
             await inbox.attempted(["a", "b"])
-        assert await inbox.pending(7, 10) == [delivery("a", attempts=2)]
+        assert await inbox.pending(7, 10) == [delivery("a", attempts=2, interrupted=2)]
     assert stored(tmp_path, "id, attempts, reason") == [("a", 2, ""), ("b", 0, "wrong")]
 
 
@@ -174,7 +174,7 @@ async def test_what_is_pending_or_unknown_is_not_opened_again(tmp_path: Path) ->
         await inbox.add(delivery("a"))
         await inbox.attempted(["a"])
         assert [await inbox.reopen(delivery(name)) for name in ("a", "b")] == [False, False]
-        assert await inbox.pending(7, 10) == [delivery("a", attempts=1)]
+        assert await inbox.pending(7, 10) == [delivery("a", attempts=1, interrupted=1)]
 
 
 async def test_a_finished_delivery_keeps_its_end_and_not_its_body(tmp_path: Path) -> None:

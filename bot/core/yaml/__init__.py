@@ -12,7 +12,7 @@ from bot.core.yaml.explain import many_matches, no_match
 from bot.core.yaml.locate import locate, position
 from bot.core.yaml.path import parse
 from bot.core.yaml.splice import apply, check_keys, check_scalar, replace
-from bot.core.yaml.verify import check_structure, verify
+from bot.core.yaml.verify import check_filled, verify
 from bot.core.yaml.walk import find
 from bot.errors import EditError, Problem
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bot.core.yaml.splice import Splice
     from bot.core.yaml.walk import Match
 
-__all__ = ["Edited", "FieldChange", "SetField", "check_structure", "set_fields"]
+__all__ = ["Edited", "FieldChange", "SetField", "check_filled", "set_fields"]
 
 _BOM = "\ufeff"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from bot.core.yaml.locate import events as read
@@ -9,10 +10,14 @@ from bot.core.yaml.quote import not_a_string
 from bot.errors import EditError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from bot.core.yaml.locate import Event, Located
     from bot.core.yaml.splice import Splice
+
+# Bounds of the search for how a scalar came to read as it does; past them the edit is refused.
+_PLACES = 20
+_READINGS = 1000
 
 
 def verify(before: Located, after: str, splices: Iterable[Splice]) -> None:
@@ -36,11 +41,12 @@ def verify(before: Located, after: str, splices: Iterable[Splice]) -> None:
             raise _mismatch("the value would not read as given", f"{new[1]!r} instead of {splice.value!r}")
 
 
-def check_structure(before: str, after: str) -> None:
-    """Make sure that text put into a YAML file by other means than ours changed values only.
+def check_filled(before: str, after: str, filled: Sequence[tuple[str, str]]) -> None:
+    """Make sure that texts put into a YAML file by other means than ours changed values, and only by these texts.
 
-    Raises `EditError` where `before` is YAML and `after` is none, or has other nodes, keys or tags: a value must not
-    bring structure of its own. A file that was no YAML before (a template, say) is not judged.
+    `filled` is (old, new) of each. Raises `EditError` where `after` is no YAML, has other nodes, or a scalar that reads
+    otherwise than as it did with some of the texts exchanged: a text must not bring structure or a comment of its own.
+    What could not be parsed before (a template, or beyond the bounds) is not judged.
     """
     mark = "\ufeff"
     try:
@@ -51,14 +57,30 @@ def check_structure(before: str, after: str) -> None:
         new = read(after.removeprefix(mark))
     except EditError as error:
         raise _mismatch("the file would be no YAML any more", str(error)) from None
-    if [_shape(event) for event in old] != [_shape(event) for event in new]:
+    if len(old) != len(new) or not all(
+        one == other or _is_filled(one, other, filled) for one, other in zip(old, new, strict=True)
+    ):
         raise EditError("the value would change the structure of the YAML around it, so the file stays as it is")
 
 
-def _shape(event: Event) -> Event:
-    """Leave the value of a scalar out, and the style, which an empty one changes by being filled."""
-    kind, value, style, anchor, tag = event
-    return (kind, None, None, anchor, tag) if kind == "scalar" else (kind, value, style, anchor, tag)
+def _is_filled(old: Event, new: Event, filled: Sequence[tuple[str, str]]) -> bool:
+    """Whether the scalar reads as before but for texts that were exchanged; an empty one may take any style."""
+    (kind, before, style, *properties), (new_kind, after, new_style, *new_properties) = old, new
+    if (kind, new_kind) != ("scalar", "scalar") or properties != new_properties:
+        return False
+    if style != new_style and before:
+        return False
+    reachable = {str(before)}
+    for text, other in dict.fromkeys(filled):
+        for value in tuple(reachable):
+            places = [match.start() for match in re.finditer(re.escape(text), value)]
+            reachable |= {value[:at] + other + value[at + len(text) :] for at in (*places[:_PLACES], *places[-1:])}
+            reachable.add(value.replace(text, other) if text else value)
+            if after in reachable:
+                return True
+            if len(reachable) > _READINGS:
+                return False
+    return False
 
 
 def _as_wanted(old: Event, new: Event, splice: Splice) -> bool:

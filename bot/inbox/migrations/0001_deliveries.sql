@@ -10,6 +10,7 @@ CREATE TABLE deliveries (
   body        BLOB    NOT NULL,               -- empty once it is finished
   origin      TEXT    NOT NULL,               -- ISO 8601, UTC
   attempts    INTEGER NOT NULL DEFAULT 0,
+  interrupted INTEGER NOT NULL DEFAULT 0,     -- attempts in a row that neither ended nor postponed it
   state       TEXT    NOT NULL DEFAULT 'pending',  -- or how it ended: committed, no_change, …
   reason      TEXT    NOT NULL DEFAULT '',
   commit_oid  TEXT,
