@@ -122,7 +122,8 @@ def plan(mapping_file: MappingFile, dispatch: Dispatch) -> Plan:
                     problem if problem.file else replace(problem, file=mapping_file.name, line=update.line)
                     for problem in error.problems
                 )
-    scope = {**captured, **variables}
+    # As within its mapping, what a named group captured wins; of several mappings that hold, the later one's.
+    scope = {**variables, **captured}
     message = None
     template = mapping_file.commit.message
     if template is not None and (edits or problems):

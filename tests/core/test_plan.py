@@ -110,6 +110,17 @@ commit: { message: 'Now ${{ version }} in ${{ env }}' }
     assert plan.used == {"env": "qa", "tag": "1.4.2-qa", "version": "1.4.2"}
 
 
+def test_a_capture_is_what_message_and_report_show() -> None:
+    """A group of a variable's own name wins in the message as it does in the edit: both tell what is written."""
+    plan = planned(
+        {"tag": "2-dev"},
+        MAPPINGS.replace("'.*-dev'", "'(?<tag>.+)-dev'") + "commit: { message: 'Now ${{ tag }}' }\n",
+    )
+    (operation,) = (edit.operation for edit in plan.edits)
+    assert isinstance(operation, SetFields)
+    assert (operation.fields[0].value, plan.message, plan.used) == ("2", "Now 2", {"tag": "2"})
+
+
 def test_every_problem_is_told_at_its_place() -> None:
     """A path, a value and the message that use what is absent are three problems, each with line and column."""
     mappings = """\
