@@ -166,7 +166,7 @@ async def _run(directory: Path, port: int, once: bool) -> bool:
         async with aiohttp.ClientSession() as session:
             good = await _scenes(console, github, repository, application, session)
             if not once:
-                await _stay(console, github, repository, application)
+                await _stay(console, github, repository)
     finally:
         await runner.cleanup()
         await github.stop()
@@ -192,8 +192,9 @@ async def _scenes(
         async with session.post(url, json=body, headers={"authorization": f"Bearer {github.user_token}"}) as answer:
             answer.raise_for_status()
         await github.webhooks.drained()
-        state = await _ended(github, application, _last_dispatch(github))
-        await _show(console, repository, state)
+        delivery = _last_dispatch(github)
+        state = await _ended(application, delivery)
+        await _show(console, repository, await _check_run(repository, delivery))
         as_expected = state == scene.state and _wrote(repository, before) == ([scene.path] if scene.path else [])
         if not as_expected:
             console.print(f"This should have ended as {scene.state}.", style="bold red")
@@ -217,40 +218,48 @@ def _last_dispatch(github: Sandbox) -> str:
     return next(one.guid for one in reversed(github.webhooks.deliveries) if one.event == "repository_dispatch")
 
 
-async def _ended(github: Sandbox, application: web.Application, delivery: str) -> str:
-    """Wait until a delivery has ended and said so, and return how."""
+async def _ended(application: web.Application, delivery: str) -> str:
+    """Wait until a delivery has ended, and return how."""
     from bot.web import keys
 
-    # Both are asked from outside, as a person would look: there is no event of theirs to wait for.
+    # Asked from outside, as a person would look: there is no event of it to wait for.
     async with asyncio.timeout(WAIT_SECONDS):
         while (state := await application[keys.INBOX].state(delivery)) in {None, "pending"}:
-            await asyncio.sleep(0.02)
-        while not any(run["external_id"] == delivery for repo in github.repositories.values() for run in repo.runs):
             await asyncio.sleep(0.02)
     return str(state)
 
 
-async def _show(console: Console, repository: Repository, state: str) -> None:
+async def _check_run(repository: Repository, delivery: str) -> dict[str, Any]:
+    """Wait for the check run that tells of a delivery, which those that share a commit share, and return it."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            told = [run for run in repository.runs if delivery in run["output"]["summary"]]
+            if told:
+                return told[-1]
+            await asyncio.sleep(0.02)
+
+
+async def _show(console: Console, repository: Repository, run: dict[str, Any]) -> None:
     from bot.cli.local import print_diff
 
-    run: dict[str, Any] = repository.runs[-1]
     output = run["output"]
-    if state == "committed":
-        commit = repository.log()[0]
+    committed = run["conclusion"] == "success"
+    if committed:
+        commit = next(commit for commit in repository.log() if commit.oid == run["head_sha"])
         console.print(f"commit {commit.oid}", style="yellow")
         console.print(f"Author: {commit.author}\n")
         console.print("\n".join(f"    {line}" for line in commit.message.splitlines()) + "\n")
         print_diff(console, "\n".join(line for line in output["text"].splitlines() if not line.startswith("```")))
     style = {"success": "green", "neutral": "dim"}.get(run["conclusion"], "red")
     console.print(f"\ncheck run '{run['name']}': {run['conclusion']}: {output['title']}", style=style)
-    if state != "committed":
+    if not committed:
         for line in output["summary"].splitlines():
             if line.startswith("* "):
                 console.print(f"    {line.removeprefix('* ').strip('`')}")
     console.print()
 
 
-async def _stay(console: Console, github: Sandbox, repository: Repository, application: web.Application) -> None:
+async def _stay(console: Console, github: Sandbox, repository: Repository) -> None:
     payload = {"git_branch": "develop", "docker_image_tag": "1.5.0-dev", "commit_message": "By hand"}
     body = json.dumps({"event_type": EVENT_TYPE, "client_payload": payload})
     console.print("It stays up. Send one more from another terminal:\n", style="bold")
@@ -266,4 +275,7 @@ async def _stay(console: Console, github: Sandbox, repository: Repository, appli
         for one in list(github.webhooks.deliveries):
             if one.event == "repository_dispatch" and one.guid not in seen:
                 seen.add(one.guid)
-                await _show(console, repository, await _ended(github, application, one.guid))
+                try:
+                    await _show(console, repository, await _check_run(repository, one.guid))
+                except TimeoutError:
+                    console.print(f"no check run tells of delivery {one.guid}\n", style="red")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,6 +51,22 @@ def test_demo_stays_up_until_it_is_ended_and_tidies_up(number: signal.Signals, c
         ran = program.end(number)
     assert (ran.code, ran.err) == (code, "")
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_demo_shows_dispatches_that_come_together(tmp_path: Path) -> None:
+    """Deliveries that share a commit share its check run: each is shown with it, and the demo goes on."""
+    with started(tmp_path, "demo") as program:
+        said = program.read_until("Ctrl-C ends it.")
+        url, token = re.findall(r"http://\S+/dispatches", said)[0], re.findall(r"ghp_\w+", said)[0]
+        for tag in ("2.0-dev", "2.1-dev", "2.2-dev"):
+            payload = {"git_branch": "x", "docker_image_tag": tag, "commit_message": "y"}
+            body = json.dumps({"event_type": "update-gitops-repo", "client_payload": payload}).encode()
+            request = urllib.request.Request(url, body, {"Authorization": f"Bearer {token}"})  # noqa: S310 - our own
+            urllib.request.urlopen(request, timeout=10).close()  # noqa: S310 - our own
+        for _ in range(3):
+            program.read_until("check run 'Pointsman commit'")
+        ran = program.end(signal.SIGINT)
+    assert (ran.code, ran.err) == (130, "")
 
 
 def test_demo_says_that_its_port_is_in_use(tmp_path: Path) -> None:
