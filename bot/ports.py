@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bot.core.message import CheckRun, CommitMessage
     from bot.core.model import Actor, Delivery, Repository
     from bot.core.outcome import Commit, Outcome
-    from bot.core.snapshot import Snapshot
+    from bot.core.snapshot import File, Snapshot
 
 
 class Forge(Protocol):
@@ -29,7 +29,7 @@ class Forge(Protocol):
     async def read(self, snapshot: Snapshot, globs: Sequence[Glob]) -> Snapshot:
         """Return `snapshot`, at the same commit, with every file that one of `globs` matches."""
 
-    async def organization_file(self, repository: Repository, path: str) -> bytes | None:
+    async def organization_file(self, repository: Repository, path: str) -> File | None:
         """Return a file of the `.github` repository of the owner, None where there is none that we may read."""
 
     async def commit(

@@ -49,7 +49,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     problems: list[Problem] = []
     values: dict[str, Any] = {}
     for setting in SETTINGS:
-        text = environ.get(setting.name, "").strip() or setting.default
+        text = _given(setting, environ)
         if text is None:
             problems.append(Problem(f"{setting.name} is missing: {setting.what}"))
             continue
@@ -71,9 +71,14 @@ def database(environ: Mapping[str, str] = os.environ) -> Path:
     """Read DATABASE_URL alone. Raises InputError where it is malformed."""
     setting = next(setting for setting in SETTINGS if setting.name == "DATABASE_URL")
     try:
-        return _database(environ.get(setting.name, "").strip() or str(setting.default))
+        return _database(_given(setting, environ) or "")
     except ValueError as error:
         raise InputError(f"{setting.name}: {error}") from error
+
+
+def _given(setting: Setting, environ: Mapping[str, str]) -> str | None:
+    """Return what is set, blanks around it aside; the default where that is nothing."""
+    return environ.get(setting.name, "").strip() or setting.default
 
 
 def _app_id(text: str) -> int:

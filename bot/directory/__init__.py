@@ -53,7 +53,7 @@ class Directory:
         found = matching(wild.globs, self._walk("", wild)) if wild.globs else []
         return self._with(snapshot, [*literal, *found])
 
-    async def organization_file(self, repository: Repository, path: str) -> bytes | None:
+    async def organization_file(self, repository: Repository, path: str) -> File | None:
         """Return None: a folder has no owner."""
         del repository, path
         return None

@@ -213,18 +213,19 @@ async def _read(
 
 
 async def _rules(forge: Forge, repository: Repository, snapshot: Snapshot, source: MappingSource) -> MappingFile | None:
-    name, file = MAPPING_PATH, snapshot.files.get(MAPPING_PATH)
-    if file is not None and source.own and file.data is None:
+    name, file = MAPPING_PATH, snapshot.files.get(MAPPING_PATH) if source.own else None
+    if file is None and source.organization:
+        name = f"{repository.owner}/.github/{MAPPING_PATH}"
+        file = await forge.organization_file(repository, MAPPING_PATH)
+    if file is None:
+        name, data = source.name, source.text
+        if data is None:
+            return None
+    elif file.data is None:
         # Going on to the next source would let other rules govern than the ones people see here.
         raise InputError(Problem("the mapping file must be an ordinary file of at most 4 MB, no link", name))
-    data = file.data if file is not None and source.own else None
-    if data is None and source.organization:
-        name = f"{repository.owner}/.github/{MAPPING_PATH}"
-        data = await forge.organization_file(repository, MAPPING_PATH)
-    if data is None:
-        name, data = source.name, source.text
-    if data is None:
-        return None
+    else:
+        data = file.data
     try:
         text = data.decode()
     except UnicodeDecodeError as error:

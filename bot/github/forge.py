@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
 
-from bot.errors import InputError, Problem
 from bot.github import reports
 from bot.github.auth import Scope, Tokens
 from bot.github.client import InstallationAPI, NoGraphQL, NotFound
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from bot.core.message import CheckRun, CommitMessage
     from bot.core.model import Repository
     from bot.core.outcome import Commit
-    from bot.core.snapshot import Snapshot
+    from bot.core.snapshot import File, Snapshot
 
 # What each step needs and no more; metadata comes with every token.
 _CONTENTS = (("contents", "write"),)
@@ -61,7 +60,7 @@ class GitHub:
         """Return `snapshot`, at the same commit, with every file that one of `globs` matches."""
         return await self._reader(snapshot.repository).read(snapshot, globs)
 
-    async def organization_file(self, repository: Repository, path: str) -> bytes | None:
+    async def organization_file(self, repository: Repository, path: str) -> File | None:
         """Return a file of the `.github` repository of the owner, None where there is none that we may read."""
         shared = replace(repository, id=0, full_name=f"{repository.owner}/.github", default_branch="")
         # A token for the repository by its id cannot be had, as the id is not known; this one may only read.
@@ -70,12 +69,7 @@ class GitHub:
             snapshot = await Reader(api, shared, self._objects, graphql=self._graphql).open([path])
         except NotFound:
             return None
-        file = snapshot.files.get(path)
-        if file is not None and file.data is None:
-            raise InputError(
-                Problem("it must be an ordinary file of at most 4 MB, no link", f"{shared.full_name}/{path}")
-            )
-        return file.data if file is not None else None
+        return snapshot.files.get(path)
 
     async def commit(
         self, repository: Repository, changeset: Changeset, message: CommitMessage, author: Person | None

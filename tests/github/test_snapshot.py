@@ -283,7 +283,9 @@ async def test_the_organizations_file_is_read_where_there_is_one(
         shared = sandbox.create_repository("acme/.github", {"README.md": "x"})
         assert await forge.organization_file(named, "a.yaml") is None
         shared.commit({"a.yaml": "version: 1\n"}, "Add")
-        assert await forge.organization_file(named, "a.yaml") == b"version: 1\n"
+        file = await forge.organization_file(named, "a.yaml")
+        assert file is not None
+        assert file.data == b"version: 1\n"
     assert "contents" in sandbox.requests[-1].permissions
     assert sandbox.requests[-1].permissions["contents"] == "read"
 
