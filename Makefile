@@ -3,6 +3,8 @@ PYTHON ?= python3
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+  --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format lock clean
@@ -34,9 +36,9 @@ format: $(VENV)/.installed  ## let ruff format and mend what it can
 	@$(BIN)/ruff check --fix-only --quiet bot tests
 	@$(BIN)/ruff format --quiet bot tests
 
-lock: $(VENV)/.installed  ## write requirements.lock anew from pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	  --no-emit-index-url --no-emit-find-links --all-extras --upgrade pyproject.toml -o requirements.lock
+lock: $(VENV)/.installed  ## write both lock files anew from pyproject.toml; ARGS=--upgrade takes newer versions
+	@$(LOCK) --all-extras $(ARGS) pyproject.toml -o requirements.lock
+	@$(LOCK) --constraint requirements.lock pyproject.toml -o requirements-image.lock
 
 clean:  ## remove the virtual environment and caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

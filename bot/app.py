@@ -13,7 +13,7 @@ from aiohttp import web
 from bot import __version__
 from bot.core import mapping_file
 from bot.errors import InputError
-from bot.flows.apply import MappingSource
+from bot.flows.decide import MappingSource
 from bot.github import GitHub
 from bot.identity.webhook import WebhookSecret
 from bot.inbox.embedded import EmbeddedEngine

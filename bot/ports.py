@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
     from bot.core.changeset import Changeset
     from bot.core.glob import Glob
-    from bot.core.mapping import Person
     from bot.core.message import CheckRun, CommitMessage
     from bot.core.model import Actor, Delivery, Repository
     from bot.core.outcome import Commit, Outcome
@@ -23,8 +22,11 @@ class Forge(Protocol):
     Every method may raise Transient (try again later) or Unavailable (no retry helps before somebody acts).
     """
 
-    async def open(self, repository: Repository, paths: Sequence[str]) -> Snapshot:
-        """Return the head of the default branch with the files at `paths` as far as they exist."""
+    async def open(self, repository: Repository, paths: Sequence[str], branch: str = "") -> Snapshot:
+        """Return the head of `branch` ("" is the default branch) with the files at `paths` as far as they exist.
+
+        Raises InputError where there is no such branch.
+        """
 
     async def read(self, snapshot: Snapshot, globs: Sequence[Glob]) -> Snapshot:
         """Return `snapshot`, at the same commit, with every file that one of `globs` matches."""
@@ -32,9 +34,7 @@ class Forge(Protocol):
     async def organization_file(self, repository: Repository, path: str) -> File | None:
         """Return a file of the `.github` repository of the owner, None where there is none that we may read."""
 
-    async def commit(
-        self, repository: Repository, changeset: Changeset, message: CommitMessage, author: Person | None
-    ) -> Commit:
+    async def commit(self, repository: Repository, changeset: Changeset, message: CommitMessage) -> Commit:
         """Make `changeset` one commit on its branch. Raises StaleHead and Blocked, and then nothing was written."""
 
     async def report(self, repository: Repository, check_run: CheckRun) -> None:
@@ -63,10 +63,16 @@ class Inbox(Protocol):
         """Note why unfinished deliveries wait."""
 
     async def reopen(self, delivery: Delivery) -> bool:
-        """Make a delivery that ended without effect pending again, with its body; False where it did not end so."""
+        """Make a delivery that did not do all it should pending again, with its body; False where it did.
 
-    async def finish(self, outcomes: Sequence[Outcome]) -> None:
-        """Record how deliveries ended, all or none; their bodies are dropped."""
+        The branches on which nothing is left to do stay as they ended.
+        """
+
+    async def finish(self, outcomes: Sequence[Outcome], deliveries: Sequence[str]) -> None:
+        """Record outcomes, and that these deliveries have ended on every branch; all or none.
+
+        The bodies of those that have ended are dropped.
+        """
 
 
 class Engine(Protocol):

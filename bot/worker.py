@@ -13,7 +13,8 @@ from bot.core import trigger
 from bot.core.outcome import Outcome
 from bot.core.retry import Retry
 from bot.errors import InputError, Transient, Unavailable
-from bot.flows.apply import MappingSource, Request, apply
+from bot.flows.apply import apply
+from bot.flows.decide import MappingSource, Request
 from bot.flows.report import report
 
 if TYPE_CHECKING:
@@ -76,12 +77,11 @@ class Worker:
             return None
         repository = requests[-1].dispatch.repository
         applied = await apply(self._forge, repository, requests, self._source)
-        await self._end(applied.outcomes)
+        await self._end(applied.outcomes, [one.delivery for one in requests if one.delivery not in applied.left])
         await report(self._forge, repository, applied.outcomes)
         if applied.stopped is None:
             return None
-        ended = {outcome.delivery for outcome in (*outcomes, *applied.outcomes)}
-        left = [delivery for delivery in deliveries if delivery.id not in ended]
+        left = [delivery for delivery in deliveries if delivery.id in applied.left]
         return await self._stopped(left, applied.stopped)
 
     async def _stopped(self, left: Sequence[Delivery], error: Exception) -> float | None:
@@ -124,13 +124,18 @@ class Worker:
         log.warning("again later", reason=reason, pause=pause, deliveries=list(left))
         return pause
 
-    async def _end(self, outcomes: Sequence[Outcome]) -> None:
-        await self._inbox.finish(outcomes)
+    async def _end(self, outcomes: Sequence[Outcome], deliveries: Sequence[str] | None = None) -> None:
+        """Record outcomes, and that deliveries have ended on every branch: those of the outcomes, or `deliveries`."""
+        ended = [outcome.delivery for outcome in outcomes] if deliveries is None else deliveries
+        await self._inbox.finish(outcomes, ended)
+        for delivery in ended:
+            self._bugs.pop(delivery, None)
         for outcome in outcomes:
-            self._bugs.pop(outcome.delivery, None)
             level = log.info if outcome.state in {"committed", "no_change", "ignored"} else log.warning
-            commit = {"commit": outcome.commit.oid} if outcome.commit else {}
-            level(outcome.state, delivery=outcome.delivery, reason=outcome.reason, **commit)
+            known = {"branch": outcome.branch} if outcome.branch else {}
+            if outcome.commit:
+                known["commit"] = outcome.commit.oid
+            level(outcome.state, delivery=outcome.delivery, reason=outcome.reason, **known)
 
 
 def _understand(deliveries: Sequence[Delivery]) -> tuple[list[Request], list[Outcome]]:
@@ -140,7 +145,7 @@ def _understand(deliveries: Sequence[Delivery]) -> tuple[list[Request], list[Out
         try:
             match trigger.parse(delivery.event, json.loads(delivery.body)):
                 case trigger.Dispatch() as dispatch:
-                    requests.append(Request(delivery.id, delivery.actor, dispatch))
+                    requests.append(Request(delivery.id, delivery.actor, dispatch, delivery.ended))
                 case trigger.Ignored(reason):
                     outcomes.append(Outcome(delivery.id, "ignored", reason))
         except InputError as error:

@@ -17,7 +17,7 @@ from openapi import Checker
 from bot import app, settings, telemetry
 from bot.core.model import Actor, Delivery
 from bot.core.model import Repository as Named
-from bot.flows.apply import MappingSource
+from bot.flows.decide import MappingSource
 from bot.github import GitHub
 from bot.inbox.sqlite import SQLiteInbox
 from bot.sandbox.events import dispatch_payload
@@ -49,7 +49,7 @@ def environment(sandbox: Sandbox, folder: Path, **variables: str) -> dict[str, s
 
 
 class Row(NamedTuple):
-    """What the inbox keeps of a delivery."""
+    """What the inbox keeps of a delivery; `commit` is that of its only branch, if it has one."""
 
     state: str
     reason: str
@@ -58,11 +58,32 @@ class Row(NamedTuple):
     body: bytes
 
 
+class Effect(NamedTuple):
+    """What the inbox keeps of a delivery on one branch."""
+
+    branch: str
+    state: str
+    reason: str
+    commit: str | None
+
+
 def rows(folder: Path) -> dict[str, Row]:
     """Return what the inbox keeps, by delivery id in the order of arrival."""
     with closing(sqlite3.connect(folder / DATABASE)) as connection:
-        found = connection.execute("SELECT id, state, reason, attempts, commit_oid, body FROM deliveries ORDER BY seq")
+        found = connection.execute(
+            "SELECT id, state, reason, attempts,"
+            " (SELECT commit_oid FROM effects WHERE delivery = id), body FROM deliveries ORDER BY seq"
+        )
         return {row[0]: Row(*row[1:]) for row in found}
+
+
+def effects(folder: Path, delivery: str) -> list[Effect]:
+    """Return how a delivery ended on each branch, by the branch's name."""
+    with closing(sqlite3.connect(folder / DATABASE)) as connection:
+        found = connection.execute(
+            "SELECT branch, state, reason, commit_oid FROM effects WHERE delivery = ? ORDER BY branch", [delivery]
+        )
+        return [Effect(*row) for row in found]
 
 
 def logged(text: str) -> list[dict[str, Any]]:

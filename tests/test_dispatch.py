@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from running import REFUSAL, draining, logged, rows, running
 
-from bot.flows.apply import MappingSource
+from bot.flows.decide import MappingSource
 from bot.sandbox import SUBMODULE, SYMLINK
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bot.core.plan import Plan
     from bot.directory import Directory
     from bot.errors import Problem
-    from bot.flows.apply import Decision, MappingSource, Request
+    from bot.flows.decide import Decision, MappingSource, Request
 
 
 class Format(StrEnum):
@@ -88,7 +88,7 @@ def prepare(
     from bot.core.verdict import MAPPING_PATH
     from bot.directory import Directory, operator
     from bot.errors import InputError
-    from bot.flows.apply import MappingSource, Request
+    from bot.flows.decide import MappingSource, Request
 
     properties = _payload(payload, variables or [])
     source = MappingSource()

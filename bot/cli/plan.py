@@ -11,7 +11,7 @@ import typer
 from bot.cli import local
 
 if TYPE_CHECKING:
-    from bot.flows.apply import Decision
+    from bot.flows.decide import Decision
 
 
 def plan(
@@ -26,7 +26,7 @@ def plan(
 
     Example: `pointsman plan --directory gitops --var docker_image_tag=1.4.2-dev`
     """
-    from bot.flows.apply import decide
+    from bot.flows.decide import decide
 
     def make() -> Decision:
         forge, request, source = local.prepare(directory, mappings, payload, var, event_type)

@@ -60,6 +60,11 @@ class Changeset:
     files: Mapping[str, FileChange]
     notes: tuple[str, ...] = ()
 
+    @property
+    def mappings(self) -> tuple[str, ...]:
+        """The names of the mappings that change something, in the order of their edits."""
+        return tuple(dict.fromkeys(span.mapping for change in self.files.values() for span in change.spans))
+
 
 @dataclass(frozen=True, slots=True)
 class NoChange:

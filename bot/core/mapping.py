@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from bot.core.model import Json, Scalar
     from bot.core.regexes import Pattern
     from bot.core.template import Template
+    from bot.errors import Problem
 
 PAYLOAD = "client_payload"
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The author of a commit."""
+    """The author or committer of a commit."""
 
     name: str
     email: str
@@ -89,6 +90,9 @@ class Mapping:
 
     `name` is unique in its file. `environment` is the name of one of the file's environments or None. `on` holds the
     event types it listens to, None means all. `when` without tests always holds. `line` counts from 1.
+
+    `for_each` is an expression whose value is a list or an object: the mapping runs once for each of its items. `branch`
+    is rendered as text, the destination of the edits; None means the default branch.
     """
 
     name: str
@@ -97,14 +101,21 @@ class Mapping:
     when: Condition
     update: tuple[Update, ...]
     line: int
+    for_each: Template | None = None
+    branch: Template | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CommitSettings:
-    """How commits read. `message` None means the built-in message; `author` None means the App itself."""
+    """How commits read.
+
+    `message` None means the built-in message, `author` None the App itself. `committer` is the author where only that
+    one is set.
+    """
 
     message: Template | None = None
     author: Person | None = None
+    committer: Person | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +124,8 @@ class MappingFile:
 
     `name` is its path as the user knows it. `variables` are (name, expression) in the order of the file; `only` says
     that there are no other ones. `regexes` are the registered patterns, each with its `name`. `mappings` are in the
-    order of the file, which is the order in which they apply.
+    order of the file, which is the order in which they apply. `warnings` are what works and may not be meant, each with
+    its position.
     """
 
     name: str
@@ -123,6 +135,7 @@ class MappingFile:
     regexes: tuple[Pattern, ...]
     mappings: tuple[Mapping, ...]
     commit: CommitSettings
+    warnings: tuple[Problem, ...] = ()
 
     def variables_from(self, payload: Map[str, Json]) -> dict[str, Json]:
         """Every variable that a `client_payload` gives, by name.

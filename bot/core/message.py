@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from bot.core import diff
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from bot.core.changeset import Changeset
+    from bot.core.mapping import CommitSettings, Person
     from bot.core.model import Result
     from bot.core.outcome import Outcome, State
     from bot.core.plan import Plan
@@ -29,10 +31,15 @@ _HEADLINE = 72
 
 @dataclass(frozen=True, slots=True)
 class CommitMessage:
-    """A headline without line breaks, and a body whose last paragraph is the trailers."""
+    """A headline without line breaks, and a body whose last paragraph is the trailers; and who says it.
+
+    `author` and `committer` None mean the App itself.
+    """
 
     headline: str
     body: str
+    author: Person | None = None
+    committer: Person | None = None
 
     @property
     def text(self) -> str:
@@ -63,21 +70,27 @@ class CheckRun:
     annotations: tuple[Annotation, ...] = ()
 
 
-def commit_message(changes: Sequence[tuple[str, Plan, Changeset]]) -> CommitMessage:
-    """Return the message of the commit that carries these changes: (delivery id, its plan, its changeset) each."""
-    trailers = "\n".join(f"{TRAILER}: {delivery}" for delivery, _, _ in changes)
-    messages = [(plan.message or "").strip() or _default_message(plan, changeset) for _, plan, changeset in changes]
+def commit_message(changes: Sequence[tuple[str, Plan, Changeset]], settings: CommitSettings) -> CommitMessage:
+    """Return the message of the commit that carries these changes: (delivery id, its plan, its changeset) each.
+
+    A change at the terminal has no delivery: its id is "", and it leaves no trailer.
+    """
+    trailers = "\n".join(f"{TRAILER}: {delivery}" for delivery, _, _ in changes if delivery)
+    messages = [(plan.message or "").strip() or _default_message(changeset) for _, plan, changeset in changes]
     if len(messages) == 1:
-        headline, _, body = messages[0].partition("\n")
-        return CommitMessage(headline, "\n\n".join(part for part in (body.strip(), trailers) if part))
-    mappings = dict.fromkeys(name for _, plan, _ in changes for name in plan.holding)
-    entries = "\n".join(f"* {message.partition(chr(10))[0]}" for message in messages)
-    return CommitMessage(_shorten(f"{len(messages)} updates: {', '.join(mappings)}"), f"{entries}\n\n{trailers}")
+        headline, _, rest = messages[0].partition("\n")
+        body = "\n\n".join(part for part in (rest.strip(), trailers) if part)
+    else:
+        mappings = dict.fromkeys(name for _, _, changeset in changes for name in changeset.mappings)
+        headline = _shorten(f"{len(messages)} updates: {', '.join(mappings)}")
+        entries = "\n".join(f"* {message.partition(chr(10))[0]}" for message in messages)
+        body = f"{entries}\n\n{trailers}"
+    return CommitMessage(headline, body, settings.author, settings.committer)
 
 
-def _default_message(plan: Plan, changeset: Changeset) -> str:
+def _default_message(changeset: Changeset) -> str:
     values = dict.fromkeys(span.new.strip("\"'") for change in changeset.files.values() for span in change.spans)
-    headline = _shorten(defuse(f"{', '.join(plan.holding)}: {', '.join(values)}"))
+    headline = _shorten(defuse(f"{', '.join(changeset.mappings)}: {', '.join(values)}"))
     lines = [
         f"* {path}: {defuse(span.field)} {defuse(span.old) or '(empty)'} -> {defuse(span.new) or '(empty)'}"
         for path, change in changeset.files.items()
@@ -101,7 +114,11 @@ def check_runs(outcomes: Sequence[Outcome]) -> list[CheckRun]:
             groups.setdefault((outcome.commit.oid, ""), []).append(outcome)
         elif outcome.state != "ignored" and outcome.head:
             groups.setdefault((outcome.head, f"{outcome.state}: {outcome.reason}"), []).append(outcome)
-    return [_check_run(head, group) for (head, _), group in groups.items()]
+    runs = [(_check_run(head, group), group[0].branch) for (head, _), group in groups.items()]
+    names = Counter((run.head, run.name) for run, _ in runs if run.conclusion == "failure")
+    return [
+        replace(run, name=f"{run.name} to {branch}") if names[run.head, run.name] > 1 else run for run, branch in runs
+    ]
 
 
 _CONCLUSIONS: dict[State, Conclusion] = {"committed": "success", "no_change": "neutral", "held": "neutral"}
@@ -154,7 +171,7 @@ def _annotations(outcome: Outcome) -> tuple[Annotation, ...]:
 
 
 def _committed_title(group: Sequence[Outcome]) -> str:
-    mappings = dict.fromkeys(name for outcome in group if outcome.plan for name in outcome.plan.holding)
+    mappings = dict.fromkeys(name for outcome in group if outcome.changeset for name in outcome.changeset.mappings)
     paths = {path for outcome in group if outcome.changeset for path in outcome.changeset.files}
     files = "1 file" if len(paths) == 1 else f"{len(paths)} files"
     by = "" if len(group) == 1 else f" by {len(group)} deliveries"
@@ -162,7 +179,8 @@ def _committed_title(group: Sequence[Outcome]) -> str:
 
 
 def _delivery(outcome: Outcome) -> str:
-    lines = [f"#### Delivery {code(outcome.delivery)}"]
+    on = f" on {code(outcome.branch)}" if outcome.branch else ""
+    lines = [f"#### Delivery {code(outcome.delivery)}{on}"]
     if outcome.plan is not None:
         lines += [_mappings(outcome.plan)]
         if outcome.plan.used:

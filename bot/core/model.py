@@ -50,7 +50,7 @@ class Delivery:
 
     `id` is the `X-GitHub-Delivery` GUID, `event` the `X-GitHub-Event` name, `body` the raw JSON as received,
     `target` the id of the repository it concerns, `origin` when it was received (UTC), `attempts` how often it was
-    taken up, `interrupted` how often in a row the process ended over it.
+    taken up, `interrupted` how often in a row the process ended over it, `ended` the branches on which it has ended.
     """
 
     id: str
@@ -61,6 +61,7 @@ class Delivery:
     origin: datetime
     attempts: int = 0
     interrupted: int = 0
+    ended: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

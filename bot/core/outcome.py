@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bot.core.changeset import Changeset
     from bot.core.plan import Plan
     from bot.core.verdict import Verdict
     from bot.errors import Problem
 
 State: TypeAlias = Literal["committed", "no_change", "ignored", "denied", "held", "blocked", "failed", "dead"]
+
+# Of several branches the one that most needs somebody's eyes says how the delivery ended.
+_URGENCY: tuple[State, ...] = ("dead", "failed", "blocked", "denied", "held", "committed", "no_change", "ignored")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +33,11 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one delivery ended, and what was decided on the way as far as it got.
+    """How one delivery ended on one branch, and what was decided on the way as far as it got.
 
     `reason` is one sentence or several, a line each, for a person; `problems` are those of them that have a place in a
-    file. `head` is the commit that the decision was made on, "" where none was read.
+    file. `head` is the commit that the decision was made on, "" where none was read; `branch` is "" where it ended
+    before any branch was looked at.
     """
 
     delivery: str
@@ -43,3 +49,12 @@ class Outcome:
     verdict: Verdict | None = None
     commit: Commit | None = None
     problems: tuple[Problem, ...] = ()
+    branch: str = ""
+
+
+def summary(effects: Sequence[tuple[str, State, str]]) -> tuple[State, str]:
+    """Return how a delivery ended as a whole, and why: out of (branch, state, reason) of each of its effects."""
+    state = min((state for _, state, _ in effects), key=_URGENCY.index)
+    if len(effects) == 1:
+        return state, effects[0][2]
+    return state, "\n".join(f"{branch or 'all'}: {one}: {reason}" for branch, one, reason in effects)

@@ -43,11 +43,16 @@ class SetFields:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One operation on the files that `files` name. `mapping` is the name of the mapping that asks for it."""
+    """One operation on the files that `files` name.
+
+    `mapping` is the name of the mapping that asks for it, `branch` the short name of the destination, "" for the default
+    branch.
+    """
 
     mapping: str
     files: tuple[Glob, ...]
     operation: Substitute | SetFields
+    branch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,15 @@ class Plan:
     def globs(self) -> tuple[Glob, ...]:
         """Every glob that an edit names."""
         return tuple(file for edit in self.edits for file in edit.files)
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """The destinations of the edits in the order in which they first appear; "" is the default branch."""
+        return tuple(dict.fromkeys(edit.branch for edit in self.edits))
+
+    def on(self, branch: str) -> Plan:
+        """Return the same plan with only the edits for `branch`."""
+        return replace(self, edits=tuple(edit for edit in self.edits if edit.branch == branch))
 
     @property
     def holding(self) -> tuple[str, ...]:

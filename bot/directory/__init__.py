@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
     from bot.core.changeset import Changeset
     from bot.core.glob import Glob
-    from bot.core.mapping import Person
     from bot.core.message import CheckRun, CommitMessage
+    from bot.directory.git import GitRepository
 
 
 def operator() -> Actor:
@@ -31,20 +32,27 @@ def operator() -> Actor:
 
 
 class Directory:
-    """The files below `root`, as if they were the head of a branch. Nothing below a symlink is read or written.
+    """The files below `root`, as if they were the head of `branch`. Nothing below a symlink is read or written.
 
-    Raises InputError where `root` is no folder.
+    What changes is written to the path of the file with `suffix` behind it, and committed to `git` where that is given.
+    Raises InputError where `root` is no folder, and for a suffix that is not part of a file's name.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, branch: str = "", suffix: str = "", git: GitRepository | None = None) -> None:
         if not root.is_dir():
             raise InputError(f"there is no folder '{root}'")
-        self._root = root
-        self.repository = Repository(id=0, full_name=root.resolve().name, default_branch="", installation=0)
+        if "/" in suffix or "\\" in suffix or not suffix.isprintable():
+            raise InputError(f"a suffix such as .new is put behind the name of a file; {suffix!r} cannot be")
+        self._root, self._suffix, self._git = root, suffix, git
+        self.repository = Repository(id=0, full_name=root.resolve().name, default_branch=branch, installation=0)
 
-    async def open(self, repository: Repository, paths: Sequence[str]) -> Snapshot:
-        """Return a snapshot with the files at `paths` as far as they exist."""
-        return self._with(Snapshot(repository, branch="", head=""), paths)
+    async def open(self, repository: Repository, paths: Sequence[str], branch: str = "") -> Snapshot:
+        """Return a snapshot with the files at `paths` as far as they exist. Raises InputError for another branch."""
+        own = self.repository.default_branch
+        if branch not in {"", own}:
+            stands = f"the branch '{own}'" if own else "the default branch"
+            raise InputError(f"the folder stands for {stands}; what goes to '{branch}' is not in it")
+        return self._with(Snapshot(repository, branch=own, head=""), paths)
 
     async def read(self, snapshot: Snapshot, globs: Sequence[Glob]) -> Snapshot:
         """Return `snapshot` with every file that one of `globs` matches."""
@@ -58,19 +66,21 @@ class Directory:
         del repository, path
         return None
 
-    async def commit(
-        self, repository: Repository, changeset: Changeset, message: CommitMessage, author: Person | None
-    ) -> Commit:
-        """Write the files; nobody commits here. Each is replaced whole, so that no reader sees half of one.
+    async def commit(self, repository: Repository, changeset: Changeset, message: CommitMessage) -> Commit:
+        """Write the files, each replaced whole, so that no reader sees half of one; then commit them, if that is asked.
 
         Raises InputError where a file cannot be written; what could be known to fail is tried before any is replaced.
         """
-        del repository, message, author
+        del repository
+        files = {path + self._suffix: change for path, change in changeset.files.items()}
+        prepared = self._git.prepare(files, message) if self._git else None
         written: dict[Path, Path] = {}
         try:
-            for path, change in changeset.files.items():
+            for path, change in files.items():
                 file = self._root / path
-                written[file] = _written_beside(file, change.after)
+                if file.is_dir():
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+                written[file] = _written_beside(self._root / change.path, change.after)
             for file, temporary in written.items():
                 temporary.replace(file)
         except OSError as error:
@@ -78,7 +88,8 @@ class Directory:
         finally:
             for temporary in written.values():
                 temporary.unlink(missing_ok=True)
-        return Commit(oid="", url="", parent="")
+        oid = self._git.commit(prepared) if self._git and prepared else ""
+        return Commit(oid=oid, url="", parent="")
 
     async def report(self, repository: Repository, check_run: CheckRun) -> None:
         """Do nothing: the command line prints."""

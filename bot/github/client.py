@@ -156,3 +156,13 @@ def refusal(status: int, sentence: str) -> PointsmanError:
     if status == 404:
         return NotFound(f"GitHub answers {sentence}: the App is not installed there, or the repository is gone")
     return Unavailable(f"GitHub answered {status}: {sentence}")
+
+
+def query_error(error: Mapping[str, Any]) -> Transient | Unavailable:
+    """Return what a GraphQL error means that is not about the content of a commit."""
+    kind, sentence = error.get("type"), str(error.get("message"))
+    if kind == "NOT_FOUND":
+        return NotFound(f"GitHub answers: {sentence}; install the App there, or mend the name")
+    if kind in {"FORBIDDEN", "INSUFFICIENT_SCOPES"}:
+        return Unavailable(f"GitHub forbids it: {sentence}; accept the App's permissions, or unsuspend it")
+    return Transient(f"GitHub's GraphQL API answered: {sentence}")

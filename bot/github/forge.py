@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from bot.core.changeset import Changeset
     from bot.core.glob import Glob
-    from bot.core.mapping import Person
     from bot.core.message import CheckRun, CommitMessage
     from bot.core.model import Repository
     from bot.core.outcome import Commit
@@ -46,15 +45,18 @@ class GitHub:
         self._objects = Objects()
         self._no_graphql_until = 0.0
 
-    async def open(self, repository: Repository, paths: Sequence[str]) -> Snapshot:
-        """Return the head of the default branch with the files at `paths` as far as they exist."""
+    async def open(self, repository: Repository, paths: Sequence[str], branch: str = "") -> Snapshot:
+        """Return the head of `branch` ("" is the default branch) with the files at `paths` as far as they exist.
+
+        Raises InputError where there is no such branch.
+        """
         if self._graphql:
             try:
-                return await self._reader(repository).open(paths)
+                return await self._reader(repository).open(paths, branch)
             except NoGraphQL:
                 # A server without it answers 404, but so may a proxy that is being set up: ask again some time.
                 self._no_graphql_until = time.monotonic() + GRAPHQL_AGAIN_SECONDS
-        return await self._reader(repository).open(paths)
+        return await self._reader(repository).open(paths, branch)
 
     async def read(self, snapshot: Snapshot, globs: Sequence[Glob]) -> Snapshot:
         """Return `snapshot`, at the same commit, with every file that one of `globs` matches."""
@@ -71,12 +73,10 @@ class GitHub:
             return None
         return snapshot.files.get(path)
 
-    async def commit(
-        self, repository: Repository, changeset: Changeset, message: CommitMessage, author: Person | None
-    ) -> Commit:
+    async def commit(self, repository: Repository, changeset: Changeset, message: CommitMessage) -> Commit:
         """Make `changeset` one commit on its branch. Raises StaleHead and Blocked, and then nothing was written."""
         api = self._api(Scope(repository.installation, repository.id, _CONTENTS))
-        return await Writer(api, repository, graphql=self._graphql).write(changeset, message, author)
+        return await Writer(api, repository, graphql=self._graphql).write(changeset, message)
 
     async def report(self, repository: Repository, check_run: CheckRun) -> None:
         """Create a check run."""

@@ -18,8 +18,8 @@ from cachetools import LRUCache
 
 from bot.core.glob import Globs
 from bot.core.snapshot import MAX_FILE_BYTES, SUBMODULE, SYMLINK, File, Snapshot, matching
-from bot.errors import InputError, Transient, Unavailable
-from bot.github.client import UNREADABLE, NotFound, refusal
+from bot.errors import InputError, Transient
+from bot.github.client import UNREADABLE, NotFound, query_error, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,12 +74,21 @@ class Reader:
         self._graphql = graphql
         self._at_once = asyncio.Semaphore(_AT_ONCE)
 
-    async def open(self, paths: Sequence[str]) -> Snapshot:
-        """Return the head of the default branch with the files at `paths` as far as they exist."""
+    async def open(self, paths: Sequence[str], branch: str = "") -> Snapshot:
+        """Return the head of `branch` ("" is the default branch) with the files at `paths` as far as they exist.
+
+        Raises InputError where there is no such branch.
+        """
         if self._graphql:
-            return await self._open_graphql(paths)
-        branch = self._repository.default_branch or (await self._get(self._path))["default_branch"]
-        ref = await self._get(f"{self._path}/git/ref/heads/{quote(branch)}")
+            return await self._open_graphql(paths, branch)
+        asked, branch = branch, branch or self._repository.default_branch
+        branch = branch or (await self._get(self._path))["default_branch"]
+        try:
+            ref = await self._get(f"{self._path}/git/ref/heads/{quote(branch)}")
+        except NotFound as error:
+            if asked:
+                raise self._no_branch(asked) from error
+            raise
         snapshot = Snapshot(self._repository, branch, ref["object"]["sha"])
         return await self._with_files(snapshot, await self._literal_entries(snapshot.head, paths))
 
@@ -101,20 +110,32 @@ class Reader:
 
     # -- GraphQL ------------------------------------------------------------------------------------------------
 
-    async def _open_graphql(self, paths: Sequence[str]) -> Snapshot:
-        fields, declared, variables = _file_fields(paths)
+    async def _open_graphql(self, paths: Sequence[str], branch: str) -> Snapshot:
+        first, rest = paths[:_FILES_A_REQUEST], paths[_FILES_A_REQUEST:]
+        fields, declared, variables = _file_fields(first)
+        field = "defaultBranchRef"
+        if branch:
+            field, declared = "ref(qualifiedName: $ref)", f"{declared}, $ref: String!"
+            variables["ref"] = f"refs/heads/{branch}"
         document = f"""
             query Open($owner: String!, $name: String!{declared}) {{
               repository(owner: $owner, name: $name) {{
-                defaultBranchRef {{ name target {{ oid ... on Commit {{ {fields} }} }} }}
+                ref: {field} {{ name target {{ oid ... on Commit {{ {fields} }} }} }}
               }}
             }}"""
-        repository = await self._query(document, **variables)
-        if repository["defaultBranchRef"] is None:
+        ref = (await self._query(document, **variables))["ref"]
+        if ref is None and branch:
+            raise self._no_branch(branch)
+        if ref is None:
             raise NotFound(f"{self._repository.full_name} is empty: it has no commit yet")
-        target = repository["defaultBranchRef"]["target"]
-        snapshot = Snapshot(self._repository, repository["defaultBranchRef"]["name"], target["oid"])
-        return await self._with_files(snapshot, self._keep_texts(paths, target))
+        snapshot = Snapshot(self._repository, ref["name"], ref["target"]["oid"])
+        entries = self._keep_texts(first, ref["target"]) | await self._entries_graphql(snapshot.head, rest)
+        return await self._with_files(snapshot, entries)
+
+    def _no_branch(self, branch: str) -> InputError:
+        return InputError(
+            f"{self._repository.full_name} has no branch '{branch}': create it, or mend the mapping's 'branch'"
+        )
 
     async def _entries_graphql(self, head: str, paths: Sequence[str]) -> dict[str, Entry]:
         """Look paths up, and keep their texts on the way."""
@@ -272,13 +293,3 @@ def _despite_missing_files(error: gidgethub.QueryError) -> Any:
             continue
         raise query_error(each) from error
     return error.response["data"]
-
-
-def query_error(error: Mapping[str, Any]) -> Transient | Unavailable:
-    """Return what a GraphQL error means that is not about the content of a commit."""
-    kind, sentence = error.get("type"), str(error.get("message"))
-    if kind == "NOT_FOUND":
-        return NotFound(f"GitHub answers: {sentence}; install the App there, or mend the name")
-    if kind in {"FORBIDDEN", "INSUFFICIENT_SCOPES"}:
-        return Unavailable(f"GitHub forbids it: {sentence}; accept the App's permissions, or unsuspend it")
-    return Transient(f"GitHub's GraphQL API answered: {sentence}")

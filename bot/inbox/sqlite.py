@@ -6,18 +6,21 @@ Calls run in the event loop: a store takes half a millisecond, less than handing
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import sqlite3
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import resources
 from typing import TYPE_CHECKING
 
 from bot.core.model import Actor, Delivery
+from bot.core.outcome import summary
 from bot.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from bot.core.outcome import Outcome
@@ -97,29 +100,49 @@ class SQLiteInbox:
         self._many("postpone", [{"id": delivery, "reason": reason} for delivery in deliveries])
 
     async def reopen(self, delivery: Delivery) -> bool:
-        """Make a delivery that ended without effect pending again, with its body; False where it did not end so."""
-        cursor = self._connection.execute(_SQL["reopen"], {"id": delivery.id, "body": delivery.body})
-        return cursor.rowcount == 1
+        """Make a delivery that did not do all it should pending again, with its body; False where it did.
 
-    async def finish(self, outcomes: Sequence[Outcome]) -> None:
-        """Record how deliveries ended, all or none; their bodies are dropped."""
-        self._many(
-            "finish",
-            [
-                {
-                    "id": outcome.delivery,
-                    "state": outcome.state,
-                    "reason": outcome.reason,
-                    "commit_oid": outcome.commit.oid if outcome.commit else None,
-                    "finished_at": _now(),
-                }
-                for outcome in outcomes
-            ],
-        )
+        The branches on which nothing is left to do stay as they ended.
+        """
+        with self._transaction():
+            cursor = self._connection.execute(_SQL["reopen"], {"id": delivery.id, "body": delivery.body})
+            if cursor.rowcount == 1:
+                self._connection.execute(_SQL["undo"], {"id": delivery.id})
+            return cursor.rowcount == 1
 
-    def _many(self, name: str, rows: Sequence[dict[str, object]]) -> None:
+    async def finish(self, outcomes: Sequence[Outcome], deliveries: Sequence[str]) -> None:
+        """Record outcomes, and that these deliveries have ended on every branch; all or none.
+
+        The bodies of those that have ended are dropped.
+        """
+        now = _now()
+        effects = [
+            {
+                "delivery": outcome.delivery,
+                "branch": outcome.branch,
+                "state": outcome.state,
+                "reason": outcome.reason,
+                "commit_oid": outcome.commit.oid if outcome.commit else None,
+                "ended_at": now,
+            }
+            for outcome in outcomes
+        ]
+        with self._transaction():
+            self._connection.executemany(_SQL["effect"], effects)
+            for delivery in deliveries:
+                rows = self._connection.execute(_SQL["effects"], {"delivery": delivery}).fetchall()
+                state, reason = summary([(row["branch"], row["state"], row["reason"]) for row in rows])
+                ended = {"id": delivery, "state": state, "reason": reason, "finished_at": now}
+                self._connection.execute(_SQL["finish"], ended)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
         self._connection.execute("BEGIN IMMEDIATE")
         with self._connection:  # commits, or rolls back
+            yield
+
+    def _many(self, name: str, rows: Sequence[dict[str, object]]) -> None:
+        with self._transaction():
             self._connection.executemany(_SQL[name], rows)
 
     def _migrate(self, path: Path) -> None:
@@ -158,6 +181,7 @@ def _delivery(row: sqlite3.Row) -> Delivery:
         origin=datetime.fromisoformat(row["origin"]),
         attempts=row["attempts"],
         interrupted=row["interrupted"],
+        ended=frozenset(json.loads(row["ended"])),
     )
 
 

@@ -7,7 +7,8 @@ ON CONFLICT (id) DO NOTHING;
 SELECT state FROM deliveries WHERE id = :id;
 
 -- name: pending
-SELECT id, event, target, actor_via, actor_login, actor_id, body, origin, attempts, interrupted
+SELECT id, event, target, actor_via, actor_login, actor_id, body, origin, attempts, interrupted,
+  (SELECT json_group_array(branch) FROM effects WHERE delivery = deliveries.id) AS ended
 FROM deliveries
 WHERE target = :target AND state = 'pending'
 ORDER BY seq
@@ -27,7 +28,20 @@ UPDATE deliveries
 SET state = 'pending', reason = '', attempts = 0, interrupted = 0, finished_at = NULL, body = :body
 WHERE id = :id AND state IN ('failed', 'denied', 'blocked', 'dead');
 
+-- name: undo
+DELETE FROM effects
+WHERE delivery = :id AND state IN ('failed', 'denied', 'blocked', 'dead');
+
+-- name: effect
+INSERT INTO effects (delivery, branch, state, reason, commit_oid, ended_at)
+SELECT :delivery, :branch, :state, :reason, :commit_oid, :ended_at
+WHERE EXISTS (SELECT 1 FROM deliveries WHERE id = :delivery AND state = 'pending')
+ON CONFLICT (delivery, branch) DO NOTHING;
+
+-- name: effects
+SELECT branch, state, reason FROM effects WHERE delivery = :delivery ORDER BY branch;
+
 -- name: finish
 UPDATE deliveries
-SET state = :state, reason = :reason, commit_oid = :commit_oid, finished_at = :finished_at, body = x''
+SET state = :state, reason = :reason, finished_at = :finished_at, body = x''
 WHERE id = :id AND state = 'pending';

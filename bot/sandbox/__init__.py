@@ -4,11 +4,11 @@ It emulates the service's state, not its calls: whoever talks to it gets GitHub'
 """
 
 from bot.sandbox.app import App
+from bot.sandbox.call import Exchange
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import DIRECTORY, EXECUTABLE, FILE, SUBMODULE, SYMLINK
 from bot.sandbox.repository import Repository
 from bot.sandbox.sandbox import Sandbox
-from bot.sandbox.server import Exchange
 
 __all__ = [
     "DIRECTORY",

@@ -1,4 +1,4 @@
-"""One request as a handler sees it, and the table of routes a handler is found by."""
+"""One request as a handler sees it, the table of routes a handler is found by, and what is kept of an exchange."""
 
 from __future__ import annotations
 
@@ -102,3 +102,23 @@ class Route:
     path: str
     needs: str
     handler: Handler
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request and its answer: bodies are JSON data where they are JSON, else None.
+
+    `path` is without `/api/v3` and query, `operation` the name of a GraphQL operation; `installation` and
+    `permissions` are those of the caller's token. A connection that was dropped has status 0.
+    """
+
+    method: str
+    path: str
+    operation: str | None
+    status: int
+    installation: int | None = None
+    permissions: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    request_body: Any = None
+    response_body: Any = None
+    response_headers: Mapping[str, str] = field(default_factory=dict)

@@ -13,7 +13,7 @@ Callback: TypeAlias = Callable[[], Awaitable[Any] | Any]
 
 @dataclass
 class Fault:
-    """What befalls the next `times` requests that match.
+    """What befalls the next `times` requests that match, after `skip` of them that pass.
 
     `method` and `operation` (of GraphQL) must be equal where given, `path` (a regular expression over the path without
     `/api/v3`) must be found. `delay` is in seconds. With `status`, that is answered with `body` (JSON data or a
@@ -25,6 +25,7 @@ class Fault:
     path: str | None = None
     operation: str | None = None
     times: int = 1
+    skip: int = 0
     status: int | None = None
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -67,8 +68,12 @@ class Faults:
 
     def take(self, method: str, path: str, operation: str | None) -> list[Fault]:
         """Give the faults for this request, each counted as used once."""
-        found = [fault for fault in self.waiting if fault.matches(method, path, operation)]
-        for fault in found:
-            fault.times -= 1
+        matching = [fault for fault in self.waiting if fault.matches(method, path, operation)]
+        found = [fault for fault in matching if not fault.skip]
+        for fault in matching:
+            if fault.skip:
+                fault.skip -= 1
+            else:
+                fault.times -= 1
         self.waiting = [fault for fault in self.waiting if fault.times > 0]
         return found

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from bot.sandbox.call import Exchange
     from bot.sandbox.faults import Callback, Fault
-    from bot.sandbox.server import Exchange
 
 STATE_FILE = "sandbox.json"
 REQUESTS_KEPT = 10_000
@@ -162,7 +162,7 @@ class Sandbox:
     def before(self, callback: Callback, **properties: Any) -> Fault:
         """Run `callback` (a function or coroutine function) just before a request that matches is handled.
 
-        `properties` are those of `Fault`: `method`, `path`, `operation`, `times`.
+        `properties` are those of `Fault`: `method`, `path`, `operation`, `times`, `skip`.
         """
         return self.faults.add(callback=callback, **properties)
 

@@ -7,21 +7,18 @@ import hashlib
 import json
 import re
 import uuid
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from bot.sandbox import rest_app, rest_checks, rest_contents, rest_git, rest_repos, web_pages
+from bot.sandbox import git_http, rest_app, rest_checks, rest_contents, rest_git, rest_repos, web_pages
 from bot.sandbox.answers import Answer, ApiError, not_found
 from bot.sandbox.app import Grant
-from bot.sandbox.call import Call, Route
+from bot.sandbox.call import Call, Exchange, Route
 from bot.sandbox.shapes import timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from bot.sandbox.faults import Fault
     from bot.sandbox.sandbox import Sandbox
 
@@ -37,26 +34,6 @@ ROUTES = (
     *rest_checks.ROUTES,
     *web_pages.ROUTES,
 )
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """A request and its answer: bodies are JSON data where they are JSON, else None.
-
-    `path` is without `/api/v3` and query, `operation` the name of a GraphQL operation; `installation` and
-    `permissions` are those of the caller's token. A connection that was dropped has status 0.
-    """
-
-    method: str
-    path: str
-    operation: str | None
-    status: int
-    installation: int | None = None
-    permissions: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, str] = field(default_factory=dict)
-    request_body: Any = None
-    response_body: Any = None
-    response_headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Server:
@@ -76,6 +53,8 @@ class Server:
                 app.router.add_route(route.method, prefix + route.path, partial(self._handle, route))
         for path in ("/graphql", "/api/graphql"):
             app.router.add_post(path, partial(self._handle, Route("POST", path, "token", self._graphql)))
+        for method, path in git_http.PATHS:
+            app.router.add_route(method, path, partial(git_http.handle, self))
         unknown = Route("*", "", "any", _unknown)
         app.router.add_route("*", "/{tail:.*}", partial(self._handle, unknown))
         self._runner = web.AppRunner(app, access_log=None)
@@ -109,10 +88,7 @@ class Server:
         raw = await request.read()
         data = _json(raw)
         operation = _operation(data) if path.endswith("/graphql") else None
-        faults = self.sandbox.faults.take(request.method, path, operation)
-        await asyncio.sleep(self.sandbox.latency + sum(fault.delay for fault in faults))
-        for fault in faults:
-            await fault.run_callback()
+        faults = await self.wait(request.method, path, operation)
         call = Call(
             self.sandbox,
             request.method,
@@ -128,6 +104,20 @@ class Server:
         if answer is None and request.transport:
             request.transport.abort()
         return response
+
+    async def wait(self, method: str, path: str, operation: str | None = None) -> list[Fault]:
+        """Let a request take its time; give the faults that are meant for it, their callbacks run."""
+        faults = self.sandbox.faults.take(method, path, operation)
+        await asyncio.sleep(self.sandbox.latency + sum(fault.delay for fault in faults))
+        for fault in faults:
+            await fault.run_callback()
+        return faults
+
+    def record(self, exchange: Exchange) -> None:
+        """Keep an exchange, and show it to the observer."""
+        self.sandbox.requests.append(exchange)
+        if self.sandbox.observer:
+            self.sandbox.observer(exchange)
 
     def _answer_with_faults(self, route: Route, call: Call, faults: list[Fault]) -> Answer | None:
         """Give the answer, the one a fault puts in its place, or None where the connection is to be dropped."""
@@ -146,7 +136,7 @@ class Server:
 
     def _answer(self, route: Route, call: Call) -> Answer:
         try:
-            call.grant = self._authenticate(call)
+            call.grant = self.authenticate(call.headers.get("Authorization", ""))
             self._count(call)
             self._authorize(route, call)
             answer = route.handler(call)
@@ -158,8 +148,9 @@ class Server:
 
     # -- who calls
 
-    def _authenticate(self, call: Call) -> Grant | None:
-        scheme, _, credentials = call.headers.get("Authorization", "").partition(" ")
+    def authenticate(self, authorization: str) -> Grant | None:
+        """Give what an `Authorization` header proves, None if it is empty; ApiError 401 or 403 if it is no good."""
+        scheme, _, credentials = authorization.partition(" ")
         if not scheme:
             return None
         if credentials.count(".") == 2:
@@ -268,9 +259,7 @@ class Server:
             answer.body if is_json else None,
             headers,
         )
-        self.sandbox.requests.append(exchange)
-        if self.sandbox.observer:
-            self.sandbox.observer(exchange)
+        self.record(exchange)
         if isinstance(answer.body, bytes):
             return web.Response(status=answer.status, body=answer.body, headers=headers)
         body = None if answer.body is None else json.dumps(answer.body).encode()

@@ -11,6 +11,7 @@ from decided import HEAD, MAPPINGS, PATH, changed, committed, planned
 from markdown_it import MarkdownIt
 
 from bot.core.changeset import Changeset, FileChange
+from bot.core.mapping import CommitSettings
 from bot.core.message import MAX_OUTPUT, CheckRun, check_runs, code, commit_message
 from bot.core.model import Actor
 from bot.core.outcome import Outcome
@@ -58,7 +59,7 @@ def run_of(outcome: Outcome) -> CheckRun:
 
 def test_without_a_message_the_mapping_and_the_value_are_the_headline() -> None:
     """The body lists what changed where; the trailer is the last paragraph."""
-    message = commit_message([("d1", *change({"tag": "2-dev"}))])
+    message = commit_message([("d1", *change({"tag": "2-dev"}))], CommitSettings())
     assert message.headline == "dev: 2-dev"
     assert message.body == f"* {PATH}: image.tag 1-dev -> 2-dev\n\nPointsman-Delivery: d1"
 
@@ -66,14 +67,14 @@ def test_without_a_message_the_mapping_and_the_value_are_the_headline() -> None:
 def test_the_message_of_the_mapping_file_is_taken_and_the_trailer_added() -> None:
     """One delivery: its rendered message, an empty line, its trailer."""
     payload = {"tag": "2-dev", "git_branch": "main", "subject": "Add a shop"}
-    message = commit_message([("d1", *change(payload, MESSAGE))])
+    message = commit_message([("d1", *change(payload, MESSAGE))], CommitSettings())
     assert message.text == "Branch main led to '2-dev': Add a shop\n\nPointsman-Delivery: d1"
 
 
 def test_a_message_of_several_paragraphs_keeps_them() -> None:
     """The first line is the headline, the rest the body, the trailers a paragraph of their own."""
     mappings = MAPPINGS + 'commit: { message: "Head ${{ tag }}\\n\\nWhy.\\n\\nMore." }\n'
-    message = commit_message([("d1", *change({"tag": "2-dev"}, mappings))])
+    message = commit_message([("d1", *change({"tag": "2-dev"}, mappings))], CommitSettings())
     assert (message.headline, message.body) == ("Head 2-dev", "Why.\n\nMore.\n\nPointsman-Delivery: d1")
 
 
@@ -81,12 +82,15 @@ def test_a_message_of_several_paragraphs_keeps_them() -> None:
 def test_a_message_that_renders_to_nothing_is_the_default_one(subject: str) -> None:
     """Git takes no commit without a message."""
     mappings = MAPPINGS + "commit: { message: '${{ subject }}' }\n"
-    assert commit_message([("d1", *change({"tag": "2-dev", "subject": subject}, mappings))]).headline == "dev: 2-dev"
+    assert (
+        commit_message([("d1", *change({"tag": "2-dev", "subject": subject}, mappings))], CommitSettings()).headline
+        == "dev: 2-dev"
+    )
 
 
 def test_several_deliveries_are_counted_listed_and_each_has_its_trailer() -> None:
     """One headline for the batch, each delivery's own headline below, all trailers in the last paragraph."""
-    message = commit_message([(name, *change({"tag": f"{name}-dev"})) for name in ("a", "b", "c")])
+    message = commit_message([(name, *change({"tag": f"{name}-dev"})) for name in ("a", "b", "c")], CommitSettings())
     assert message.headline == "3 updates: dev"
     assert message.body == (
         "* dev: a-dev\n* dev: b-dev\n* dev: c-dev\n\n"
@@ -96,7 +100,7 @@ def test_several_deliveries_are_counted_listed_and_each_has_its_trailer() -> Non
 
 def test_a_long_default_headline_is_cut() -> None:
     """GitHub shows 72 characters of a headline."""
-    message = commit_message([("d1", *change({"tag": "x" * 200 + "-dev"}))])
+    message = commit_message([("d1", *change({"tag": "x" * 200 + "-dev"}))], CommitSettings())
     assert len(message.headline) == 72
     assert message.headline.endswith("…")
 
@@ -106,7 +110,7 @@ def test_a_long_default_headline_is_cut() -> None:
 def test_payload_text_has_no_effect_in_a_commit_message(value: str, mappings: str) -> None:
     """No line break, no forged trailer, no keyword that closes an issue or keeps checks from running."""
     payload = {"tag": value, "git_branch": value, "subject": value}
-    message = commit_message([("d1", *change(payload, mappings))])
+    message = commit_message([("d1", *change(payload, mappings))], CommitSettings())
     *_, last = message.text.split("\n\n")
     assert last == "Pointsman-Delivery: d1"
     assert [line for line in message.text.splitlines() if line.startswith("Pointsman-Delivery")] == [last]

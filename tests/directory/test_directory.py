@@ -118,7 +118,7 @@ async def test_a_commit_writes_whole_files_and_keeps_their_modes(root: Path) -> 
     inode = (root / "apps" / "run.yaml").stat().st_ino
     forge = Directory(root)
     changes = changeset(change("apps/run.yaml", b"ran\n"), change("apps/one/values.yaml", b"two\r\n"))
-    commit = await forge.commit(forge.repository, changes, MESSAGE, None)
+    commit = await forge.commit(forge.repository, changes, MESSAGE)
     assert (commit.oid, commit.url, commit.parent) == ("", "", "")
     status = (root / "apps" / "run.yaml").stat()
     assert (root / "apps" / "run.yaml").read_bytes() == b"ran\n"
@@ -133,7 +133,7 @@ async def test_a_file_with_the_longest_name_can_be_written(root: Path) -> None:
     name = "x" * 250 + ".yaml"
     (root / name).write_bytes(b"old")
     forge = Directory(root)
-    await forge.commit(forge.repository, changeset(change(name, b"new")), MESSAGE, None)
+    await forge.commit(forge.repository, changeset(change(name, b"new")), MESSAGE)
     assert (root / name).read_bytes() == b"new"
 
 
@@ -142,7 +142,7 @@ async def test_what_cannot_be_written_leaves_the_other_files_as_they_were(root: 
     forge = Directory(root)
     changes = changeset(change("apps/run.yaml", b"new"), change("gone/values.yaml", b"new"))
     with pytest.raises(InputError) as caught:
-        await forge.commit(forge.repository, changes, MESSAGE, None)
+        await forge.commit(forge.repository, changes, MESSAGE)
     assert str(caught.value) == f"cannot write {root / 'gone/values.yaml'}: No such file or directory"
     assert (root / "apps" / "run.yaml").read_bytes() == b"run"
     assert sorted(path.name for path in (root / "apps").iterdir()) == ["one", "run.yaml"]
@@ -154,7 +154,7 @@ async def test_nothing_is_written_through_a_symlink_that_waits_beside_the_file(r
     for name in (".run.yaml.pointsman", ".run.yaml.tmp", "run.yaml~"):
         (root / "apps" / name).symlink_to(outside)
     forge = Directory(root)
-    await forge.commit(forge.repository, changeset(change("apps/run.yaml", b"new")), MESSAGE, None)
+    await forge.commit(forge.repository, changeset(change("apps/run.yaml", b"new")), MESSAGE)
     assert (root / "apps" / "run.yaml").read_bytes() == b"new"
     assert outside.read_bytes() == b"outside\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,11 @@ MESSAGE = CommitMessage("dev: 2", "* a\n\nPointsman-Delivery: d1")
 AUTHOR = Person("build", "build@internal")
 ONE, TWO, RUN, ODD = "README.md", "environments/dev/values.yaml", "run.sh", "apps/ü b%20c#d?e&f.yaml"
 GIT_DATA = ["POST git/trees", "POST git/commits", "PATCH git/refs/heads/main"]
+
+
+def by(author: Person | None, committer: Person | None = None) -> CommitMessage:
+    """The message, said by somebody."""
+    return replace(MESSAGE, author=author, committer=committer or author)
 
 
 async def changeset(made: Adapter, *paths: str) -> Changeset:
@@ -68,7 +74,7 @@ async def test_a_changeset_is_written_by_the_cheapest_way_that_can(
     async with adapter(sandbox, repository, prefix=prefix) as made:
         change = await changeset(made, *paths)
         before = len(sandbox.requests)
-        commit = await made.forge.commit(made.repository, change, MESSAGE, author)
+        commit = await made.forge.commit(made.repository, change, by(author))
         assert made.asked(before) == asked
     entry = repository.log()[0]
     assert (commit.oid, [commit.parent]) == (entry.oid, list(entry.parents))
@@ -102,7 +108,7 @@ async def test_a_branch_that_moved_is_a_stale_head(
         change = await changeset(made, *paths)
         sandbox.before(lambda: repository.commit({ONE: "foreign\n"}, "Foreign"), **write)
         with pytest.raises(StaleHead):
-            await made.forge.commit(made.repository, change, MESSAGE, None)
+            await made.forge.commit(made.repository, change, MESSAGE)
     assert repository.log()[0].message == "Foreign"
 
 
@@ -118,7 +124,7 @@ async def test_a_rule_of_githubs_blocks(
         change = await changeset(made, *paths)
         sandbox.before(lambda: repository.protect(classic=classic), **write)
         with pytest.raises(Blocked) as caught:
-            await made.forge.commit(made.repository, change, MESSAGE, None)
+            await made.forge.commit(made.repository, change, MESSAGE)
     assert "Changes must be made through a pull request; let the App bypass the rule" in str(caught.value)
     assert str(caught.value).endswith("let the App bypass the rule, or take the branch out of it")
     assert "\n" not in str(caught.value)
@@ -148,7 +154,7 @@ async def test_answers_of_rest_are_told_apart_by_their_sentence(
     sandbox.faults.add(method="PUT", status=status, body={**REFUSAL, "message": message})
     async with adapter(sandbox, repository) as made:
         with pytest.raises(expected):
-            await made.forge.commit(made.repository, await changeset(made, ONE), MESSAGE, AUTHOR)
+            await made.forge.commit(made.repository, await changeset(made, ONE), by(AUTHOR))
 
 
 @pytest.mark.parametrize(
@@ -171,7 +177,7 @@ async def test_errors_of_the_mutation_are_told_apart_by_their_type(
     sandbox.faults.add(operation="Commit", status=200, body=body)
     async with adapter(sandbox, repository) as made:
         with pytest.raises(expected, match="because"):
-            await made.forge.commit(made.repository, await changeset(made, ONE), MESSAGE, None)
+            await made.forge.commit(made.repository, await changeset(made, ONE), MESSAGE)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +195,7 @@ async def test_a_refusal_names_a_remedy_that_fits(
     sandbox.faults.add(method="PUT", status=422, body={**REFUSAL, "message": message})
     async with adapter(sandbox, repository) as made:
         with pytest.raises(Blocked) as caught:
-            await made.forge.commit(made.repository, await changeset(made, ONE), MESSAGE, AUTHOR)
+            await made.forge.commit(made.repository, await changeset(made, ONE), by(AUTHOR))
     assert ": ".join(message.split("\n\n")).rstrip(".: ") in str(caught.value)
     assert remedy in str(caught.value)
 
@@ -199,7 +205,7 @@ async def test_the_contents_api_tells_on_which_head_the_commit_landed(sandbox: S
     async with adapter(sandbox, repository) as made:
         change = await changeset(made, ONE)
         sandbox.before(lambda: repository.commit({TWO: "foreign\n"}, "Foreign"), method="PUT")
-        commit = await made.forge.commit(made.repository, change, MESSAGE, AUTHOR)
+        commit = await made.forge.commit(made.repository, change, by(AUTHOR))
     assert commit.parent == repository.log()[1].oid != change.base
     assert repository.read(TWO) == b"foreign\n"
 
@@ -210,5 +216,5 @@ async def test_a_branch_may_be_called_anything(sandbox: Sandbox) -> None:
     repository = sandbox.create_repository("acme/gitops", {ONE: "a\n", TWO: "b\n"}, default_branch=name)
     async with adapter(sandbox, repository) as made:
         for paths, author in (((ONE,), None), ((ONE,), AUTHOR), ((ONE, TWO), AUTHOR)):
-            commit = await made.forge.commit(made.repository, await changeset(made, *paths), MESSAGE, author)
+            commit = await made.forge.commit(made.repository, await changeset(made, *paths), by(author))
             assert commit.oid == repository.head(name)

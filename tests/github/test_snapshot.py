@@ -244,9 +244,9 @@ async def test_many_files_are_read_fifty_at_a_time(sandbox: Sandbox, repository:
 
 async def test_a_file_that_github_reports_as_missing_is_missing(sandbox: Sandbox, repository: Repository) -> None:
     """An error NOT_FOUND for a file beside the data of the others is no error."""
-    error = {"type": "NOT_FOUND", "path": ["repository", "defaultBranchRef", "target", "file1"], "message": "no"}
+    error = {"type": "NOT_FOUND", "path": ["repository", "ref", "target", "file1"], "message": "no"}
     target = {"oid": repository.head(), "file0": None, "file1": None}
-    data = {"repository": {"defaultBranchRef": {"name": "main", "target": target}}}
+    data = {"repository": {"ref": {"name": "main", "target": target}}}
     sandbox.faults.add(operation="Open", status=200, body={"data": data, "errors": [error]})
     async with adapter(sandbox, repository) as (forge, named, _):
         snapshot = await forge.open(named, ["a", "b"])

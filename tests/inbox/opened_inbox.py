@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from bot.core.outcome import Outcome
+
 ORIGIN = datetime(2026, 11, 21, 10, 0, 0, 123456, tzinfo=UTC)
 BODY = b'{"client_payload": {"tag": "a body that is dropped"}}'
 
@@ -31,3 +33,8 @@ def opened(folder: Path) -> Iterator[SQLiteInbox]:
         yield inbox
     finally:
         inbox.close()
+
+
+async def end(inbox: SQLiteInbox, *outcomes: Outcome) -> None:
+    """Record outcomes, with which their deliveries have ended."""
+    await inbox.finish(outcomes, [outcome.delivery for outcome in outcomes])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 import stat
 from contextlib import closing
+from dataclasses import replace
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from opened_inbox import delivery, opened
+from opened_inbox import BODY, ORIGIN, delivery, end, opened
 
-from bot.core.outcome import Commit, Outcome
+from bot.core.outcome import Commit, Outcome, State
 from bot.errors import InputError
 from bot.inbox.sqlite import SQLiteInbox
 
@@ -21,6 +23,13 @@ if TYPE_CHECKING:
 def stored(folder: Path, columns: str) -> list[Any]:
     with closing(sqlite3.connect(folder / "inbox.db")) as connection:
         return connection.execute(f"SELECT {columns} FROM deliveries ORDER BY seq").fetchall()  # noqa: S608 - ours
+
+
+def effects(folder: Path, name: str) -> list[Any]:
+    with closing(sqlite3.connect(folder / "inbox.db")) as connection:
+        return connection.execute(
+            "SELECT branch, state, reason, commit_oid FROM effects WHERE delivery = ? ORDER BY branch", [name]
+        ).fetchall()
 
 
 # -- the file
@@ -104,7 +113,7 @@ async def test_a_known_id_is_not_stored_again(tmp_path: Path) -> None:
     with opened(tmp_path) as inbox:
         assert await inbox.add(delivery("a", target=7)) is True
         assert await inbox.add(delivery("a", target=8)) is False
-        await inbox.finish([Outcome("a", "no_change", "because")])
+        await end(inbox, Outcome("a", "no_change", "because"))
         assert await inbox.add(delivery("a")) is False
         assert await inbox.state("a") == "no_change"
     assert stored(tmp_path, "id, target") == [("a", 7)]
@@ -134,7 +143,7 @@ async def test_pending_deliveries_come_in_the_order_of_arrival_by_target(tmp_pat
             await inbox.add(delivery(name, target))
         assert [each.id for each in await inbox.pending(7, 2)] == ["c", "b"]
         assert [each.id for each in await inbox.pending(8, 10)] == ["a"]
-        await inbox.finish([Outcome("a", "committed", "")])
+        await end(inbox, Outcome("a", "committed", ""))
         assert await inbox.targets() == [7]
 
 
@@ -143,7 +152,7 @@ async def test_attempts_are_counted(tmp_path: Path) -> None:
     with opened(tmp_path) as inbox:
         for name in ("a", "b"):
             await inbox.add(delivery(name))
-        await inbox.finish([Outcome("b", "failed", "wrong")])
+        await end(inbox, Outcome("b", "failed", "wrong"))
         for _ in range(2):
             await inbox.attempted(["a", "b"])
         assert await inbox.pending(7, 10) == [delivery("a", attempts=2, interrupted=2)]
@@ -162,7 +171,7 @@ async def test_what_ended_without_effect_can_be_opened_again(tmp_path: Path, sta
     with opened(tmp_path) as inbox:
         await inbox.add(delivery("a"))
         await inbox.attempted(["a"])
-        await inbox.finish([Outcome("a", state, "because")])
+        await end(inbox, Outcome("a", state, "because"))
         assert await inbox.reopen(delivery("a")) is again
         assert await inbox.pending(7, 10) == ([delivery("a")] if again else [])
         assert await inbox.state("a") == ("pending" if again else state)
@@ -182,11 +191,10 @@ async def test_a_finished_delivery_keeps_its_end_and_not_its_body(tmp_path: Path
     commit = Commit("2" * 40, "https://github.com/acme/gitops/commit/2", "1" * 40)
     with opened(tmp_path) as inbox:
         await inbox.add(delivery("a"))
-        await inbox.finish([Outcome("a", "committed", commit.url, commit=commit)])
-        await inbox.finish([Outcome("a", "failed", "too late")])
-    assert stored(tmp_path, "state, reason, commit_oid, body, finished_at IS NOT NULL") == [
-        ("committed", commit.url, "2" * 40, b"", 1)
-    ]
+        await end(inbox, Outcome("a", "committed", commit.url, commit=commit))
+        await end(inbox, Outcome("a", "failed", "too late"))
+    assert stored(tmp_path, "state, reason, body, finished_at IS NOT NULL") == [("committed", commit.url, b"", 1)]
+    assert effects(tmp_path, "a") == [("", "committed", commit.url, "2" * 40)]
 
 
 async def test_ends_are_recorded_all_or_none(tmp_path: Path) -> None:
@@ -195,10 +203,66 @@ async def test_ends_are_recorded_all_or_none(tmp_path: Path) -> None:
         for name in ("a", "b"):
             await inbox.add(delivery(name))
         with pytest.raises(UnicodeEncodeError):
-            await inbox.finish([Outcome("a", "failed", "good"), Outcome("b", "failed", "\ud800")])
+            await end(inbox, Outcome("a", "failed", "good"), Outcome("b", "failed", "\ud800"))
         assert [each.id for each in await inbox.pending(7, 10)] == ["a", "b"]
-        await inbox.finish([Outcome("a", "failed", "good"), Outcome("b", "failed", "good too")])
+        await end(inbox, Outcome("a", "failed", "good"), Outcome("b", "failed", "good too"))
         assert await inbox.pending(7, 10) == []
+
+
+async def test_a_delivery_may_be_done_on_one_branch_and_wait_for_another(tmp_path: Path) -> None:
+    """What has ended is known to the next attempt, whose end does not overwrite it; the body stays until the last."""
+    with opened(tmp_path) as inbox:
+        await inbox.add(delivery("a"))
+        await inbox.finish([Outcome("a", "committed", "url", branch="main")], [])
+        assert await inbox.pending(7, 10) == [replace(delivery("a"), ended=frozenset({"main"}))]
+        again = [Outcome("a", "no_change", "there", branch="main"), Outcome("a", "blocked", "rule", branch="prod")]
+        await inbox.finish(again, ["a"])
+        assert await inbox.pending(7, 10) == []
+    assert stored(tmp_path, "state, reason, body") == [("blocked", "main: committed: url\nprod: blocked: rule", b"")]
+    assert [effect[:2] for effect in effects(tmp_path, "a")] == [("main", "committed"), ("prod", "blocked")]
+
+
+async def test_a_delivery_that_is_opened_again_keeps_what_it_has_done(tmp_path: Path) -> None:
+    """Only the branches on which it ended without effect are tried anew."""
+    with opened(tmp_path) as inbox:
+        await inbox.add(delivery("a"))
+        ends: tuple[tuple[str, State], ...] = (
+            *(("main", "committed"), ("dev", "no_change")),
+            *(("prod", "blocked"), ("old", "failed")),
+        )
+        await inbox.finish([Outcome("a", state, "because", branch=branch) for branch, state in ends], ["a"])
+        assert await inbox.reopen(delivery("a")) is True
+        assert await inbox.pending(7, 10) == [replace(delivery("a"), ended=frozenset({"main", "dev"}))]
+
+
+async def test_a_delivery_for_which_nothing_is_left_ends_as_it_did(tmp_path: Path) -> None:
+    """The rules name no further branch any more: what was recorded before says how it ended."""
+    with opened(tmp_path) as inbox:
+        await inbox.add(delivery("a"))
+        await inbox.finish([Outcome("a", "committed", "url", branch="main")], [])
+        await inbox.finish([], ["a"])
+        assert await inbox.state("a") == "committed"
+
+
+async def test_a_database_of_the_first_version_keeps_its_deliveries(tmp_path: Path) -> None:
+    """How they ended is an effect now; what was pending goes on."""
+    first = (resources.files("bot.inbox") / "migrations" / "0001_deliveries.sql").read_text()
+    columns = (
+        "id, event, target, actor_via, actor_login, actor_id, body, origin, state, reason, commit_oid, finished_at"
+    )
+    common = ("repository_dispatch", 7, "webhook", "octocat", 1)
+    with closing(sqlite3.connect(tmp_path / "inbox.db")) as connection, connection:
+        connection.executescript(f"{first}; PRAGMA user_version = 1;")
+        for row in (
+            ("a", *common, b"", ORIGIN.isoformat(), "committed", "url", "2" * 40, ORIGIN.isoformat()),
+            ("b", *common, BODY, ORIGIN.isoformat(), "pending", "", None, None),
+            ("c", *common, b"", ORIGIN.isoformat(), "ignored", "ping", None, ORIGIN.isoformat()),
+        ):
+            connection.execute(f"INSERT INTO deliveries ({columns}) VALUES ({', '.join('?' * 12)})", row)  # noqa: S608
+    with opened(tmp_path) as inbox:
+        assert await inbox.pending(7, 10) == [delivery("b")]
+        assert [await inbox.state(name) for name in "abc"] == ["committed", "pending", "ignored"]
+    assert [effects(tmp_path, name) for name in "abc"] == [[("", "committed", "url", "2" * 40)], [], []]
 
 
 async def test_what_waits_says_why_until_it_ends(tmp_path: Path) -> None:
@@ -206,7 +270,7 @@ async def test_what_waits_says_why_until_it_ends(tmp_path: Path) -> None:
     with opened(tmp_path) as inbox:
         for name in ("a", "b"):
             await inbox.add(delivery(name))
-        await inbox.finish([Outcome("b", "failed", "wrong")])
+        await end(inbox, Outcome("b", "failed", "wrong"))
         for reason in ("GitHub answered 502", "GitHub answered 503"):
             await inbox.postpone(["a", "b"], reason)
         assert await inbox.pending(7, 10) == [delivery("a")]

@@ -1,0 +1,255 @@
+"""What is to be done for requests: read the rules and the files that they name, at one commit of each branch."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from bot.core import mapping_file
+from bot.core.changeset import NoChange, compute
+from bot.core.mapping import CommitSettings
+from bot.core.outcome import Outcome
+from bot.core.plan import plan
+from bot.core.verdict import MAPPING_PATH, judge
+from bot.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bot.core.changeset import Changeset
+    from bot.core.glob import Glob
+    from bot.core.mapping import MappingFile
+    from bot.core.model import Actor, Repository
+    from bot.core.outcome import State
+    from bot.core.plan import Edit, Plan
+    from bot.core.snapshot import Snapshot
+    from bot.core.trigger import Dispatch
+    from bot.core.verdict import Verdict
+    from bot.ports import Forge
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One delivery that may lead to a change: its id, who asks, for what, and the branches on which it has ended."""
+
+    delivery: str
+    actor: Actor
+    dispatch: Dispatch
+    ended: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class MappingSource:
+    """Where mappings come from.
+
+    The repository's own file, if `own`; where there is none, that of the owner's `.github` repository, if
+    `organization`; where there is none, `text` (`name` is its path for messages); where that is None, `rules`.
+    """
+
+    own: bool = True
+    organization: bool = False
+    name: str = ""
+    text: bytes | None = None
+    rules: MappingFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be done for one request on one branch: plan, changeset and verdict, or how it ended without.
+
+    `plan` has the edits for this branch only.
+    """
+
+    request: Request
+    outcome: Outcome | None = None
+    plan: Plan | None = None
+    changeset: Changeset | None = None
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Decisions on one snapshot of a branch, in the order of the requests."""
+
+    snapshot: Snapshot
+    decisions: tuple[Decision, ...]
+    commit: CommitSettings = field(default_factory=CommitSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The decisions for all branches that the requests go to, the default branch first where it is one of them."""
+
+    destinations: tuple[Destination, ...]
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """All of them, branch by branch."""
+        return tuple(decision for destination in self.destinations for decision in destination.decisions)
+
+
+_Planned: TypeAlias = tuple["Request", "Plan"]
+
+
+async def decide(
+    forge: Forge, repository: Repository, requests: Sequence[Request], source: MappingSource, only: str | None = None
+) -> Decided:
+    """Read what the rules need and decide each request on the view the one before left, for each branch it goes to.
+
+    The rules are those of the default branch, wherever a change goes. A branch on which a request has ended is left
+    out, and with `only` every other one is.
+    """
+    default = await forge.open(repository, [MAPPING_PATH])
+    try:
+        rules = await _rules(forge, repository, default, source)
+    except InputError as error:
+        return _all(default, requests, "failed", error)
+    if rules is None:
+        reason = InputError(f"no mapping file: {repository.full_name} has no {MAPPING_PATH} on '{default.branch}'")
+        return _all(default, requests, "ignored", reason)
+    # Regexes run for as long as their budget lets them; the event loop must not wait for that.
+    planned, failed = await asyncio.to_thread(_plan, rules, requests, default)
+    branches = _branches(planned, default.branch)
+    if only is not None:
+        branches = {only: branches[only]} if only in branches else {}
+    # Branches have nothing to do with each other, so they are read at the same time.
+    destinations = await asyncio.gather(
+        *(_destination(forge, default, branch, plans, rules) for branch, plans in branches.items())
+    )
+    return Decided((*([Destination(default, tuple(failed))] if failed else []), *destinations))
+
+
+def _all(default: Snapshot, requests: Sequence[Request], state: State, error: InputError) -> Decided:
+    decisions = (_ended(request, state, error, replace(default, branch="")) for request in requests)
+    return Decided((Destination(default, tuple(decisions)),))
+
+
+def _ended(request: Request, state: State, error: InputError, view: Snapshot, plan: Plan | None = None) -> Decision:
+    """Return the decision for a request that `error` ended: on the branch of `view`, "" before there is one."""
+    outcome = Outcome(request.delivery, state, str(error), view.head, plan, problems=error.problems, branch=view.branch)
+    return Decision(request, outcome, plan)
+
+
+def _plan(rules: MappingFile, requests: Sequence[Request], default: Snapshot) -> tuple[list[_Planned], list[Decision]]:
+    """Plan every request; those that cannot be have ended."""
+    planned: list[_Planned] = []
+    failed: list[Decision] = []
+    for request in requests:
+        try:
+            planned.append((request, plan(rules, request.dispatch)))
+        except InputError as error:
+            failed.append(_ended(request, "failed", error, replace(default, branch="")))
+    return planned, failed
+
+
+def _branches(planned: Sequence[_Planned], default: str) -> dict[str, list[_Planned]]:
+    """Sort the plans by the branches that they go to, each with its edits only, the default branch first.
+
+    A plan without edits is one for the default branch: there it says that nothing is to be done.
+    """
+    branches: dict[str, list[_Planned]] = {default: []}
+    for request, made in planned:
+        # An edit for the default branch by its name and one without a branch have the same destination.
+        edits: dict[str, list[Edit]] = {edit.branch or default: [] for edit in made.edits} or {default: []}
+        for edit in made.edits:
+            edits[edit.branch or default].append(edit)
+        for branch, own in edits.items():
+            if branch not in request.ended:
+                branches.setdefault(branch, []).append((request, replace(made, edits=tuple(own))))
+    return {branch: plans for branch, plans in branches.items() if plans}
+
+
+async def _destination(
+    forge: Forge, default: Snapshot, branch: str, planned: Sequence[_Planned], rules: MappingFile
+) -> Destination:
+    """Read what the plans for one branch name there, and decide them."""
+    snapshot, globs = default, list(dict.fromkeys(glob for _, made in planned for glob in made.globs))
+    if branch != default.branch:
+        literal = list(dict.fromkeys(glob.literal for glob in globs if glob.literal is not None))
+        try:
+            snapshot = await forge.open(default.repository, literal, branch)
+        except InputError as error:
+            # Said where people look, as the branch is not there.
+            elsewhere = replace(default, branch=branch)
+            return Destination(default, tuple(_ended(request, "failed", error, elsewhere) for request, _ in planned))
+    snapshot, refused = await _read(forge, snapshot, planned, opened=branch != default.branch)
+    decisions = await asyncio.to_thread(_decide, planned, refused, snapshot)
+    return Destination(snapshot, tuple(decisions), rules.commit)
+
+
+async def _read(
+    forge: Forge, snapshot: Snapshot, planned: Sequence[_Planned], *, opened: bool
+) -> tuple[Snapshot, dict[str, InputError]]:
+    """Read the files of all plans; where a glob is refused, its plan is, by delivery, and alone.
+
+    `opened` says that literal paths were read already.
+    """
+
+    def wanted(made: Plan) -> list[Glob]:
+        return [glob for glob in made.globs if not opened or glob.literal is None]
+
+    globs = list(dict.fromkeys(glob for _, made in planned for glob in wanted(made)))
+    if not globs:
+        return snapshot, {}
+    try:
+        return await forge.read(snapshot, globs), {}
+    except InputError:
+        refused: dict[str, InputError] = {}
+        for request, made in planned:
+            try:
+                snapshot = await forge.read(snapshot, wanted(made))
+            except InputError as error:
+                refused[request.delivery] = error
+        return snapshot, refused
+
+
+async def _rules(forge: Forge, repository: Repository, snapshot: Snapshot, source: MappingSource) -> MappingFile | None:
+    name, file = MAPPING_PATH, snapshot.files.get(MAPPING_PATH) if source.own else None
+    if file is None and source.organization:
+        name = f"{repository.owner}/.github/{MAPPING_PATH}"
+        file = await forge.organization_file(repository, MAPPING_PATH)
+    if file is None:
+        name, data = source.name, source.text
+        if data is None:
+            return source.rules
+    elif file.data is None:
+        # Going on to the next source would let other rules govern than the ones people see here.
+        raise InputError(Problem("the mapping file must be an ordinary file of at most 4 MB, no link", name))
+    else:
+        data = file.data
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(Problem("the mapping file is not UTF-8", name)) from error
+    return await asyncio.to_thread(mapping_file.parse, text, name)
+
+
+def _decide(planned: Sequence[_Planned], refused: Mapping[str, InputError], snapshot: Snapshot) -> list[Decision]:
+    decisions, view = [], snapshot
+    for request, made in planned:
+        if request.delivery in refused:
+            decisions.append(_ended(request, "failed", refused[request.delivery], snapshot, made))
+            continue
+        decision = _decide_one(request, made, view)
+        if decision.changeset is not None and decision.outcome is None:
+            view = view.with_(decision.changeset)
+        decisions.append(decision)
+    return decisions
+
+
+def _decide_one(request: Request, made: Plan, view: Snapshot) -> Decision:
+    try:
+        change = compute(made, view, time.monotonic)
+    except InputError as error:
+        return _ended(request, "failed", error, view, made)
+    if isinstance(change, NoChange):
+        outcome = Outcome(request.delivery, "no_change", "\n".join(change.reasons), view.head, made, branch=view.branch)
+        return Decision(request, outcome, made)
+    verdict = judge(request.actor, change)
+    if not verdict.allowed:
+        reason = "\n".join(verdict.objections)
+        outcome = Outcome(request.delivery, "denied", reason, view.head, made, verdict=verdict, branch=view.branch)
+        return Decision(request, outcome, made, change, verdict)
+    return Decision(request, None, made, change, verdict)
