@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ LIMITED = "a rate limit of GitHub's is reached"
 # Where GitHub does not say how long:
 # https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
 _DEFAULT_PAUSE = 60.0
+_CHUNKED_BYTES = 1_000_000
 
 
 class NoGraphQL(Transient):
@@ -101,8 +103,10 @@ async def send(
     session: aiohttp.ClientSession, method: str, url: str, headers: Mapping[str, str], body: bytes
 ) -> tuple[int, Mapping[str, str], bytes]:
     """Send one request and return (status, headers, body); what may go away by itself is raised as Transient."""
+    # aiohttp sends bytes in one piece, however many, and the event loop waits; a stream goes in chunks.
+    data = io.BytesIO(body) if len(body) > _CHUNKED_BYTES else body
     try:
-        async with session.request(method, url, headers=headers, data=body, timeout=TIMEOUT) as response:
+        async with session.request(method, url, headers=headers, data=data, timeout=TIMEOUT) as response:
             status, answer_headers, answer = response.status, response.headers, await response.read()
     except TimeoutError as error:
         raise Transient(f"GitHub did not answer within {TIMEOUT.total:.0f} seconds") from error

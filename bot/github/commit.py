@@ -64,8 +64,10 @@ class Writer:
         for role, person in people.items():
             if person is not None:
                 data[role] = {"name": person.name, "email": person.email}
+        # To the Contents API a committer without an author is the author too.
+        told = message.author is not None or message.committer is None
         try:
-            if len(files) == 1 and regular:
+            if len(files) == 1 and regular and told:
                 return await self._put_contents(changeset.branch, files[0], data)
             return await self._git_data(changeset, data)
         except gidgethub.HTTPException as error:

@@ -218,3 +218,47 @@ async def test_a_branch_may_be_called_anything(sandbox: Sandbox) -> None:
         for paths, author in (((ONE,), None), ((ONE,), AUTHOR), ((ONE, TWO), AUTHOR)):
             commit = await made.forge.commit(made.repository, await changeset(made, *paths), by(author))
             assert commit.oid == repository.head(name)
+
+
+async def test_a_committer_alone_leaves_the_app_as_the_author(sandbox: Sandbox, repository: Repository) -> None:
+    """Both are said as the mapping file has them, by each of the two ways that can; such commits are not signed."""
+    committer = Person("Pointsman", "pointsman@internal")
+    async with adapter(sandbox, repository) as made:
+        for paths in ((ONE,), (ONE, TWO)):
+            message = replace(MESSAGE, committer=committer)
+            await made.forge.commit(made.repository, await changeset(made, *paths), message)
+            entry = repository.log()[0]
+            assert entry.committer.startswith("Pointsman <pointsman@internal>")
+            assert entry.author.startswith(sandbox.app.bot.name)
+        await made.forge.commit(made.repository, await changeset(made, ONE), by(AUTHOR, committer))
+    entry = repository.log()[0]
+    assert entry.author.startswith("build <build@internal>")
+    assert entry.committer.startswith("Pointsman <pointsman@internal>")
+
+
+async def test_contents_that_do_not_fit_into_one_request_go_blob_by_blob(
+    sandbox: Sandbox, repository: Repository
+) -> None:
+    """The tree takes 5 MB inline, here the first of three files of 2 MB and one more; bytes and modes are the same."""
+    large = {f"large/{i}.yaml": f"# {i}\n" + "key: value\n" * 180_000 for i in range(3)}
+    repository.commit(large, "Large")
+    async with adapter(sandbox, repository) as made:
+        change = await changeset(made, *large)
+        before = len(sandbox.requests)
+        await made.forge.commit(made.repository, change, by(AUTHOR))
+        assert made.asked(before) == ["POST git/blobs", *GIT_DATA]
+    assert all(repository.read(path) == change.files[path].after for path in large)
+
+
+async def test_what_one_mutation_may_not_hold_goes_by_the_git_data_api(
+    sandbox: Sandbox, repository: Repository
+) -> None:
+    """More than 20 MB in all, though nothing else forbids GraphQL."""
+    large = {f"large/{i}.yaml": f"# {i}\n" + "key: value\n" * 330_000 for i in range(6)}
+    repository.commit(large, "Large")
+    async with adapter(sandbox, repository) as made:
+        change = await changeset(made, *large)
+        before = len(sandbox.requests)
+        await made.forge.commit(made.repository, change, MESSAGE)
+        assert made.asked(before) == ["POST git/blobs"] * 5 + GIT_DATA
+    assert len(repository.log()[0].paths) == 6
