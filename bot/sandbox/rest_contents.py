@@ -123,7 +123,7 @@ def _current(call: Call, branch: str, path: str) -> tuple[str | None, Entry | No
 def _commit(call: Call, branch: str, head: str | None, changes: dict[str, tuple[int, str] | None]) -> dict[str, Any]:
     repo = call.repo
     tree = repo.write_tree(repo.tree_of(head) if head else None, changes)
-    oid = repo.write_commit(tree, [head] if head else [], call.text("message", "Commit"), people(call))
+    oid = repo.write_commit(tree, [head] if head else [], call.text("message", "Commit"), people(call, of_file=True))
     if not repo.move(HEADS + branch, head, oid, call.caller.login):
         raise ApiError(409, f"{branch} is at {repo.ref(HEADS + branch)} but expected {head}")
     return git_commit_json(call, oid)

@@ -238,17 +238,18 @@ def get_commit(call: Call) -> Answer:
         raise not_found() from None
 
 
-def people(call: Call) -> tuple[Person, Person]:
+def people(call: Call, *, of_file: bool = False) -> tuple[Person, Person]:
     """Give author and committer of a commit that the body asks for.
 
-    Where neither is given the App's bot is the author and GitHub commits (and signs), else what is missing is the
-    caller; docs.github.com, "Signature verification for bots".
+    Where neither is given the App's bot is the author and GitHub commits (and signs); docs.github.com, "Signature
+    verification for bots". A lone committer is the author too of a file's commit (Contents API), and not of another;
+    a lone author is always the committer.
     """
     own = call.sandbox.app.bot if call.caller.kind == "installation" else OCTOCAT
     author, committer = (_person(call, role) for role in ("author", "committer"))
     if author is None and committer is None:
         return own, GITHUB
-    return author or committer or own, committer or author or own
+    return author or (of_file and committer) or own, committer or author or own
 
 
 def _person(call: Call, role: str) -> Person | None:
