@@ -16,6 +16,8 @@ from bot.core.trigger import Dispatch
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bot.core.mapping import MappingFile
+
 REPOSITORY = Repository(1, "acme/gitops", "main", 1)
 HEAD = "1" * 40
 PATH = "environments/dev/values.yaml"
@@ -32,7 +34,11 @@ mappings:
 
 def planned(payload: Any, mappings: str = MAPPINGS, event_type: str = "update-gitops-repo") -> Plan:
     """Return the plan that a mapping file makes of a payload."""
-    rules = mapping_file.parse(mappings, ".github/pointsman.yaml")
+    return planned_by(mapping_file.parse(mappings, ".github/pointsman.yaml"), payload, event_type)
+
+
+def planned_by(rules: MappingFile, payload: Any, event_type: str = "update-gitops-repo") -> Plan:
+    """Return the plan that a mapping file, read already, makes of a payload."""
     return plan(rules, Dispatch(REPOSITORY, event_type, payload))
 
 

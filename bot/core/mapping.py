@@ -7,6 +7,7 @@ is refused) is found when a plan is made.
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from bot.errors import Problem
 
 PAYLOAD = "client_payload"
+
+# What a mapping with `for_each` calls the item that it runs for, whatever else is called so.
+ITEM = "item"
+
+MAX_BRANCH = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class RegexOperation:
     """Search with each pattern in turn, on the text the one before left; fill the spans of its named groups.
 
     A named group is filled with the variable of the same name. Every pattern has at least one named group and was
-    compiled with MULTILINE. See `regexes.substitute`.
+    compiled with MULTILINE, but for those of the search-and-replace action's DSL. See `regexes.substitute`.
     """
 
     patterns: tuple[Pattern, ...]
@@ -91,8 +97,9 @@ class Mapping:
     `name` is unique in its file. `environment` is the name of one of the file's environments or None. `on` holds the
     event types it listens to, None means all. `when` without tests always holds. `line` counts from 1.
 
-    `for_each` is an expression whose value is a list or an object: the mapping runs once for each of its items. `branch`
-    is rendered as text, the destination of the edits; None means the default branch.
+    `for_each` is an expression whose value is a list or an object: the mapping runs once for each of its items, each
+    the variable `item` in its turn; those of an object are objects with `key` and `value`. `branch` is rendered as
+    text, the destination of the edits (see `refused_branch`); None means the default branch.
     """
 
     name: str
@@ -156,3 +163,28 @@ class MappingFile:
                 continue
             context[name] = listed[name] = value
         return listed if self.only else context
+
+
+def refused_branch(name: str) -> str | None:
+    """Return why `name` cannot be the short name of a branch, as a sentence, or None where it can.
+
+    The rules are those of `git check-ref-format --branch`: https://git-scm.com/docs/git-check-ref-format
+    """
+    parts = name.split("/")
+    reasons = {
+        "is empty": not name,
+        "is too long": len(name.encode()) > MAX_BRANCH,
+        "is a full ref: write the short name, without refs/heads/": name.startswith("refs/"),
+        "is a name that Git keeps for itself": name in {"@", "HEAD"},
+        "begins with '-'": name.startswith("-"),
+        "begins or ends with '/', or has two of them in a row": "" in parts,
+        "has a part that begins with '.'": any(part.startswith(".") for part in parts),
+        "has a part that ends with '.lock'": any(part.endswith(".lock") for part in parts),
+        "ends with '.'": name.endswith("."),
+        "has '..' in it": ".." in name,
+        "has '@{' in it": "@{" in name,
+        "has a space or one of ~ ^ : ? * [ \\ in it": any(character in " ~^:?*[\\" for character in name),
+        "has a control character in it": any(unicodedata.category(character) == "Cc" for character in name),
+    }
+    shown = name if len(name) <= 80 else f"{name[:80]}…"
+    return next((f"the branch {shown!r} {reason}" for reason, holds in reasons.items() if holds), None)

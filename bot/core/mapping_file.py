@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bot.core import mapping_source
+from bot.core import dsl, mapping_source
 from bot.core.glob import Glob, check_path
 from bot.core.mapping import (
+    ITEM,
     PAYLOAD,
     CommitSettings,
     Environment,
@@ -20,6 +21,7 @@ from bot.core.mapping import (
     RegexOperation,
     SetOperation,
     Update,
+    refused_branch,
 )
 from bot.core.mapping_models import LATER, schema
 from bot.core.mapping_parts import Parts
@@ -42,7 +44,7 @@ def parse(text: str, name: str) -> MappingFile:
 
     Raises InputError with every problem, in the order of the file. After a YAML syntax error there is only that one.
     """
-    builder = _Builder(mapping_source.read(text, name))
+    builder = _Builder(mapping_source.read(text, name), text)
     built = builder.file()
     if builder.problems:
         # An alias shows the same mistake once for every use.
@@ -56,6 +58,9 @@ class _Builder(Parts):
 
     def file(self) -> MappingFile:
         data = self.source.data
+        given = self.get(data, ("mappings",), [])
+        # The action compiles its patterns without flags.
+        self.multiline = not isinstance(given, str)
         self.environments: dict[str, Any] = self.get(data, ("environments",), {})
         self.regexes = {
             name: self._pattern(pattern, ("regexes", name), name)
@@ -64,10 +69,13 @@ class _Builder(Parts):
         }
         variables = self._variables(self.get(data, ("variables",), {}))
         environments = [self._environment(name, ("environments", name)) for name in self.environments]
-        mappings = [
-            self._mapping(item, ("mappings", index)) for index, item in enumerate(self.get(data, ("mappings",), []))
-        ]
-        self._unique([mapping.name for mapping in mappings])
+        if isinstance(given, str):
+            mappings = self.dsl(given, self.regexes)
+            variables = (*dsl.built_in(self.source.name), *variables)
+        else:
+            mappings = [self._mapping(item, ("mappings", index)) for index, item in enumerate(given)]
+            self._unique([mapping.name for mapping in mappings])
+        commit = self._commit(self.get(data, ("commit",)), mappings)
         return MappingFile(
             self.source.name,
             tuple(environments),
@@ -75,14 +83,18 @@ class _Builder(Parts):
             self.closed is not None,
             tuple(pattern for pattern in self.regexes.values() if pattern),
             tuple(mappings),
-            self._commit(self.get(data, ("commit",)), mappings),
+            commit,
+            tuple(self.warnings),
         )
 
     def _pattern(self, text: str, loc: Loc, name: str = "") -> Pattern | None:
         """Compile a pattern that fills variables."""
-        pattern = self.attempt(loc, compile_pattern, text, multiline=True, name=name)
+        pattern = self.attempt(loc, compile_pattern, text, multiline=self.multiline, name=name)
         if pattern and not pattern.groups:
-            self.say(loc, "the pattern has no named group such as (?<docker_image_tag>…), so it would change nothing")
+            if self.multiline:
+                self.say(loc, dsl.NO_GROUP)
+            else:
+                self.warn(loc, dsl.NO_GROUP)
         return pattern
 
     def _variables(self, data: dict[str, Any]) -> tuple[tuple[str, Template], ...]:
@@ -102,7 +114,7 @@ class _Builder(Parts):
             elif expression := self.attempt(loc, Template.expression, value, self.source.position(loc)):
                 made.append((name, expression))
         if data.get("only") is True:
-            self.closed = frozenset(data) - {"only"}
+            self.closed = frozenset(data) - {"only"} | (frozenset() if self.multiline else frozenset(dsl.BUILT_IN))
         return tuple(made)
 
     def _environment(self, name: str, loc: Loc) -> Environment:
@@ -125,12 +137,38 @@ class _Builder(Parts):
         if environment is not None and environment not in self.environments:
             hint = did_you_mean(environment, self.environments) or "; add it under 'environments:'"
             self.say((*loc, "environment"), f"there is no environment '{environment}'{hint}")
-        when = self.condition(self.get(data, (*loc, "when"), {}), (*loc, "when"))
+        for_each, own = self._for_each(data, (*loc, "for_each"))
+        when = self.condition(self.get(data, (*loc, "when"), {}), (*loc, "when"), own)
+        if ITEM in when.captures & own:
+            self.say((*loc, "when"), f"a group cannot be called '{ITEM}' here: that is the item of 'for_each'")
+        own |= when.captures
         updates = enumerate(self.get(data, (*loc, "update"), []))
-        made = [self._update(item, (*loc, "update", index), when.captures) for index, item in updates]
+        made = [self._update(item, (*loc, "update", index), own) for index, item in updates]
+        branch = self._branch(data, (*loc, "branch"), own)
         on = frozenset(text for text, _ in self.texts(data, (*loc, "on")))
         name = self.get(data, (*loc, "name"), "")
-        return Mapping(name, environment, on or None, when, tuple(update for update in made if update), self.line(loc))
+        update = tuple(update for update in made if update)
+        return Mapping(name, environment, on or None, when, update, self.line(loc), for_each, branch)
+
+    def _for_each(self, data: Any, loc: Loc) -> tuple[Template | None, frozenset[str]]:
+        """Read the expression, and say which variables are there because of it."""
+        text = self.get(data, loc)
+        if text is None:
+            return None, frozenset()
+        template = self.attempt(loc, Template.expression, text, self.source.position(loc))
+        if template:
+            self.known(template.names, frozenset(), loc)
+        return template, frozenset({ITEM})
+
+    def _branch(self, data: Any, loc: Loc, own: frozenset[str]) -> Template | None:
+        text = self.get(data, loc)
+        template = self.template(text, loc) if text is not None else None
+        if template:
+            # With expressions its name is known, and checked, when it is rendered.
+            if template.is_fixed and (refusal := refused_branch(text)):
+                self.say(loc, refusal)
+            self.known(template.names, own, loc)
+        return template
 
     def _unique(self, names: list[str]) -> None:
         first: dict[str, int] = {}
@@ -211,6 +249,18 @@ class _Builder(Parts):
         if message:
             captures = frozenset(name for mapping in mappings for name in mapping.when.captures)
             self.known(message.names, captures, loc)
-        author = self.get(data, ("commit", "author"))
-        whole = author is not None and self.fine(("commit", "author"))
-        return CommitSettings(message, Person(author["name"], author["email"]) if whole else None)
+        author, committer = (self._person(data, ("commit", role)) for role in ("author", "committer"))
+        if author or committer:
+            # https://docs.github.com/en/authentication/managing-commit-signature-verification
+            self.warn(
+                ("commit", "author" if author else "committer"),
+                "GitHub does not sign a commit whose author or committer is given, so it shows as unverified: leave "
+                "both out if you want verified commits",
+            )
+        return CommitSettings(message, author, committer or author)
+
+    def _person(self, data: Any, loc: Loc) -> Person | None:
+        person = self.get(data, loc)
+        if person is None or not self.fine(loc):
+            return None
+        return Person(person["name"], person["email"])

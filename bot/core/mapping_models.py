@@ -76,13 +76,19 @@ class UpdateModel(Model):
 class MappingModel(Model):
     """Conditions, and the updates to make when they hold."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"for_each", "branch"})
-
     name: str = Field(min_length=1, description="How logs, checks and commits call it; no two have the same.")
     environment: str | None = Field(None, description="The environment it is for, one of `environments:`.")
     on: Texts | None = Field(None, description="Event types of repository_dispatch that it listens to; default: all.")
     when: Annotated[dict[str, Any], WithJsonSchema({"type": "object"})] = Field(
         default_factory=dict, description="Conditions, all of which must hold; without any it always does."
+    )
+    for_each: str | None = Field(
+        None,
+        min_length=1,
+        description="An expression that gives a list or an object: the mapping runs for each item, called `item`.",
+    )
+    branch: str | None = Field(
+        None, min_length=1, description="The branch to commit to, with expressions; default: the default branch."
     )
     deliver: Deliver = Field("commit", description=_DELIVER)
     update: list[UpdateModel] = Field(min_length=1, description="What to change, in this order.")
@@ -104,6 +110,9 @@ class CommitModel(Model):
     author: PersonModel | None = Field(
         None, title="Author", description="The author; default: the App, whose commits GitHub signs."
     )
+    committer: PersonModel | None = Field(
+        None, title="Committer", description="The committer; default: the author, where one is set."
+    )
 
 
 class FileModel(Model):
@@ -120,7 +129,9 @@ class FileModel(Model):
         description="More variables, each an expression such as client_payload.app.name; `only: true`: no others.",
     )
     regexes: dict[str, str] = Field(default_factory=dict, description="Patterns to refer to by name.")
-    mappings: list[MappingModel] = Field(description="All that hold apply, in this order.")
+    mappings: list[MappingModel] = Field(
+        description="All that hold apply, in this order; or one text in the search-and-replace action's DSL."
+    )
     commit: CommitModel | None = Field(None, title="Commit", description="How commits look.")
 
 
@@ -129,6 +140,9 @@ def schema() -> dict[str, Any]:
     made = FileModel.model_json_schema()
     for name, definition in made["$defs"].items():
         definition["title"] = name.removesuffix("Model")
+    mappings = made["properties"]["mappings"]
+    listed = {key: mappings.pop(key) for key in ("type", "items")}
+    mappings["anyOf"] = [listed, {"type": "string", "minLength": 1}]
     # Conditions contain conditions, which the models leave to `mapping_file`.
     when = made["$defs"]["MappingModel"]["properties"]["when"]
     made["$defs"]["MappingModel"]["properties"]["when"] = {
@@ -137,16 +151,23 @@ def schema() -> dict[str, Any]:
         "$ref": "#/$defs/When",
     }
     pattern = {**_SCALAR, "description": "A pattern that must match the whole value."}
+    versions = {
+        "type": "object",
+        "properties": {"semver": {**_SCALAR, "title": "Semver", "description": "A range of versions as npm has them."}},
+        "required": ["semver"],
+        "additionalProperties": False,
+    }
     conditions = {"type": "array", "items": {"$ref": "#/$defs/When"}, "minItems": 1}
     made["$defs"]["When"] = {
         "title": "When",
-        "description": "A variable's name and a pattern or a list of patterns; `any` and `not` combine.",
+        "description": "A variable, or a path into one, and a pattern, several, or a range of versions; `any` and "
+        "`not` combine.",
         "type": "object",
         "properties": {
             "any": {"title": "Any", "description": "At least one of these must hold.", **conditions},
             "not": {"title": "Not", "description": "These together must not hold.", "$ref": "#/$defs/When"},
         },
-        "additionalProperties": {"anyOf": [pattern, {"type": "array", "items": pattern, "minItems": 1}]},
+        "additionalProperties": {"anyOf": [pattern, {"type": "array", "items": pattern, "minItems": 1}, versions]},
     }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "Pointsman mapping file"}
 
@@ -154,8 +175,12 @@ def schema() -> dict[str, Any]:
 def problems_of(source: Source) -> dict[Loc, list[Problem]]:
     """Check the shape of `source.data`: the problems by location, each with its position; empty where all is fine."""
     problems: dict[Loc, list[Problem]] = {}
+    data = source.data
+    if isinstance(data, dict) and isinstance(data.get("mappings"), str) and data["mappings"].strip():
+        # As a text it is read elsewhere; two types for one key would give two sentences for each mistake in it.
+        data = {**data, "mappings": []}
     try:
-        FileModel.model_validate(source.data)
+        FileModel.model_validate(data)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True)
         misspelt = {_meant(detail["loc"]) for detail in details if detail["type"] == "extra_forbidden"}
@@ -183,8 +208,8 @@ def _sentence(detail: ErrorDetails, source: Source) -> str:
             return _other_value(name, given)
         case "too_short" | "string_too_short":
             return f"{name} is empty: give it a value or leave it out"
-    if loc == ("mappings",) and isinstance(given, str):
-        return f"'mappings' as one text in the search-and-replace action's DSL {LATER}: write a list"
+    if loc == ("mappings",) and given == "":
+        return "'mappings' is empty: write a list of mappings, or [] for none"
     wanted = {
         "string_type": "text",
         "list_type": "a list",
@@ -228,7 +253,7 @@ def _model_at(loc: Loc) -> type[Model]:
             return UpdateModel
         case ("commit",):
             return CommitModel
-        case ("commit", "author"):
+        case ("commit", "author" | "committer"):
             return PersonModel
     return FileModel
 

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bot.core.mapping_models import LATER, problems_of
-from bot.core.match import AnyOf, Condition, Not, Test, VariableTest
+from bot.core import dsl, semver
+from bot.core.mapping import RegexOperation
+from bot.core.mapping_models import problems_of
+from bot.core.match import AnyOf, Condition, Not, SemverTest, Test, VariableTest
 from bot.core.regexes import compile_pattern
 from bot.core.suggest import did_you_mean
-from bot.core.template import Template
+from bot.core.template import Position, Template
 from bot.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
+    from bot.core import mapping
     from bot.core.mapping_source import Loc, Source
+    from bot.core.regexes import Pattern
+    from bot.errors import Problem
 
 _T = TypeVar("_T")
 
 
 class Parts:
-    """The data of one mapping file, and all problems found so far.
+    """The data of one mapping file and its text, and all problems and warnings found so far.
 
     `closed` is the set of listed variables where `variables: {only: true}` allows no others, else None.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, text: str) -> None:
         self.source = source
+        self.text = text
+        self.warnings: list[Problem] = []
         misshapen = problems_of(source)
         self.problems = [*source.problems, *(problem for found in misshapen.values() for problem in found)]
         self.closed: frozenset[str] | None = None
@@ -60,6 +67,10 @@ class Parts:
         """Note a problem at a value, or at its `key`."""
         self.problems.append(self.source.position(loc, key=key).problem(sentence))
 
+    def warn(self, loc: Loc, sentence: str) -> None:
+        """Note that what is at `loc` works and may not be meant."""
+        self.warnings.append(self.source.position(loc).problem(sentence))
+
     def attempt(self, loc: Loc, make: Callable[..., _T], *args: Any, **options: Any) -> _T | None:
         """Give what `make` returns; None, and its problems noted at `loc`, where it raises."""
         try:
@@ -73,17 +84,25 @@ class Parts:
         """Read a template."""
         return self.attempt(loc, Template.parse, text, self.source.position(loc, key=key))
 
-    def known(self, names: Iterable[str], captures: frozenset[str], loc: Loc) -> None:
-        """Note each of `names` that is neither a capture nor a variable of the closed list, if it is closed."""
-        if self.closed is None:
-            return
-        there = self.closed | captures
-        for name in sorted(set(names) - there):
-            hint = did_you_mean(name, there) or "; add it there"
-            self.say(loc, f"'{name}' is not listed under 'variables:', which 'only' closes{hint}")
+    def known(self, names: Iterable[str], own: frozenset[str], loc: Loc) -> None:
+        """Note each of `names` that is no variable of the closed list, if it is closed, nor a mapping's `own`.
 
-    def condition(self, data: Any, loc: Loc) -> Condition:
-        """Read what `when`, `not` or an item of `any` holds."""
+        Those are what its conditions capture, and the item of `for_each`.
+        """
+        for sentence in self._unlisted(names, own):
+            self.say(loc, sentence)
+
+    def _unlisted(self, names: Iterable[str], own: frozenset[str] = frozenset()) -> list[str]:
+        if self.closed is None:
+            return []
+        there = self.closed | own
+        closes = "is not listed under 'variables:', which 'only' closes"
+        return [
+            f"'{name}' {closes}{did_you_mean(name, there) or '; add it there'}" for name in sorted(set(names) - there)
+        ]
+
+    def condition(self, data: Any, loc: Loc, own: frozenset[str] = frozenset()) -> Condition:
+        """Read what `when`, `not` or an item of `any` holds; `own` are variables that only the mapping has."""
         if not isinstance(data, dict):
             what = "an item of 'any'" if isinstance(loc[-1], int) else f"'{loc[-1]}'"
             self.say(loc, f"{what} must be a mapping from variables to patterns")
@@ -91,29 +110,27 @@ class Parts:
         tests: list[Test] = []
         captured: frozenset[str] = frozenset()
         for name, value in data.items():
-            test = self._test(name, value, (*loc, name))
+            test = self._test(name, value, (*loc, name), own | captured)
             if test is None:
                 continue
-            names = Condition((test,)).captures
-            for group in sorted(names & captured):
+            for group in sorted(test.captures & captured):
                 sentence = f"the group '{group}' is captured by two conditions that must both hold: rename one"
                 self.say((*loc, name), sentence, key=True)
-            captured |= names
+            captured |= test.captures
             tests.append(test)
         return Condition(tuple(tests))
 
-    def _test(self, name: str, value: Any, loc: Loc) -> Test | None:
+    def _test(self, name: str, value: Any, loc: Loc, own: frozenset[str]) -> Test | None:
         if name == "not":
-            return Not(self.condition(value, loc))
+            return Not(self.condition(value, loc, own))
         if name == "any":
             if isinstance(value, list) and value:
-                return AnyOf(tuple(self.condition(item, place) for item, place in self.items(value, loc)))
+                return AnyOf(tuple(self.condition(item, place, own) for item, place in self.items(value, loc)))
             self.say(loc, "'any' must be a list of conditions, each a mapping from variables to patterns")
             return None
-        self.known([name], frozenset(), loc)
+        self.known([name.partition(".")[0]], own, loc)
         if isinstance(value, dict) and "semver" in value:
-            self.say((*loc, "semver"), f"'semver' {LATER}", key=True)
-            return None
+            return self._semver(name, value, loc)
         patterns = []
         for item, place in self.items(value, loc):
             if item is None or isinstance(item, dict | list):
@@ -123,3 +140,46 @@ class Parts:
         if value == []:
             self.say(loc, f"the condition on '{name}' has no patterns, so it never holds: add one or remove it")
         return VariableTest(name, tuple(patterns)) if patterns else None
+
+    def _semver(self, name: str, value: dict[str, Any], loc: Loc) -> SemverTest | None:
+        others = [key for key in value if key != "semver"]
+        for key in others:
+            self.say((*loc, key), f"beside 'semver' there is nothing else: put '{key}' elsewhere", key=True)
+        place: Loc = (*loc, "semver")
+        if place not in self.source.scalars:
+            self.say(place, "'semver' must be one range of versions, such as '>=1.2 <2'")
+            return None
+        versions = self.attempt(place, semver.parse, self.source.scalars[place])
+        return SemverTest(name, versions) if versions else None
+
+    def dsl(self, text: str, regexes: Mapping[str, Pattern | None]) -> list[mapping.Mapping]:
+        """Read `mappings:` as one text in the search-and-replace action's language.
+
+        `regexes` are the registered ones by name, None where they are not valid.
+        """
+        loc: Loc = ("mappings",)
+        start = self.source.position(loc)
+        first, column = start.line or 1, start.column or 1
+        literal = self.text.split("\n")[first - 1][column - 1 :].startswith("|")
+
+        def place(index: int) -> Position:
+            # A literal block has the lines of the file; in every other style YAML joins them.
+            return Position(start.file, first + 1 + text.count("\n", 0, index)) if literal else start
+
+        self.warn(
+            loc,
+            "matching is unanchored as in the action: '.*-dev' also matches 1-dev-prod; end it in $ to have it match "
+            "only at the end, or write a list of mappings, whose conditions match the whole value",
+        )
+        compiled = {name: pattern for name, pattern in regexes.items() if pattern}
+        read = dsl.mappings(text, regexes, compiled, place)
+        self.problems += read.problems
+        self.warnings += read.warnings
+        for made in read.mappings:
+            used = [(made.line, {name.partition(".")[0] for name in made.when.names})]
+            for update in made.update:
+                patterns = update.operation.patterns if isinstance(update.operation, RegexOperation) else ()
+                used.append((update.line, {group for pattern in patterns for group in pattern.groups}))
+            for line, names in used:
+                self.problems += [Position(start.file, line).problem(text) for text in self._unlisted(names)]
+        return read.mappings

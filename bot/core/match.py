@@ -12,10 +12,14 @@ from bot.core.suggest import did_you_mean
 from bot.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    import regex
 
     from bot.core.model import Json
     from bot.core.regexes import Pattern
+    from bot.core.semver import Range
+    from bot.core.template import Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,33 @@ class VariableTest:
     variable: str
     patterns: tuple[Pattern, ...]
 
+    @property
+    def captures(self) -> frozenset[str]:
+        """The named groups that become variables."""
+        return frozenset(group for pattern in self.patterns for group in pattern.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTest:
+    """`pattern` must match somewhere in the text of the variable, and the variable must be there at all.
+
+    That is how the search-and-replace action tests; its groups become no variables. `position` is where it stands.
+    """
+
+    variable: str
+    pattern: Pattern
+    position: Position
+    captures = frozenset[str]()
+
+
+@dataclass(frozen=True, slots=True)
+class SemverTest:
+    """The text of the variable must be a version within the range."""
+
+    variable: str
+    range: Range
+    captures = frozenset[str]()
+
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
@@ -32,15 +63,21 @@ class AnyOf:
 
     conditions: tuple[Condition, ...]
 
+    @property
+    def captures(self) -> frozenset[str]:
+        """The named groups that may become variables: those of the first that holds do."""
+        return frozenset().union(*(condition.captures for condition in self.conditions))
+
 
 @dataclass(frozen=True, slots=True)
 class Not:
     """The condition must not hold."""
 
     condition: Condition
+    captures = frozenset[str]()
 
 
-Test: TypeAlias = VariableTest | AnyOf | Not
+Test: TypeAlias = VariableTest | SearchTest | SemverTest | AnyOf | Not
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +88,18 @@ class Condition:
 
     @property
     def names(self) -> frozenset[str]:
-        """The variables that it looks at, at any depth."""
-        return frozenset().union(*(_names(test) for test in self.tests))
+        """What it looks at, at any depth: variables, or paths into them, but not what it captures itself before."""
+        names: set[str] = set()
+        captured: frozenset[str] = frozenset()
+        for test in self.tests:
+            names |= _names(test) - captured
+            captured |= test.captures
+        return frozenset(names)
 
     @property
     def captures(self) -> frozenset[str]:
         """The named groups that may become variables when it holds: none of those below `not`."""
-        return frozenset().union(*(_captures(test) for test in self.tests))
+        return frozenset().union(*(test.captures for test in self.tests))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,69 +110,140 @@ class Matched:
     captures: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What a test sees: the variables, captures of the tests above among them, and `pending`, which those may make."""
+
+    variables: Mapping[str, Json]
+    pending: frozenset[str] = frozenset()
+
+
 def evaluate(condition: Condition, variables: Mapping[str, Json]) -> Matched:
     """Evaluate every test, so that the result tells all that is in the way.
 
     A list of patterns, and `any`, make captures by the first alternative that holds; a group that took no part makes
-    none. Numbers and booleans are matched as JSON has them. Absent and null, lists and objects do not hold.
+    none. Tests see what those above them captured. Numbers and booleans are matched as JSON has them. Absent and null,
+    lists and objects do not hold.
 
-    Raises InputError for a pattern that takes longer than 0.5 s.
+    Raises InputError for a pattern that takes longer than 0.5 s, and where the variable of a SearchTest is absent.
     """
-    matched = [_evaluate(test, variables) for test in condition.tests]
-    holds = all(one.result.holds for one in matched)
+    return _all_of(condition, _Scope(variables))
+
+
+def lookup(name: str, variables: Mapping[str, Json]) -> Json:
+    """Find a variable, or by a dotted path what is in one; of the two the variable of just that name comes first.
+
+    A part of a path is a property's name or, in a list, an index from 0. Raises KeyError with the nearest name that is
+    there, as `suggest.did_you_mean` says it.
+    """
+    if name in variables:
+        return variables[name]
+    first, *rest = name.split(".")
+    if first not in variables:
+        raise KeyError(did_you_mean(name, variables) or did_you_mean(first, variables))
+    value, above = variables[first], first
+    for part in rest:
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif (
+            isinstance(value, list) and part.isascii() and part.isdigit() and len(part) < 10 and int(part) < len(value)
+        ):
+            value = value[int(part)]
+        else:
+            there: Iterable[str] = value if isinstance(value, dict) else ()
+            raise KeyError(did_you_mean(name, [f"{above}.{key}" for key in there]))
+        above = f"{above}.{part}"
+    return value
+
+
+def _all_of(condition: Condition, scope: _Scope) -> Matched:
+    matched = []
+    captures: dict[str, str] = {}
+    for test in condition.tests:
+        one = _evaluate(test, scope)
+        captures |= one.captures
+        scope = _Scope({**scope.variables, **one.captures}, scope.pending | test.captures)
+        matched.append(one.result)
+    holds = all(result.holds for result in matched)
     why = "" if matched else "it has no conditions"
-    result = Result("all of", holds, why, tuple(one.result for one in matched))
-    captures = {name: text for one in matched for name, text in one.captures.items()} if holds else {}
-    return Matched(result, captures)
+    return Matched(Result("all of", holds, why, tuple(matched)), captures if holds else {})
 
 
-def _evaluate(test: Test, variables: Mapping[str, Json]) -> Matched:
+def _evaluate(test: Test, scope: _Scope) -> Matched:
     if isinstance(test, VariableTest):
-        return _match(test, variables)
+        return _match(test, scope)
+    if isinstance(test, SearchTest):
+        return Matched(_search(test, scope), {})
+    if isinstance(test, SemverTest):
+        return Matched(_compare(test, scope), {})
     if isinstance(test, Not):
-        inner = evaluate(test.condition, variables)
+        inner = _all_of(test.condition, scope)
         return Matched(Result("not", not inner.result.holds, "", (inner.result,)), {})
-    matched = [evaluate(condition, variables) for condition in test.conditions]
+    matched = [_all_of(condition, scope) for condition in test.conditions]
     first = next((one for one in matched if one.result.holds), None)
     result = Result("any of", first is not None, "", tuple(one.result for one in matched))
     return Matched(result, first.captures if first else {})
 
 
-def _match(test: VariableTest, variables: Mapping[str, Json]) -> Matched:
+def _match(test: VariableTest, scope: _Scope) -> Matched:
     name = f"{test.variable} matches {' or '.join(pattern.source for pattern in test.patterns)}"
-    if test.variable not in variables:
-        why = f"{test.variable} is not in the payload{did_you_mean(test.variable, variables)}"
-        return Matched(Result(name, holds=False, why=why), {})
-    value = variables[test.variable]
-    if value is None or isinstance(value, list | dict):
-        return Matched(Result(name, holds=False, why=f"it is {type_name(value)}, which no pattern matches"), {})
-    text = text_of(value)
-    why = f"it is '{text if len(text) <= 80 else text[:80] + '…'}'"
-    for pattern in test.patterns:
-        try:
-            found = pattern.compiled.fullmatch(text, timeout=BUDGET_SECONDS)
-        except TimeoutError:
-            raise InputError(
-                f"{test.variable}: the pattern '{pattern.source}' was stopped after {BUDGET_SECONDS:g} s: it "
-                f"backtracks without end on this value, {why}. Avoid repetitions of repetitions such as (a+)+"
-            ) from None
-        if found:
+    text, why = _text(test.variable, scope)
+    for pattern in () if text is None else test.patterns:
+        if found := _found(pattern, test.variable, text or "", whole=True):
             captures = {group: captured for group, captured in found.groupdict().items() if captured is not None}
             return Matched(Result(name, holds=True, why=why), captures)
     return Matched(Result(name, holds=False, why=why), {})
 
 
+def _search(test: SearchTest, scope: _Scope) -> Result:
+    try:
+        lookup(test.variable, scope.variables)
+    except KeyError as absent:
+        hint = absent.args[0] or ": send it as a property of client_payload"
+        sentence = f"You are referencing the variable '{test.variable}'. This variable is not defined{hint}"
+        raise InputError(test.position.problem(sentence)) from None
+    text, why = _text(test.variable, scope)
+    holds = text is not None and _found(test.pattern, test.variable, text, whole=False) is not None
+    return Result(f"{test.variable} contains a match of {test.pattern.source}", holds, why)
+
+
+def _compare(test: SemverTest, scope: _Scope) -> Result:
+    text, why = _text(test.variable, scope)
+    holds, reason = (False, "") if text is None else test.range.check(text)
+    return Result(f"{test.variable} is a version in {test.range.source}", holds, why + reason)
+
+
+def _text(name: str, scope: _Scope) -> tuple[str | None, str]:
+    """Return the text of a variable, None where it has none, and the fact to tell."""
+    try:
+        value = lookup(name, scope.variables)
+    except KeyError as absent:
+        if name in scope.pending:
+            return None, f"{name} was not captured"
+        return None, f"{name} is not in the payload{absent.args[0]}"
+    if value is None or isinstance(value, list | dict):
+        return None, f"it is {type_name(value)}, which has no text to look at"
+    text = text_of(value)
+    return text, f"it is '{text if len(text) <= 80 else text[:80] + '…'}'"
+
+
+def _found(pattern: Pattern, variable: str, text: str, *, whole: bool) -> regex.Match[str] | None:
+    """Match the whole text, or search it. Raises InputError where that takes longer than 0.5 s."""
+    try:
+        if whole:
+            return pattern.compiled.fullmatch(text, timeout=BUDGET_SECONDS)
+        return pattern.compiled.search(text, timeout=BUDGET_SECONDS)
+    except TimeoutError:
+        shown = text if len(text) <= 80 else f"{text[:80]}…"
+        raise InputError(
+            f"{variable}: the pattern '{pattern.source}' was stopped after {BUDGET_SECONDS:g} s: it "
+            f"backtracks without end on this value, it is '{shown}'. Avoid repetitions of repetitions such as (a+)+"
+        ) from None
+
+
 def _names(test: Test) -> frozenset[str]:
-    if isinstance(test, VariableTest):
-        return frozenset({test.variable})
     if isinstance(test, Not):
         return test.condition.names
-    return frozenset().union(*(condition.names for condition in test.conditions))
-
-
-def _captures(test: Test) -> frozenset[str]:
-    if isinstance(test, VariableTest):
-        return frozenset(group for pattern in test.patterns for group in pattern.groups)
-    if isinstance(test, Not):
-        return frozenset()
-    return frozenset().union(*(condition.captures for condition in test.conditions))
+    if isinstance(test, AnyOf):
+        return frozenset().union(*(condition.names for condition in test.conditions))
+    return frozenset({test.variable})

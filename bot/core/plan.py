@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bot.core import glob
+from bot.core.filters import type_name
 from bot.core.glob import Glob
-from bot.core.mapping import RegexOperation
-from bot.core.match import evaluate
+from bot.core.mapping import ITEM, RegexOperation, refused_branch
+from bot.core.match import evaluate, lookup
 from bot.core.model import Result
 from bot.core.regexes import check_groups
-from bot.core.template import Template, text_of
+from bot.core.template import Template, UndefinedError, text_of
 from bot.core.yaml import SetField
 from bot.errors import InputError
 
@@ -19,11 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Mapping as Map
 
-    from bot.core.mapping import Mapping, MappingFile, Operation, Update
+    from bot.core.mapping import Mapping, MappingFile, Operation
     from bot.core.model import Json, Scalar
     from bot.core.regexes import Pattern
     from bot.core.trigger import Dispatch
     from bot.errors import Problem
+
+# Each item has conditions of its own, and each of their patterns half a second.
+MAX_ITEMS = 100
+
+_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +52,8 @@ class SetFields:
 class Edit:
     """One operation on the files that `files` name.
 
-    `mapping` is the name of the mapping that asks for it, `branch` the short name of the destination, "" for the default
-    branch.
+    `mapping` is the name of the mapping that asks for it, `branch` the short name of the destination, "" for the
+    default branch.
     """
 
     mapping: str
@@ -110,60 +117,122 @@ class Plan:
 def plan(mapping_file: MappingFile, dispatch: Dispatch) -> Plan:
     """Evaluate every mapping of the file for one dispatch and render the edits of those that hold.
 
-    Raises InputError with all problems: a variable that a template uses and the payload lacks, a path that is refused,
-    a regex that exceeds its time.
+    Raises InputError with all problems: a variable that a template uses and the payload lacks, a path or branch that is
+    refused, a regex that exceeds its time, more than 100 items for a `for_each`.
     """
     variables = mapping_file.variables_from(dispatch.payload)
-    matched: list[MappingResult] = []
-    edits: list[Edit] = []
-    problems: list[Problem] = []
-    captured: dict[str, Json] = {}
-    used: set[str] = set()
-    for mapping in mapping_file.mappings:
-        found = _match(mapping, dispatch.event_type, variables)
-        matched.append(found)
-        used |= mapping.when.names
-        if not found.holds:
-            continue
-        scope = {**variables, **found.captures}
-        captured |= found.captures
-        for update in mapping.update:
-            used |= _names(update)
-            try:
-                edits.append(_edit(mapping, update, scope))
-            except InputError as error:
-                problems.extend(
-                    problem if problem.file else replace(problem, file=mapping_file.name, line=update.line)
-                    for problem in error.problems
-                )
+    making = _Making(mapping_file.name, dispatch)
+    matched = tuple(making.match(mapping, variables) for mapping in mapping_file.mappings)
     # As within its mapping, what a named group captured wins; of several mappings that hold, the later one's.
-    scope = {**variables, **captured}
+    scope = {**variables, **making.captured}
     message = None
     template = mapping_file.commit.message
-    if template is not None and (edits or problems):
-        used |= template.names
+    if template is not None and (making.edits or making.problems):
+        making.used |= template.names
         try:
             message = template.render_message(scope)
         except InputError as error:
-            problems.extend(error.problems)
-    if problems:
-        raise InputError(problems)
-    return Plan(tuple(matched), tuple(edits), _texts(scope, used), message)
+            making.note(error)
+    if making.problems:
+        raise InputError(list(making.problems))
+    return Plan(matched, tuple(making.edits), _texts(scope, making.used), message)
 
 
-def _match(mapping: Mapping, event_type: str, variables: Map[str, Json]) -> MappingResult:
-    if mapping.on is not None and event_type and event_type not in mapping.on:
-        wanted = ", ".join(sorted(mapping.on))
-        result = Result(f"on {wanted}", holds=False, why=f"the event type is '{event_type}'")
-        return MappingResult(mapping.name, result, {}, {})
-    found = evaluate(mapping.when, variables)
-    values = _texts(variables, mapping.when.names) | dict(found.captures)
-    return MappingResult(mapping.name, found.result, found.captures, values)
+@dataclass(slots=True)
+class _Making:
+    """A plan in the making: what the mappings that were looked at ask for. Problems are kept once, in order."""
+
+    name: str
+    dispatch: Dispatch
+    edits: list[Edit] = field(default_factory=list)
+    problems: dict[Problem, None] = field(default_factory=dict)
+    captured: dict[str, Json] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def note(self, error: InputError, line: int | None = None) -> None:
+        """Keep the problems of an error; those without a place are at `line` of the mapping file."""
+        placed = (one if one.file else replace(one, file=self.name, line=line) for one in error.problems)
+        self.problems |= dict.fromkeys(placed)
+
+    def match(self, mapping: Mapping, variables: Map[str, Json]) -> MappingResult:
+        """Evaluate a mapping, and add the edits that follow."""
+        event_type = self.dispatch.event_type
+        if mapping.on is not None and event_type and event_type not in mapping.on:
+            wanted = ", ".join(sorted(mapping.on))
+            result = Result(f"on {wanted}", holds=False, why=f"the event type is '{event_type}'")
+            return MappingResult(mapping.name, result, {}, {})
+        if mapping.for_each is not None:
+            return self._match_each(mapping, mapping.for_each, variables)
+        found = evaluate(mapping.when, variables)
+        if found.result.holds:
+            self._add(mapping, {**variables, **found.captures}, found.captures)
+        self.used |= _names(mapping, holds=found.result.holds)
+        values = _texts(variables, mapping.when.names) | dict(found.captures)
+        return MappingResult(mapping.name, found.result, found.captures, values)
+
+    def _match_each(self, mapping: Mapping, for_each: Template, variables: Map[str, Json]) -> MappingResult:
+        """Evaluate a mapping for each item. What differs from item to item is in the tree, not among the values."""
+        items, why = _items(for_each, variables)
+        children: list[Result] = []
+        captures: dict[str, str] = {}
+        for index, item in enumerate(items):
+            scope = {**variables, ITEM: item}
+            found = evaluate(mapping.when, scope)
+            shown = json.dumps(item, ensure_ascii=False)
+            shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+            children.append(replace(found.result, name=f"item {index}: {shown}"))
+            if found.result.holds:
+                captures |= found.captures
+                self._add(mapping, {**scope, **found.captures}, found.captures)
+        holds = any(child.holds for child in children)
+        result = Result(f"for each of {for_each.source}", holds, why, tuple(children))
+        own = mapping.when.captures | {ITEM}
+        shared = {name for name in _names(mapping, holds=holds) if name.partition(".")[0] not in own}
+        self.used |= shared
+        return MappingResult(mapping.name, result, captures, _texts(variables, shared & mapping.when.names))
+
+    def _add(self, mapping: Mapping, scope: Map[str, Json], captures: Map[str, str]) -> None:
+        """Add the edits of a mapping that holds, or what is wrong with them."""
+        self.captured |= captures
+        branch = ""
+        if mapping.branch is not None:
+            try:
+                branch = _branch(mapping.branch, scope, self.dispatch.repository.default_branch)
+            except InputError as error:
+                self.note(error)
+        for update in mapping.update:
+            try:
+                files = tuple(_glob(template, scope) for template in update.files)
+                self.edits.append(Edit(mapping.name, files, _operation(update.operation, scope), branch))
+            except InputError as error:
+                self.note(error, update.line)
 
 
-def _edit(mapping: Mapping, update: Update, scope: Map[str, Json]) -> Edit:
-    files = tuple(_glob(template, scope) for template in update.files)
-    return Edit(mapping.name, files, _operation(update.operation, scope))
+def _items(for_each: Template, variables: Map[str, Json]) -> tuple[list[Json], str]:
+    """Return the items that a mapping runs for, and why there are none where there are none."""
+    try:
+        value = for_each.evaluate(variables)
+    except UndefinedError as error:
+        return [], "; ".join(problem.sentence for problem in error.problems)
+    if isinstance(value, dict):
+        value = [{"key": key, "value": item} for key, item in value.items()]
+        empty = "it is an empty object"
+    elif isinstance(value, list):
+        empty = "it is an empty list"
+    else:
+        return [], f"it is {type_name(value)}, neither a list nor an object"
+    if len(value) > MAX_ITEMS:
+        sentence = f"'{for_each.source}' has {len(value)} items; a mapping runs for {MAX_ITEMS} at most"
+        raise InputError(for_each.position.problem(sentence))
+    return value, "" if value else empty
+
+
+def _branch(template: Template, scope: Map[str, Json], default_branch: str) -> str:
+    """Render a destination: the default branch is "", also where it is called by its name."""
+    name = template.render(scope)
+    if refusal := refused_branch(name):
+        raise InputError(template.position.problem(refusal))
+    return "" if name == default_branch else name
 
 
 def _operation(operation: Operation, scope: Map[str, Json]) -> Substitute | SetFields:
@@ -196,19 +265,28 @@ def _value(value: Template | Scalar, scope: Map[str, Json]) -> Scalar:
     return result
 
 
-def _names(update: Update) -> set[str]:
-    names = {name for template in update.files for name in template.names}
-    operation = update.operation
-    if isinstance(operation, RegexOperation):
-        return names | {group for pattern in operation.patterns for group in pattern.groups}
-    templates = [part for field in operation.fields for part in field if isinstance(part, Template)]
-    return names | {name for template in templates for name in template.names}
+def _names(mapping: Mapping, *, holds: bool) -> set[str]:
+    """Return the variables that a mapping looks at: those of its edits too where it holds."""
+    names = set(mapping.when.names)
+    templates = [mapping.for_each, mapping.branch if holds else None]
+    for update in mapping.update if holds else ():
+        templates += update.files
+        operation = update.operation
+        if isinstance(operation, RegexOperation):
+            names |= {group for pattern in operation.patterns for group in pattern.groups}
+        else:
+            templates += [part for pair in operation.fields for part in pair if isinstance(part, Template)]
+    return names.union(*(template.names for template in templates if template))
 
 
 def _texts(scope: Map[str, Json], names: Iterable[str]) -> dict[str, str]:
     """Return the text of those of the named variables that have one: lists, objects and null have none."""
-    return {
-        name: text_of(scope[name])
-        for name in sorted(names)
-        if scope.get(name) is not None and not isinstance(scope[name], (list, dict))
-    }
+    texts = {}
+    for name in sorted(names):
+        try:
+            value = lookup(name, scope)
+        except KeyError:
+            continue
+        if value is not None and not isinstance(value, (list, dict)):
+            texts[name] = text_of(value)
+    return texts

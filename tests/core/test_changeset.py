@@ -204,13 +204,27 @@ ARGS = "args: --tag=old --safe\n"
         ('tag: ""\n', 'tag: "(?<tag>[^"]*)"', "1", 'tag: "1"\n'),
         ("image: shop:1@1\n", "shop:(?<tag>[^@]+)", "2", "image: shop:2@1\n"),
         ("# tag: old\na: 1\n", "# tag: (?<tag>.*)", "x: y #", "# tag: x: y #\na: 1\n"),
+        ('tag: "1" # was "0"\n', 'tag: "(?<tag>.*)"', "2", 'tag: "2"\n'),
+        ('tag: "1" # was "0"\n', 'tag: "(?<tag>.*)"', '2", a: "b', None),
+        ('tag: "1" # was "0"\n', 'tag: "(?<tag>.*)"', '2" # "', None),
+        ("tag: '1' # 'a'\n", "tag: '(?<tag>.*)'", "2", "tag: '2'\n"),
+        ("tag: 1.0 # set\n", "tag: (?<tag>.*)", "2.0", "tag: 2.0\n"),
+        ("tag: 1.0 # set\n", "tag: (?<tag>.*)", "2.0 # by us", None),
+        ("args: --tag=1 --safe # on\n", "--tag=(?<tag>\\S+)", "2 # on", None),
+        ('a: {tag: "1", b: "c"}\n', 'tag: "(?<tag>.*)"', "2", None),
+        ('tag: "v1"\n', "tag: (?<tag>\\S+)", "v2", "tag: v2\n"),
+        ('tag: "1.0"\n', "tag: (?<tag>\\S+)", "2.0", None),
+        ('tag: "v1"\n', "tag: (?<tag>\\S+)", "|-", None),
         ("{{ if }}\ntag: old\n", "tag: (?<tag>.*)", "1: 2", "{{ if }}\ntag: 1: 2\n"),
     ],
 )
 def test_a_value_that_a_regex_fills_in_changes_no_structure(
     content: str, pattern: str, value: str, expected: str | None
 ) -> None:
-    """It changes the scalar it stands in and nothing else; what was no YAML before is not judged."""
+    """It changes the scalar it stands in and nothing else; what was no YAML before is not judged.
+
+    A comment and quotes that the pattern captured go, as its author asked for, but no other value does.
+    """
     escaped = pattern.replace("'", "''")
     mappings = MAPPINGS.replace("set: { image.tag: '${{ tag }}' }", f"regex: '{escaped}'").replace("'.*-dev'", "'.*'")
     if expected is None:

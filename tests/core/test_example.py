@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING
 
 import jsonschema
 import pytest
+from decided import REPOSITORY
 
 from bot.core.glob import Glob, Globs
 from bot.core.mapping import RegexOperation, SetOperation
 from bot.core.mapping_file import parse, schema
 from bot.core.mapping_source import read
 from bot.core.match import evaluate
+from bot.core.plan import SetFields, plan
 from bot.core.regexes import substitute
 from bot.core.template import Template
+from bot.core.trigger import Dispatch
 from bot.errors import InputError
 
 if TYPE_CHECKING:
     from bot.core.mapping import Mapping
     from bot.core.model import Json
+    from bot.core.plan import Plan
 
 NAME = "mappings.example.yaml"
 TEXT = (Path(__file__).parents[2] / NAME).read_text(encoding="utf-8")
@@ -31,8 +35,11 @@ def mapping(name: str) -> Mapping:
 
 
 def holding(payload: dict[str, Json]) -> list[str]:
-    variables = FILE.variables_from(payload)
-    return [mapping.name for mapping in FILE.mappings if evaluate(mapping.when, variables).result.holds]
+    return list(planned(payload).holding)
+
+
+def planned(payload: dict[str, Json]) -> Plan:
+    return plan(FILE, Dispatch(REPOSITORY, "update-gitops-repo", payload))
 
 
 def rendered(name: str, payload: dict[str, Json]) -> tuple[list[str], dict[str, Json]]:
@@ -72,6 +79,10 @@ def test_the_schema_accepts_it() -> None:
         ({"force": True}, ["chart"]),
         ({"force": "true", "docker_image_tag": "1-dev"}, ["dev", "chart"]),
         ({"force": False}, []),
+        ({"images": [{"name": "shop", "version": "1.4.2"}]}, ["every image of a release"]),
+        ({"images": [{"name": "shop", "version": "2.0.0-rc.1"}]}, []),
+        ({"images": [{"name": "shop", "version": "3.0.0"}, {"name": "cart"}]}, []),
+        ({"images": []}, []),
         ({}, []),
     ],
 )
@@ -141,6 +152,28 @@ def test_what_chart_sets() -> None:
     """A default stands in where the variable is absent."""
     assert rendered("chart", {"force": True})[1] == {"version": "0.0.0"}
     assert rendered("chart", {"chart": {"version": "1.2.3"}})[1] == {"version": "1.2.3"}
+
+
+def test_what_every_image_of_a_release_sets() -> None:
+    """Each item that meets the conditions has an edit of its own, on the branch that is named."""
+    images: list[Json] = [
+        {"name": "shop", "version": "1.4.2"},
+        {"name": "cart", "version": "3.0.0"},
+        {"name": "mail", "version": "v2.0.0"},
+    ]
+    edits = planned({"images": images}).edits
+    assert [(edit.files[0].literal, edit.branch) for edit in edits] == [
+        ("apps/shop/next/values.yaml", "next"),
+        ("apps/mail/next/values.yaml", "next"),
+    ]
+    operations = [edit.operation for edit in edits if isinstance(edit.operation, SetFields)]
+    assert [field.value for operation in operations for field in operation.fields] == ["1.4.2", "v2.0.0"]
+
+
+def test_an_author_is_warned_of() -> None:
+    """As the comment says, GitHub signs the commit only without one."""
+    (warning,) = FILE.warnings
+    assert (warning.file, "shows as unverified" in warning.sentence) == (NAME, True)
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,35 @@ def test_aliases_work_and_cannot_multiply() -> None:
         (with_mapping("{name: a, when: {t: [], u: a}, update: [{files: x, set: {a: b}}]}"), "3:25: the condition on"),
         (with_mapping("{name: a, when: {t: {u: v}}, update: [{files: x, set: {a: b}}]}"), "3:25: the condition on"),
         (with_mapping("{name: a, when: {any: {t: v}}, update: [{files: x, set: {a: b}}]}"), "3:27: 'any' must be"),
+        (with_mapping("{name: a, when: {t: {semver: '=>>'}}, update: [{files: x, set: {a: b}}]}"),
+         "3:34: '=>>' is no range of versions; write it as npm does, such as '>=1.2 <2', '~1.4' or '^2'"),
+        (with_mapping("{name: a, when: {t: {semver: '>=٣'}}, update: [{files: x, set: {a: b}}]}"), "3:34: '>=٣' is no"),
+        (with_mapping("{name: a, when: {t: {semver: latest}}, update: [{files: x, set: {a: b}}]}"),
+         "3:34: 'latest' is"),
+        (with_mapping("{name: a, when: {t: {semver: ' '}}, update: [{files: x, set: {a: b}}]}"),
+         "3:34: the range of v"),
+        (with_mapping(f"{{name: a, when: {{t: {{semver: '{'1' * 257}'}}}}, update: [{{files: x, set: {{a: b}}}}]}}"),
+         "3:34: the range of versions is 257 characters long; 256 are the limit"),
+        (with_mapping("{name: a, when: {t: {semver: ['1']}}, update: [{files: x, set: {a: b}}]}"),
+         "3:34: 'semver' must be one range of versions, such as '>=1.2 <2'"),
+        (with_mapping("{name: a, when: {t: {semver: '1', not: x}}, update: [{files: x, set: {a: b}}]}"),
+         "3:39: beside 'semver' there is nothing else: put 'not' elsewhere"),
+        (with_mapping("{name: a, when: {t: [{semver: '1'}]}, update: [{files: x, set: {a: b}}]}"),
+         "3:26: the condition"),
+        (with_mapping("{name: a, for_each: 'f()', update: [{files: x, set: {a: b}}]}"),
+         "3:25: the expression 'f()' call"),
+        (with_mapping("{name: a, for_each: 'x ${{ y }}', update: [{files: x, set: {a: b}}]}"),
+         "3:25: 'x ${{ y }}' must b"),
+        (with_mapping("{name: a, for_each: [b], update: [{files: x, set: {a: b}}]}"), "3:25: 'for_each' must be text,"),
+        (with_mapping("{name: a, for_each: b, when: {c: '(?<item>.)'}, update: [{files: x, set: {a: b}}]}"),
+         "3:34: a group cannot be called 'item' here: that is the item of 'for_each'"),
+        (with_mapping("{name: a, branch: 'a b', update: [{files: x, set: {a: b}}]}"),
+         "3:23: the branch 'a b' has a space"),
+        (with_mapping("{name: a, branch: refs/heads/b, update: [{files: x, set: {a: b}}]}"),
+         "3:23: the branch 'refs/heads/b' is a full ref: write the short name, without refs/heads/"),
+        (with_mapping("{name: a, branch: '${{ b', update: [{files: x, set: {a: b}}]}"), "3:23: the text '${{ b' opens"),
+        ("version: 1\nmappings: []\ncommit: {committer: {name: x}}", "3:21: the key 'email' is missing in 'committer'"),
+        ("version: 1\nmappings: ''", "2:11: 'mappings' is empty: write a list of mappings, or [] for none"),
         (with_mapping("{name: a, when: {any: [t]}, update: [{files: x, set: {a: b}}]}"), "3:28: an item of 'any' must"),
         (with_mapping("{name: a, when: {not: t}, update: [{files: x, set: {a: b}}]}"), "3:27: 'not' must be a mapping"),
         (with_mapping("{name: a, when: {t: '('}, update: [{files: x, set: {a: b}}]}"), "3:25: the pattern '(' is not"),
@@ -233,21 +262,15 @@ def test_each_mistake_is_one_sentence_at_its_place(text: str, expected: str) -> 
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        ("version: 1\nmappings: 'a==b {THEN_UPDATE_FILES} x=y'", "'mappings' as one text"),
         ("version: 1\nmappings: []\nallow: []", "'allow'"),
         *(
             (f"version: 1\nmappings: []\nenvironments: {{a: {{files: x, {key}: y}}}}", f"'{key}'")
             for key in ("allow", "holds")
         ),
         *(
-            (with_mapping(f"{{name: a, {key}: y, update: [{{files: x, set: {{a: b}}}}]}}"), f"'{key}'")
-            for key in ("for_each", "branch")
-        ),
-        *(
             (with_mapping(f"{{name: a, update: [{{files: x, {key}: y}}]}}"), f"'{key}'")
             for key in ("image", "create", "delete")
         ),
-        (with_mapping("{name: a, when: {t: {semver: '>=1'}}, update: [{files: x, set: {a: b}}]}"), "'semver'"),
         (with_mapping("{name: a, update: [{files: x, set: {a: {value: 1, create: true}}}]}"), "a field with options"),
     ],
 )
@@ -302,6 +325,10 @@ CLOSED = "variables: {only: true, tag: client_payload.tag}\n"
         ("{name: a, update: [{files: x, set: {'a.${{ tga }}': b}}]}", "4:57", "tga"),
         ("{name: a, update: [{files: x, regex: '(?<tga>.)'}]}", "4:42", "tga"),
         ("{name: a, when: {tga: x}, update: [{files: x, set: {a: b}}]}", "4:27", "tga"),
+        ("{name: a, when: {tga.name: x}, update: [{files: x, set: {a: b}}]}", "4:32", "tga"),
+        ("{name: a, when: {tga: {semver: '1'}}, update: [{files: x, set: {a: b}}]}", "4:27", "tga"),
+        ("{name: a, for_each: tga, update: [{files: x, set: {a: b}}]}", "4:25", "tga"),
+        ("{name: a, branch: '${{ tga }}', update: [{files: x, set: {a: b}}]}", "4:23", "tga"),
     ],
 )
 def test_a_closed_list_finds_misspelt_names_when_the_file_is_read(mapping: str, place: str, name: str) -> None:
@@ -318,6 +345,48 @@ def test_a_closed_list_knows_captures() -> None:
     assert parse(text, "m.yaml").only
     (found,) = problems(text.replace("${{ tag }}", "${{ w }}"))
     assert "'w' is not listed" in found
+
+
+def test_a_closed_list_knows_the_item_and_what_tests_above_captured() -> None:
+    """`item` is a variable within a mapping with `for_each`, a capture below the test that makes it."""
+    mapping = (
+        "{name: a, for_each: tag, when: {item.tag: '(?<v>.*)', v: {semver: '1'}, any: [{item.x: y, v: z}]}, "
+        "branch: 'b-${{ v }}', update: [{files: '${{ item.name }}', regex: '(?<v>.)(?<item>.)'}]}"
+    )
+    assert parse(with_mapping(mapping, CLOSED), "m.yaml").mappings[0].for_each is not None
+    found = problems(with_mapping(mapping.replace("for_each: tag, ", "").replace("item.tag: '(?<v>.*)', ", ""), CLOSED))
+    assert len([sentence for sentence in found if "'item' is not listed" in sentence]) == 3
+    assert len([sentence for sentence in found if "'v' is not listed" in sentence]) == 4
+
+
+def test_a_closed_list_knows_paths_into_its_variables() -> None:
+    """Only the first part of a path is a variable's name."""
+    mapping = "{name: a, when: {tag.name: x}, update: [{files: x, set: {a: b}}]}"
+    assert parse(with_mapping(mapping, CLOSED), "m.yaml").only
+
+
+def test_author_and_committer_are_read_and_warned_of() -> None:
+    """The committer is the author where only that one is set; such commits are not signed."""
+    build, robot = Person("build", "b@i"), Person("robot", "r@i")
+    both = (
+        "version: 1\nmappings: []\ncommit:\n"
+        "  author: {name: build, email: b@i}\n  committer: {name: robot, email: r@i}\n"
+    )
+    author, committer = both.replace(both.splitlines()[4], ""), both.replace(both.splitlines()[3], "")
+    found = [parse(text, "m.yaml") for text in (both, author, committer, "version: 1\nmappings: []\n")]
+    assert [(file.commit.author, file.commit.committer) for file in found] == [
+        (build, robot),
+        (build, build),
+        (None, robot),
+        (None, None),
+    ]
+    assert [[str(warning)[:11] for warning in file.warnings] for file in found] == [
+        ["m.yaml:4:11"],
+        ["m.yaml:4:11"],
+        ["m.yaml:5:14"],
+        [],
+    ]
+    assert "does not sign a commit whose author or committer is given" in found[0].warnings[0].sentence
 
 
 def test_an_open_list_leaves_names_to_the_payload() -> None:
@@ -343,7 +412,11 @@ def test_the_schema_accepts_what_parses() -> None:
     nested = with_mapping(
         "{name: a, when: {any: [{t: [a, 1]}, {not: {u: true}}]}, update: [{files: x, set: {a: null}}]}"
     )
-    for text in (WHOLE, nested):
+    newer = with_mapping(
+        "{name: a, for_each: b, branch: c, when: {d.e: {semver: '>=1'}}, update: [{files: x, set: {a: 1}}]}",
+        "commit: {committer: {name: x, email: y}}\n",
+    )
+    for text in (WHOLE, nested, newer, "version: 1\nmappings: 'a==b {THEN_UPDATE_FILES} x='"):
         assert parse(text, "m.yaml").mappings
         assert list(validator.iter_errors(read(text, "m.yaml").data)) == []
 
@@ -354,7 +427,12 @@ def test_the_schema_accepts_what_parses() -> None:
         "version: 2\nmappings: []",
         "version: 1",
         "version: 1\nmappings: []\nextra: 1",
-        "version: 1\nmappings: x",
+        "version: 1\nmappings: ''",
+        with_mapping("{name: a, for_each: [b], update: [{files: x, set: {a: b}}]}"),
+        with_mapping("{name: a, branch: '', update: [{files: x, set: {a: b}}]}"),
+        with_mapping("{name: a, when: {t: {semver: '1', u: v}}, update: [{files: x, set: {a: b}}]}"),
+        with_mapping("{name: a, when: {t: [{semver: '1'}]}, update: [{files: x, set: {a: b}}]}"),
+        "version: 1\nmappings: []\ncommit: {committer: {name: x}}",
         with_mapping("{name: a, update: []}"),
         with_mapping("{name: a, update: [{files: x}]}"),
         with_mapping("{name: a, update: [{files: x, set: {a: b}, regex: c}]}"),

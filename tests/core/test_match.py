@@ -54,6 +54,23 @@ def match(when: str, variables: dict[str, Json]) -> Matched:
         ("{not: {t: a, u: b}}", {"t": "a", "u": "c"}, True),
         ("{t: 'v.*', not: {any: [{t: v1}, {t: v2}]}}", {"t": "v3"}, True),
         ("{t: 'v.*', not: {any: [{t: v1}, {t: v2}]}}", {"t": "v2"}, False),
+        ("{app.name: shop}", {"app": {"name": "shop"}}, True),
+        ("{app.name: shop}", {"app": {"name": "cart"}}, False),
+        ("{app.name: shop}", {"app.name": "shop", "app": {"name": "cart"}}, True),
+        ("{images.1.tag: b}", {"images": [{"tag": "a"}, {"tag": "b"}]}, True),
+        ("{images.2.tag: b}", {"images": [{"tag": "a"}, {"tag": "b"}]}, False),
+        ("{images.-1.tag: b}", {"images": [{"tag": "a"}, {"tag": "b"}]}, False),
+        ("{images.².tag: b}", {"images": [{"tag": "a"}, {"tag": "b"}]}, False),
+        ("{t.0: a}", {"t": "abc"}, False),
+        ("{t: '(?<v>.*)-(dev|qa)', v: '1.*'}", {"t": "1.2-qa"}, True),
+        ("{t: '(?<v>.*)-(dev|qa)', v: '1.*'}", {"t": "2.2-qa"}, False),
+        ("{v: '1.*', t: '(?<v>.*)-(dev|qa)'}", {"t": "1.2-qa"}, False),
+        ("{t: '(?<v>.*)-qa', v: '1.*'}", {"t": "2-qa", "v": "1"}, False),
+        ("{t: '(?<v>.*)-qa', not: {v: '1.*'}}", {"t": "1-qa"}, False),
+        ("{t: '(?<v>.*)-qa', any: [{v: '1.*'}, {v: '3.*'}]}", {"t": "3-qa"}, True),
+        ("{any: [{t: '(?<v>.*)-qa'}, {t: '(?<w>.*)-dev'}], w: '1.*'}", {"t": "1-dev"}, True),
+        ("{t: '(?<v>.+)-(dev|stable)', v: {semver: '>=1.4 <2'}}", {"t": "v1.4.2-stable"}, True),
+        ("{t: '(?<v>.+)-(dev|stable)', v: {semver: '>=1.4 <2'}}", {"t": "v1.3.9-stable"}, False),
     ],
 )
 def test_when_a_condition_holds(when: str, variables: dict[str, Json], expected: bool) -> None:
@@ -88,7 +105,9 @@ def test_the_result_is_a_tree_of_named_facts() -> None:
                     Result(
                         "all of",
                         holds=False,
-                        children=(Result("who matches x", holds=False, why="it is null, which no pattern matches"),),
+                        children=(
+                            Result("who matches x", holds=False, why="it is null, which has no text to look at"),
+                        ),
                     ),
                 ),
             ),
@@ -131,6 +150,83 @@ def test_a_condition_knows_what_it_looks_at_and_what_it_may_capture() -> None:
     text = MAPPINGS % "{a: '(?<x>.)', any: [{b: '(?<y>.)'}, {not: {c: '(?<z>.)'}}]}"
     condition = parse(text, "m.yaml").mappings[0].when
     assert (frozenset("abc"), frozenset("xy")) == (condition.names, condition.captures)
+
+
+def test_what_a_condition_captures_itself_is_none_of_the_names_that_it_looks_at() -> None:
+    """A test below looks at the capture, not at a variable of the payload; one above does not."""
+    text = MAPPINGS % "{y: z, a: '(?<x>.)(?<y>.)', x: {semver: '*'}, not: {any: [{x: b, c.d: e}]}}"
+    assert frozenset({"a", "y", "c.d"}) == parse(text, "m.yaml").mappings[0].when.names
+
+
+@pytest.mark.parametrize(
+    ("when", "variables", "why"),
+    [
+        ("{app.nam: x}", {"app": {"name": "y"}}, "app.nam is not in the payload; did you mean 'app.name'?"),
+        ("{ap.name: x}", {"app": {"name": "y"}}, "ap.name is not in the payload; did you mean 'app'?"),
+        ("{app.name.x: y}", {"app": {"name": "y"}}, "app.name.x is not in the payload"),
+        ("{a.b: y}", {"a": {"b": [1]}}, "it is a list, which has no text to look at"),
+    ],
+)
+def test_a_path_that_leads_nowhere_says_so(when: str, variables: dict[str, Json], why: str) -> None:
+    """The reason has the whole path, and the nearest one that is there."""
+    assert why == match(when, variables).result.children[0].why
+
+
+def test_what_was_not_captured_is_told_from_what_is_not_in_the_payload() -> None:
+    """Where the test above failed, the one below says why it has nothing to look at."""
+    below = match("{t: '(?<v>.+)-dev', v: x}", {"t": "1-qa"}).result.children[1]
+    assert (below.name, below.holds, below.why) == ("v matches x", False, "v was not captured")
+
+
+@pytest.mark.parametrize(
+    ("versions", "given", "expected"),
+    [
+        (">=1 <2", "1.4.2", True),
+        (">=1 <2", "v1.4.2", True),
+        (">=1 <2", "2.0.0", False),
+        ("~1.4", "1.4.9", True),
+        ("~1.4", "1.5.0", False),
+        ("^0.2.3", "0.2.9", True),
+        ("^0.2.3", "0.3.0", False),
+        ("1.2 - 1.4", "1.4.7", True),
+        ("1.x || >=3.1", "3.1.0", True),
+        ("1.x || >=3.1", "3.0.9", False),
+        ("*", "0.0.1", True),
+        (">=1.2.3-rc.2", "1.2.3-rc.10", True),
+        (">=1.2.3-rc.2", "1.2.3-rc.1", False),
+        (">=1.2.3-rc.2", "1.2.4-rc.3", False),
+        ("1.2.3", "1.2.3+build.7", True),
+        ("<99999999999999999999.0.0", "1.0.0", True),
+    ],
+)
+def test_a_range_holds_as_it_does_for_npm(versions: str, given: str, expected: bool) -> None:
+    """Comparators, tildes, carets, hyphens, alternatives, pre-releases and build metadata."""
+    assert expected == match(f"{{t: {{semver: '{versions}'}}}}", {"t": given}).result.holds
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("1.4.2", "it is '1.4.2'"),
+        ("main", "it is 'main', which is no semantic version such as 1.4.2"),
+        ("1.4", "it is '1.4', which is no semantic version such as 1.4.2"),
+        ("01.4.2", "it is '01.4.2', which is no semantic version such as 1.4.2"),
+        ("1.4.2\n", "it is '1.4.2\n', which is no semantic version such as 1.4.2"),
+        ("1.4.٣", "it is '1.4.٣', which is no semantic version such as 1.4.2"),
+        (1.4, "it is '1.4', which is no semantic version such as 1.4.2"),
+        (None, "it is null, which has no text to look at"),
+        (
+            "2.1.0-rc.1",
+            "it is '2.1.0-rc.1', a pre-release, which only a range that names a pre-release of 2.1.0 takes",
+        ),
+        ("1.0.0-rc.1", "it is '1.0.0-rc.1'"),
+        ("1.2.3-" + "a" * 300, f"it is '1.2.3-{'a' * 74}…', which is no semantic version such as 1.4.2"),
+    ],
+)
+def test_a_version_outside_of_a_range_says_why(given: Json, why: str) -> None:
+    """What is no version, and a pre-release that only npm's rule keeps out, are told from what is just too low."""
+    (result,) = match("{t: {semver: '>=2'}}", {"t": given}).result.children
+    assert (result.name, result.holds, result.why) == ("t is a version in >=2", False, why)
 
 
 def test_a_pattern_that_backtracks_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,3 +181,211 @@ def test_a_condition_that_backtracks_without_end_is_stopped() -> None:
     (sentence,) = sentences({"tag": "a" * 60 + "!"}, mappings)
     assert "was stopped after 0.5 s" in sentence
     assert time.monotonic() - began < 5
+
+
+EACH = """\
+version: 1
+mappings:
+  - name: images
+    for_each: client_payload.images
+    when: { item.tag: '(?<version>.+)-(?<env>dev|qa)', team: 'a|b' }
+    branch: deploy/${{ env }}
+    update:
+      - { files: 'apps/${{ item.name }}/${{ env }}.yaml', set: { tag: '${{ version }}' } }
+      - { files: 'all/${{ item.name }}.yaml', regex: 'tag: (?<version>.*) by (?<team>.*)' }
+"""
+IMAGES = [{"name": "shop", "tag": "1-dev"}, {"name": "cart", "tag": "2-prod"}, {"name": "mail", "tag": "3-qa"}]
+
+
+def test_a_mapping_runs_once_for_each_item() -> None:
+    """Edits come item by item, each with that item's values and captures, on the branch they give."""
+    plan = planned({"images": IMAGES, "team": "a"}, EACH)
+    assert [(edit.files[0].literal, edit.branch) for edit in plan.edits] == [
+        ("apps/shop/dev.yaml", "deploy/dev"),
+        ("all/shop.yaml", "deploy/dev"),
+        ("apps/mail/qa.yaml", "deploy/qa"),
+        ("all/mail.yaml", "deploy/qa"),
+    ]
+    operations = [edit.operation for edit in plan.edits]
+    assert [operation.fields[0].value for operation in operations if isinstance(operation, SetFields)] == ["1", "3"]
+    values = [operation.values["version"] for operation in operations if isinstance(operation, Substitute)]
+    assert values == ["1", "3"]
+
+
+def test_each_item_has_its_part_of_the_result() -> None:
+    """The mapping holds if it does for any item; each is there by index and content, with its reasons."""
+    matched = planned({"images": IMAGES, "team": "a"}, EACH).matched[0]
+    result = matched.result
+    assert (result.name, result.holds, result.why) == ("for each of client_payload.images", True, "")
+    assert [(child.name, child.holds) for child in result.children] == [
+        ('item 0: {"name": "shop", "tag": "1-dev"}', True),
+        ('item 1: {"name": "cart", "tag": "2-prod"}', False),
+        ('item 2: {"name": "mail", "tag": "3-qa"}', True),
+    ]
+    assert result.children[1].children[0].why == "it is '2-prod'"
+    long = planned({"images": ["x" * 100], "team": "a"}, EACH).matched[0].result.children[0].name
+    assert long == f'item 0: "{"x" * 59}…'
+
+
+def test_what_differs_from_item_to_item_is_not_among_the_variables() -> None:
+    """A table of variables shows one value for each: those that all items share; the message has the last captures."""
+    message = "commit: { message: 'Now ${{ version }}' }\n"
+    plan = planned({"images": IMAGES, "team": "a"}, EACH + message)
+    assert (plan.message, plan.used) == ("Now 3", {"team": "a", "version": "3"})
+    assert plan.matched[0].values == {"team": "a"}
+    assert plan.matched[0].captures == {"version": "3", "env": "qa"}
+    assert planned({"images": IMAGES, "team": "a"}, EACH).used == {"team": "a"}
+
+
+@pytest.mark.parametrize(
+    ("payload", "why"),
+    [
+        ({}, "'client_payload.images': there is no property 'images'"),
+        ({"image": []}, "'client_payload.images': there is no property 'images'; did you mean 'image'?"),
+        ({"images": []}, "it is an empty list"),
+        ({"images": {}}, "it is an empty object"),
+        ({"images": "shop"}, "it is text, neither a list nor an object"),
+        ({"images": None}, "it is null, neither a list nor an object"),
+    ],
+)
+def test_without_items_a_mapping_does_not_hold_and_says_why(payload: Any, why: str) -> None:
+    """Absent, of another type and empty are told apart."""
+    plan = planned(payload, EACH)
+    (matched,) = plan.matched
+    assert (matched.result.name, matched.holds, matched.result.why) == ("for each of client_payload.images", False, why)
+    assert plan.edits == ()
+
+
+def test_the_items_of_an_object_have_key_and_value() -> None:
+    """In the order of the payload."""
+    mappings = """\
+version: 1
+mappings:
+  - name: tags
+    for_each: ${{ tags }}
+    when: { item.key: '[a-z]+' }
+    update: [{ files: 'apps/${{ item.key }}.yaml', set: { tag: '${{ item.value }}' } }]
+"""
+    plan = planned({"tags": {"shop": "1", "c4": "2", "mail": 3}}, mappings)
+    fields = [edit.operation.fields[0].value for edit in plan.edits if isinstance(edit.operation, SetFields)]
+    assert (fields, [edit.files[0].literal for edit in plan.edits]) == (["1", 3], ["apps/shop.yaml", "apps/mail.yaml"])
+
+
+def test_the_item_shadows_a_property_of_its_name() -> None:
+    """Within the mapping `item` is the item; what the payload calls so is found by client_payload, and elsewhere."""
+    mappings = """\
+version: 1
+mappings:
+  - name: each
+    for_each: list
+    when: { item: '[ab]' }
+    update: [{ files: '${{ item }}/${{ client_payload.item }}', set: { a: 1 } }]
+  - name: other
+    when: { item: own }
+    update: [{ files: x, set: { a: 1 } }]
+commit: { message: '${{ item }}' }
+"""
+    plan = planned({"list": ["a", "b", "c"], "item": "own"}, mappings)
+    assert [edit.files[0].literal for edit in plan.edits] == ["a/own", "b/own", "x"]
+    assert (plan.message, plan.used) == ("own", {"item": "own"})
+
+
+def test_more_than_a_hundred_items_are_refused() -> None:
+    """Before any of them is looked at, with the place of the expression."""
+    with pytest.raises(InputError) as caught:
+        planned({"images": ["x"] * 101, "team": "a"}, EACH)
+    (problem,) = caught.value.problems
+    sentence = "'client_payload.images' has 101 items; a mapping runs for 100 at most"
+    assert (problem.sentence, problem.line, problem.column) == (sentence, 4, 15)
+    assert not planned({"images": ["x"] * 100, "team": "a"}, EACH).matched[0].holds
+
+
+def test_a_mistake_in_every_item_is_told_once() -> None:
+    """The same sentence at the same place is one problem."""
+    mappings = EACH.replace("${{ item.name }}/", "${{ item.nam }}/")
+    (sentence,) = sentences({"images": IMAGES, "team": "a"}, mappings)
+    assert "there is no property 'nam'; did you mean 'name'?" in sentence
+
+
+BRANCH = MAPPINGS.replace("    update:", "    branch: '${{ to }}'\n    update:")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("main", ""),
+        ("dev", "dev"),
+        ("deploy/dev", "deploy/dev"),
+        ("feature/a-b_c.d", "feature/a-b_c.d"),
+        ("Main", "Main"),
+        ("é", "é"),
+        ("b" * 255, "b" * 255),
+    ],
+)
+def test_a_branch_is_the_destination_of_the_edits(name: str, expected: str) -> None:
+    """By its short name; the default branch is the same with its name as without one."""
+    plan = planned({"tag": "1-dev", "to": name}, BRANCH)
+    assert ([edit.branch for edit in plan.edits], plan.branches) == ([expected], (expected,))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("", "is empty"),
+        ("-d", "begins with '-'"),
+        ("a..b", "has '..' in it"),
+        ("a\nb", "has a control character in it"),
+        ("a\x7f", "has a control character in it"),
+        *((f"a{character}b", "has a space or one of ~ ^ : ? * [ \\ in it") for character in " ~^:?*[\\"),
+        ("a@{b", "has '@{' in it"),
+        ("@", "is a name that Git keeps for itself"),
+        ("HEAD", "is a name that Git keeps for itself"),
+        ("a/", "begins or ends with '/', or has two of them in a row"),
+        ("/a", "begins or ends with '/', or has two of them in a row"),
+        ("a//b", "begins or ends with '/', or has two of them in a row"),
+        ("a.", "ends with '.'"),
+        (".a", "has a part that begins with '.'"),
+        ("a/.b", "has a part that begins with '.'"),
+        ("a.lock", "has a part that ends with '.lock'"),
+        ("a.lock/b", "has a part that ends with '.lock'"),
+        ("b" * 256, "is too long"),
+        ("é" * 128, "is too long"),
+        ("refs/heads/a", "is a full ref: write the short name, without refs/heads/"),
+    ],
+)
+def test_what_git_refuses_as_a_branch_is_refused_with_its_place(name: str, reason: str) -> None:
+    """A payload cannot name what is no branch, and the file cannot either."""
+    with pytest.raises(InputError) as caught:
+        planned({"tag": "1-dev", "to": name}, BRANCH)
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.column, problem.sentence.endswith(reason)) == (5, 13, True)
+    if name and name.isprintable():
+        fixed = BRANCH.replace("'${{ to }}'", "'" + name + "'")
+        with pytest.raises(InputError) as caught:
+            planned({}, fixed)
+        assert caught.value.problems == (problem,)
+
+
+def test_a_plan_is_cut_by_branch() -> None:
+    """Destinations come in the order in which edits name them first; the rest of the plan stays."""
+    mappings = """\
+version: 1
+mappings:
+  - { name: a, branch: b2, update: [{ files: x, set: { a: 1 } }, { files: y, set: { a: 1 } }] }
+  - { name: b, update: [{ files: x, set: { a: 2 } }] }
+  - { name: c, branch: b2, update: [{ files: z, set: { a: 3 } }] }
+  - { name: d, branch: main, update: [{ files: z, set: { a: 4 } }] }
+"""
+    plan = planned({}, mappings)
+    assert plan.branches == ("b2", "")
+    assert [glob.literal for glob in plan.on("b2").globs] == ["x", "y", "z"]
+    assert [edit.mapping for edit in plan.on("").edits] == ["b", "d"]
+    assert (plan.on("absent").edits, plan.on("b2").matched) == ((), plan.matched)
+
+
+def test_a_path_into_a_variable_is_shown_by_its_path() -> None:
+    """What conditions looked at is kept as text, by the name that the mapping file has for it."""
+    mappings = MAPPINGS.replace("tag: '.*-dev'", "client_payload.app.name: shop")
+    plan = planned({"app": {"name": "shop"}, "tag": "1"}, mappings)
+    assert plan.used == {"client_payload.app.name": "shop", "tag": "1"}
+    assert plan.matched[0].values == {"client_payload.app.name": "shop"}

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _PLACES = 20
 _READINGS = 1000
 
+# What ends a scalar on its line, by its style: the quote, or the space before a comment.
+_ENDS = {'"': '"', "'": "'", "": r"[ \t]+#"}
+
 
 def verify(before: Located, after: str, splices: Iterable[Splice]) -> None:
     """Compare the events of `before` with those of the text `after`, from which only `splices` may differ.
@@ -46,7 +49,9 @@ def check_filled(before: str, after: str, filled: Sequence[tuple[str, str]]) -> 
 
     `filled` is (old, new) of each. Raises `EditError` where `after` is no YAML, has other nodes, or a scalar that reads
     otherwise than as it did with some of the texts exchanged: a text must not bring structure or a comment of its own.
-    What could not be parsed before (a template, or beyond the bounds) is not judged.
+    What an old text reached over beside its scalar (a comment, quotes) goes with it, as that is what the pattern asked
+    for; but quotes stay where the new text would read as something else than a string without them. What could not be
+    parsed before (a template, or beyond the bounds) is not judged.
     """
     mark = "\ufeff"
     try:
@@ -69,13 +74,17 @@ def _is_filled(old: Event, new: Event, filled: Sequence[tuple[str, str]]) -> boo
     if (kind, new_kind) != ("scalar", "scalar") or properties != new_properties:
         return False
     if style != new_style and before:
-        return False
+        whole = (f"{style}{before}{style}", after)
+        return not new_style and whole in filled and not not_a_string(str(after))
     reachable = {str(before)}
     for text, other in dict.fromkeys(filled):
+        inside = re.split(_ENDS.get(str(style), "$"), text, maxsplit=1)[0]
         for value in tuple(reachable):
             places = [match.start() for match in re.finditer(re.escape(text), value)]
             reachable |= {value[:at] + other + value[at + len(text) :] for at in (*places[:_PLACES], *places[-1:])}
             reachable.add(value.replace(text, other) if text else value)
+            if inside and value.endswith(inside):
+                reachable.add(value.removesuffix(inside) + other)
             if after in reachable:
                 return True
             if len(reachable) > _READINGS:
