@@ -7,7 +7,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
   --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock clean
+.PHONY: help demo test bench lint format lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -26,19 +26,28 @@ demo: $(VENV)/.installed  ## a sandbox, the bot and a sample repository; ARGS=--
 test: $(VENV)/.installed  ## all tests; ARGS goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
 
+$(VENV)-bench/.installed: bench/requirements.txt
+	@echo "Making $(VENV)-bench for the peer (once) …"
+	@$(PYTHON) -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/pip install -qq --disable-pip-version-check --require-hashes -r bench/requirements.txt
+	@touch $@
+
+bench: $(VENV)/.installed $(VENV)-bench/.installed  ## what a dispatch costs, beside a clone and a peer; ARGS=--quick
+	@$(BIN)/python -m bench $(ARGS)
+
 lint: $(VENV)/.installed  ## ruff, mypy --strict and the import layers
-	@$(BIN)/ruff check bot tests
-	@$(BIN)/ruff format --check --quiet bot tests
+	@$(BIN)/ruff check bot bench tests
+	@$(BIN)/ruff format --check --quiet bot bench tests
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --config pyproject.toml
 
 format: $(VENV)/.installed  ## let ruff format and mend what it can
-	@$(BIN)/ruff check --fix-only --quiet bot tests
-	@$(BIN)/ruff format --quiet bot tests
+	@$(BIN)/ruff check --fix-only --quiet bot bench tests
+	@$(BIN)/ruff format --quiet bot bench tests
 
 lock: $(VENV)/.installed  ## write both lock files anew from pyproject.toml; ARGS=--upgrade takes newer versions
 	@$(LOCK) --all-extras $(ARGS) pyproject.toml -o requirements.lock
 	@$(LOCK) --constraint requirements.lock pyproject.toml -o requirements-image.lock
 
 clean:  ## remove the virtual environment and caches
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

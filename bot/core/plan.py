@@ -100,15 +100,6 @@ class Plan:
         return tuple(file for edit in self.edits for file in edit.files)
 
     @property
-    def branches(self) -> tuple[str, ...]:
-        """The destinations of the edits in the order in which they first appear; "" is the default branch."""
-        return tuple(dict.fromkeys(edit.branch for edit in self.edits))
-
-    def on(self, branch: str) -> Plan:
-        """Return the same plan with only the edits for `branch`."""
-        return replace(self, edits=tuple(edit for edit in self.edits if edit.branch == branch))
-
-    @property
     def holding(self) -> tuple[str, ...]:
         """The names of the mappings that hold."""
         return tuple(matched.mapping for matched in self.matched if matched.holds)

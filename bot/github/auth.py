@@ -7,10 +7,11 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import gidgethub
 from cachetools import TLRUCache
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from bot.errors import Transient
 from bot.github.client import REQUESTER, AppAPI, refusal
@@ -43,7 +44,10 @@ class Tokens:
     """Makes and keeps installation tokens for one App."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, app_id: int, private_key: str) -> None:
-        self._api = AppAPI(session, REQUESTER, app_id=str(app_id), private_key=private_key, base_url=url)
+        # Read once: checking the numbers of a key takes far longer than signing with it. gidgethub says str, and hands
+        # it on to PyJWT, which takes either.
+        key = cast("str", load_pem_private_key(private_key.encode(), password=None))
+        self._api = AppAPI(session, REQUESTER, app_id=str(app_id), private_key=key, base_url=url)
         self._cache: TLRUCache[Scope, _Token] = TLRUCache(
             maxsize=4096, ttu=lambda _, token, __: token.expires - _SPARE_SECONDS, timer=time.time
         )

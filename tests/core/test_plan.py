@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from decided import MAPPINGS, planned
 
-from bot.core.plan import SetFields, Substitute
+from bot.core.plan import Plan, SetFields, Substitute
 from bot.errors import InputError
 
 TWO = """\
@@ -29,6 +29,10 @@ commit:
   author: { name: build, email: build@internal }
 """
 PAYLOAD = {"docker_image_tag": "1-dev", "app": "shop", "replicas": 3, "commit_message": "Mend", "unused": {"a": 1}}
+
+
+def destinations(plan: Plan) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(edit.branch for edit in plan.edits))
 
 
 def sentences(payload: Any, mappings: str) -> list[str]:
@@ -325,7 +329,7 @@ BRANCH = MAPPINGS.replace("    update:", "    branch: '${{ to }}'\n    update:")
 def test_a_branch_is_the_destination_of_the_edits(name: str, expected: str) -> None:
     """By its short name; the default branch is the same with its name as without one."""
     plan = planned({"tag": "1-dev", "to": name}, BRANCH)
-    assert ([edit.branch for edit in plan.edits], plan.branches) == ([expected], (expected,))
+    assert ([edit.branch for edit in plan.edits], destinations(plan)) == ([expected], (expected,))
 
 
 @pytest.mark.parametrize(
@@ -366,8 +370,8 @@ def test_what_git_refuses_as_a_branch_is_refused_with_its_place(name: str, reaso
         assert caught.value.problems == (problem,)
 
 
-def test_a_plan_is_cut_by_branch() -> None:
-    """Destinations come in the order in which edits name them first; the rest of the plan stays."""
+def test_an_edit_says_where_it_goes() -> None:
+    """The branch that its mapping names; the default branch by its name is the default branch."""
     mappings = """\
 version: 1
 mappings:
@@ -376,11 +380,14 @@ mappings:
   - { name: c, branch: b2, update: [{ files: z, set: { a: 3 } }] }
   - { name: d, branch: main, update: [{ files: z, set: { a: 4 } }] }
 """
-    plan = planned({}, mappings)
-    assert plan.branches == ("b2", "")
-    assert [glob.literal for glob in plan.on("b2").globs] == ["x", "y", "z"]
-    assert [edit.mapping for edit in plan.on("").edits] == ["b", "d"]
-    assert (plan.on("absent").edits, plan.on("b2").matched) == ((), plan.matched)
+    edits = planned({}, mappings).edits
+    assert [(edit.mapping, edit.branch) for edit in edits] == [
+        ("a", "b2"),
+        ("a", "b2"),
+        ("b", ""),
+        ("c", "b2"),
+        ("d", ""),
+    ]
 
 
 def test_a_path_into_a_variable_is_shown_by_its_path() -> None:

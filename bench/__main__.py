@@ -1,0 +1,251 @@
+"""Measure everything in one run, and print it as one table."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.console import Console
+
+from bench import others
+from bench.rows import PART, SKIPPED, Measure, Row, goal_row, measure_rows, seconds_rows, skipped, table, to_json
+from bench.world import SCENARIOS, TARGET, BenchError, World
+
+if TYPE_CHECKING:
+    from bench.world import Scenario, Watch
+
+MAX_SECONDS = 240.0
+LATENCY = 0.05
+IDLE_SECONDS = 1.0
+MOST_TRIPS, MOST_START_SECONDS, MOST_MEGABYTES = 3, 1.0, 90.0
+CLONE, PEER = "git clone, edit, push", "gitops-image-replacer"
+START, MEMORY, EDIT = "start-up", "memory", "the edit"
+
+
+class Size(NamedTuple):
+    """How much is measured: scenarios, latencies (seconds), and how often each."""
+
+    scenarios: tuple[Scenario, ...] = SCENARIOS
+    latencies: tuple[float, ...] = (0.0, LATENCY)
+    cold: int = 5
+    warm: int = 30
+    other: int = 5
+
+
+QUICK = Size(SCENARIOS[:1], (0.0,), 1, 3, 1)
+
+
+class Bench:
+    """One run: what it has measured by now is in `rows`."""
+
+    def __init__(self, world: World, size: Size, peer: Path) -> None:
+        self.world = world
+        self.size = size
+        self.peer = peer
+        self.rows: list[Row] = []
+        self.ready_after: list[float] = []
+        self.lines: dict[str, int] = {}
+        self.console = Console(stderr=True, highlight=False)
+
+    async def run(self) -> None:
+        """Measure all there is."""
+        for latency in self.size.latencies:
+            await self._latency(latency)
+        await self._start_and_memory()
+        for name, count in self.lines.items():
+            self.rows.append(Row(f"{EDIT}{PART}{name}", "lines changed", count, "line" if count == 1 else "lines"))
+
+    def _say(self, text: str) -> None:
+        self.console.print(f"... {text}", style="dim")
+
+    # -- from dispatch to commit
+
+    async def _latency(self, latency: float) -> None:
+        """Measure everything that depends on how long GitHub takes."""
+        section = f"{latency * 1000:g} ms latency"
+        # The first of all requests pays for what the sandbox loads when it is asked.
+        self.world.sandbox.latency = 0.0
+        async with self.world.bot():
+            for scenario in self.size.scenarios:
+                await self.world.dispatch(scenario)
+        self.world.sandbox.latency = latency
+        clone, peer = await self._clone(section), await self._peer(section)
+        beside = {what: other for what, other in (("p50 / clone", clone), ("p50 / peer", peer)) if other}
+        for scenario in self.size.scenarios:
+            self._say(f"{section}: {scenario.name}")
+            name = f"{section}{PART}{scenario.name}{PART}"
+            cold, in_hand, warm = (Measure(name + state) for state in ("cold", "cold*", "warm"))
+            for _ in range(self.size.cold):
+                async with self.world.bot() as bot:
+                    self.ready_after.append(bot.ready_after)
+                    _add_cold(await self.world.dispatch(scenario), cold, in_hand)
+            await self._warm(scenario, warm)
+            most = MOST_TRIPS if scenario.promised else None
+            # The peer does one file only.
+            fair = {what: other for what, other in beside.items() if other is clone or len(scenario.paths) == 1}
+            self.rows += measure_rows(cold, latency, fair, most)
+            self.rows += measure_rows(in_hand, latency, fair, most) if scenario.promised else []
+            self.rows += measure_rows(warm, latency, fair, None)
+        for other in filter(None, (clone, peer)):
+            self.rows += measure_rows(other, latency, {}, None)
+
+    async def _warm(self, scenario: Scenario, warm: Measure) -> None:
+        async with self.world.bot():
+            await self.world.dispatch(scenario)
+            for _ in range(self.size.warm):
+                warm.add(*(await self.world.dispatch(scenario)).cost())
+
+    # -- beside others
+
+    async def _clone(self, section: str) -> Measure | None:
+        measure = Measure(f"{section}{PART}{CLONE}")
+        if others.git() is None:
+            self.rows.append(Row(measure.name, SKIPPED, "there is no git on the PATH", ""))
+            return None
+        self._say(f"{section}: {CLONE}")
+        for _ in range(self.size.other):
+            measure.add(*await others.clone_and_push(self.world))
+        return measure
+
+    async def _peer(self, section: str) -> Measure | None:
+        measure = Measure(f"{section}{PART}{PEER}")
+        if not self.peer.exists():
+            self.rows.append(
+                Row(measure.name, SKIPPED, "not installed; make bench does that, --peer names another place", "")
+            )
+            return None
+        self._say(f"{section}: {PEER}")
+        for _ in range(self.size.other):
+            cost, lines = await others.peer(self.world, self.peer)
+            measure.add(*cost)
+            self.lines.setdefault(PEER, lines)
+        return measure
+
+    # -- the process itself
+
+    async def _start_and_memory(self) -> None:
+        """Measure start-up and memory, and on the way how many lines a dispatch changes."""
+        self._say("start-up and memory")
+        self.world.sandbox.latency = 0.0
+        helps = [await self._help() for _ in range(self.size.other)]
+        scenario = self.size.scenarios[0]
+        async with self.world.bot() as bot:
+            self.ready_after.append(bot.ready_after)
+            await asyncio.sleep(IDLE_SECONDS)
+            idle = bot.resident()
+            repository = self.world.repository_of(scenario)
+            before = repository.read(TARGET)
+            for _ in range(self.size.warm):
+                await self.world.dispatch(scenario)
+            self.lines = {"Pointsman": others.changed_lines(before, repository.read(TARGET)), **self.lines}
+            used = bot.resident()
+        self.rows += seconds_rows(f"{START}{PART}pointsman --help", helps, MOST_START_SECONDS)
+        self.rows += seconds_rows(f"{START}{PART}pointsman serve{PART}ready", self.ready_after, MOST_START_SECONDS)
+        name = f"{MEMORY}{PART}pointsman serve{PART}"
+        if idle is None or used is None:
+            self.rows.append(Row(name + "idle", SKIPPED, "this system has no /proc to read it from", ""))
+            return
+        self.rows.append(goal_row(name + "idle", "resident", idle, "MB", MOST_MEGABYTES))
+        self.rows.append(Row(name + "used", f"resident after {self.size.warm} dispatches", used, "MB"))
+
+    async def _help(self) -> float:
+        began = time.monotonic()
+        await others.run([sys.executable, "-m", "bot", "--help"], self.world.folder, {})
+        return time.monotonic() - began
+
+
+def _add_cold(watch: Watch, cold: Measure, in_hand: Measure) -> None:
+    if watch.token_at is None:
+        raise BenchError("a bot that has just started asked for no token")
+    cold.add(*watch.cost())
+    in_hand.add(*watch.cost(since=watch.token_at))
+
+
+NOTES = f"""\
+Times run from the webhook's leaving the sandbox to the branch's having moved, and requests are
+counted until then: without the check run that follows. The sandbox's own work is in all of them;
+at 0 ms it is the better part. p99 is the largest where n is below 100.
+
+cold         a process just started: no token, no caches
+cold*        the same runs from the token's arrival on
+round trips  requests that waited for one another
+/ latency    what the round trips would be by the clock, with all work in between
+/ clone      beside: {CLONE}; shallow, the credentials sent at once
+/ peer       beside: {PEER} 1.1.2 --apply --api SANDBOX, for what it can do too
+the edit     lines that differ after one new tag; the file names the image once, and once another
+             whose name begins alike
+
+Both others are timed from the start of their first program."""
+
+
+def machine() -> str:
+    """Tell what the figures hang on: processors, system, Python, git."""
+    git = others.git()
+    said = "no git"
+    if git:
+        command = [git, "--version"]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - no input
+    system = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+    return f"{system}, Python {platform.python_version()}, {said.strip().replace('git version', 'git')}"
+
+
+async def measured(size: Size, peer: Path) -> list[Row]:
+    """Run everything in a temporary folder, and give the rows. Raises BenchError, TimeoutError after MAX_SECONDS."""
+    task = asyncio.current_task()
+    if task is not None:
+        with suppress(NotImplementedError):  # Windows has no such signal
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    with tempfile.TemporaryDirectory(prefix="pointsman-bench-") as folder:
+        world = World(Path(folder))
+        await world.sandbox.start()
+        try:
+            async with asyncio.timeout(MAX_SECONDS):
+                bench = Bench(world, size, peer)
+                await bench.run()
+        finally:
+            await world.sandbox.stop()
+    return bench.rows
+
+
+def main() -> int:
+    """Read the arguments, measure, print; give the exit code: 0 even if a goal is missed, 1 if something broke."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the same rows to FILE")
+    parser.add_argument("--quick", action="store_true", help="one scenario, a few times, without latency")
+    parser.add_argument("--peer", type=Path, metavar="PROGRAM", default=others.PEER, help="gitops-image-replacer 1.1.2")
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    try:
+        rows = asyncio.run(measured(QUICK if arguments.quick else Size(), arguments.peer))
+    except BenchError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except TimeoutError:
+        sys.stderr.write(f"not done within {MAX_SECONDS:g} s: this machine is too busy to measure on\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except asyncio.CancelledError:  # SIGTERM
+        return 143
+    if arguments.json:
+        arguments.json.write_text(to_json(rows), encoding="utf-8")
+    console = Console(highlight=False)
+    console.print(f"[bold]Pointsman bench[/]: {machine()}; {time.monotonic() - began:.0f} s in all")
+    console.print(table(rows))
+    for line in ("", *skipped(rows), *NOTES.splitlines()):
+        console.print(line, style="dim", markup=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
