@@ -9,6 +9,7 @@ import typer
 
 from bot.cli.apply import apply
 from bot.cli.check import check
+from bot.cli.convert import convert
 from bot.cli.demo import demo
 from bot.cli.migrate import migrate
 from bot.cli.plan import plan
@@ -26,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for verb in (serve, demo, sandbox, check, plan, apply, schema, migrate):
+for verb in (serve, demo, sandbox, check, plan, apply, schema, convert, migrate):
     app.command()(verb)
 
 
