@@ -239,7 +239,8 @@ def main() -> int:
         return 143
     if arguments.json:
         arguments.json.write_text(to_json(rows), encoding="utf-8")
-    console = Console(highlight=False)
+    # In a file nothing tells how wide it may be.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     console.print(f"[bold]Pointsman bench[/]: {machine()}; {time.monotonic() - began:.0f} s in all")
     console.print(table(rows))
     for line in ("", *skipped(rows), *NOTES.splitlines()):

@@ -76,6 +76,11 @@ def database(environ: Mapping[str, str] = os.environ) -> Path:
         raise InputError(f"{setting.name}: {error}") from error
 
 
+def environment() -> dict[str, str]:
+    """Return all of the environment, for `pointsman apply --env`, which takes variables and regexes out of it."""
+    return dict(os.environ)
+
+
 def _given(setting: Setting, environ: Mapping[str, str]) -> str | None:
     """Return what is set, blanks around it aside; the default where that is nothing."""
     return environ.get(setting.name, "").strip() or setting.default

@@ -7,11 +7,15 @@ from typing import Annotated
 
 import typer
 
+from bot.cli import local
+
 
 def check(
     file: Annotated[Path, typer.Argument(help="The mapping file.", show_default=True)] = Path(".github/pointsman.yaml"),
 ) -> None:
     """Check a mapping file: every problem as `FILE:LINE:COLUMN: sentence`. Exit 0 if there is none, 1 if there is.
+
+    What works and may not be meant is a warning, which leaves the exit code as it is.
 
     Example: `pointsman check mappings.example.yaml`
     """
@@ -19,5 +23,12 @@ def check(
     from bot.core import mapping_file
 
     parsed = mapping_file.parse(read_text(file), str(file))
-    count = len(parsed.mappings)
-    typer.echo(f"{file}: good: {count} mapping{'' if count == 1 else 's'}")
+    local.warn(parsed.warnings)
+    counts = [_count(len(parsed.mappings), "mapping")]
+    if parsed.warnings:
+        counts.append(_count(len(parsed.warnings), "warning"))
+    typer.echo(f"{file}: good: {', '.join(counts)}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

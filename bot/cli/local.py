@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from bot.core.changeset import Changeset
-    from bot.core.model import Json, Result
+    from bot.core.model import Result
     from bot.core.outcome import Outcome
     from bot.core.plan import Plan
-    from bot.directory import Directory
-    from bot.errors import Problem
-    from bot.flows.decide import Decision, MappingSource, Request
+    from bot.errors import InputError, Problem
+    from bot.flows.decide import Decision
 
 
 class Format(StrEnum):
@@ -34,8 +33,17 @@ DirectoryOption: TypeAlias = Annotated[
     Path, typer.Option("--directory", "-d", help="The folder that stands for the repository.")
 ]
 MappingsOption: TypeAlias = Annotated[
-    Path | None,
-    typer.Option("--mappings", "-m", help="The mapping file; default: .github/pointsman.yaml of the folder."),
+    str | None,
+    typer.Option(
+        "--mappings",
+        "-m",
+        metavar="FILE|DSL",
+        help="The mapping file, or mappings in the action's DSL; default: .github/pointsman.yaml of the folder.",
+    ),
+]
+RegexesOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--regex", "-r", metavar="NAME=PATTERN", help="A regex for mappings in the DSL; may be repeated."),
 ]
 VariablesOption: TypeAlias = Annotated[
     list[str] | None,
@@ -49,6 +57,15 @@ PayloadOption: TypeAlias = Annotated[
 EventTypeOption: TypeAlias = Annotated[
     str, typer.Option("--event-type", "-e", help="The event type; without one, every mapping's 'on' is met.")
 ]
+BranchOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--branch",
+        "-b",
+        metavar="NAME",
+        help="The branch that the folder stands for; default: the default branch. What goes to another is left out.",
+    ),
+]
 FormatOption: TypeAlias = Annotated[Format, typer.Option("--format", "-f", help="text, json, or a diff to pipe on.")]
 
 
@@ -58,20 +75,38 @@ class Shown:
 
     state: str
     reason: str
-    problems: tuple[Problem, ...]
-    plan: Plan | None
-    changeset: Changeset | None
+    problems: tuple[Problem, ...] = ()
+    plan: Plan | None = None
+    changeset: Changeset | None = None
+    commit: str = ""
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, result: Decision | Outcome) -> Shown:
-        """Return what is printed of a decision (a dry run's) or of an outcome."""
+    def of(cls, results: Sequence[Decision | Outcome], branch: str) -> Shown:
+        """Return what is printed of the decisions (a dry run's) or outcomes of one request, one for each branch.
+
+        The folder stands for `branch` ("" is the default branch); what goes to another is left out, and that is noted.
+        """
         from bot.core.outcome import Outcome
 
-        outcome = result if isinstance(result, Outcome) else result.outcome
+        outcomes = [result if isinstance(result, Outcome) else result.outcome for result in results]
+        others = [one.branch for one in outcomes if one is not None and one.branch not in {"", branch}]
+        note = f"what goes to {', '.join(map(repr, others))} is left out: the folder stands for "
+        note += f"'{branch}'" if branch else "the default branch; --branch names another"
+        for result, outcome in zip(results, outcomes, strict=True):
+            if outcome is None or outcome.branch not in others:
+                shown = cls._one(result, outcome)
+                return replace(shown, notes=(*shown.notes, note)) if others else shown
+        return cls("no_change", note, plan=outcomes[0].plan if outcomes[0] else None)
+
+    @classmethod
+    def _one(cls, result: Decision | Outcome, outcome: Outcome | None) -> Shown:
+        notes = result.changeset.notes if result.changeset else ()
         if outcome is None:
-            return cls("planned", "", (), result.plan, result.changeset)
+            return cls("planned", "", (), result.plan, result.changeset, notes=notes)
         state = "written" if outcome.state == "committed" else outcome.state
-        return cls(state, outcome.reason, outcome.problems, outcome.plan, outcome.changeset)
+        oid = outcome.commit.oid if outcome.commit else ""
+        return cls(state, outcome.reason, outcome.problems, outcome.plan, outcome.changeset, oid, notes)
 
     @property
     def exit_code(self) -> int:
@@ -79,62 +114,34 @@ class Shown:
         return 0 if self.state in {"planned", "written", "no_change"} else 1
 
 
-def prepare(
-    directory: Path, mappings: Path | None, payload: str, variables: list[str] | None, event_type: str
-) -> tuple[Directory, Request, MappingSource]:
-    """Return the folder as a Forge, the request, and where its mappings come from."""
-    from bot.cli.files import read_text
-    from bot.core.trigger import Dispatch
-    from bot.core.verdict import MAPPING_PATH
-    from bot.directory import Directory, operator
-    from bot.errors import InputError
-    from bot.flows.decide import MappingSource, Request
+def perform(run: Callable[[], int], output: Format) -> int:
+    """Run, and return the exit code.
 
-    properties = _payload(payload, variables or [])
-    source = MappingSource()
-    try:
-        forge = Directory(directory)
-        if mappings is not None:
-            source = MappingSource(own=False, name=str(mappings), text=read_text(mappings).encode())
-        elif not (directory / MAPPING_PATH).is_file():
-            raise InputError(f"there is no mapping file {directory / MAPPING_PATH}; name one with --mappings")
-    except PermissionError as error:
-        raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
-    request = Request("local", operator(), Dispatch(forge.repository, event_type, properties))
-    return forge, request, source
-
-
-def perform(make: Callable[[], Decision | Outcome], output: Format) -> int:
-    """Make a decision or an outcome, print it, and return the exit code.
-
-    An error before there is one is raised on, but for JSON: whoever reads that reads standard output, and errors in it.
+    An error before there is a result is raised on, but for JSON: whoever reads that reads standard output.
     """
     from bot.errors import InputError
 
     try:
-        shown = Shown.of(make())
+        return run()
     except InputError as error:
         if output is not Format.json:
             raise
-        shown = Shown("failed", str(error), error.problems, None, None)
-    return show(shown, output)
+        refuse(error, output)
+        return 1
 
 
-def _payload(text: str, variables: list[str]) -> dict[str, Json]:
-    from bot.errors import InputError
+def refuse(error: InputError, output: Format) -> None:
+    """Say why nothing was tried: in JSON as a result, else on standard error."""
+    if output is Format.json:
+        show(Shown("failed", str(error), error.problems), output)
+    else:
+        typer.echo(str(error), err=True)
 
-    try:
-        payload = json.loads(text)
-    except (ValueError, RecursionError):
-        payload = None
-    if not isinstance(payload, dict):
-        raise InputError('--payload: this is no JSON object; write it as \'{"docker_image_tag": "1.4.2-dev"}\'')
-    for variable in variables:
-        name, equals, value = variable.partition("=")
-        if not equals or not name:
-            raise InputError(f"--var {variable}: write NAME=VALUE")
-        payload[name] = value
-    return payload
+
+def warn(problems: Iterable[Problem]) -> None:
+    """Say on standard error what works and may not be meant, each in a line with its place."""
+    for problem in problems:
+        typer.echo(str(replace(problem, sentence=f"warning: {problem.sentence}")), err=True)
 
 
 def show(shown: Shown, output: Format) -> int:
@@ -194,7 +201,8 @@ def _as_json(shown: Shown) -> dict[str, Any]:
             }
             for change, diff in zip(changes, _diffs(shown), strict=True)
         ],
-        "notes": list(shown.changeset.notes) if shown.changeset else [],
+        "notes": list(shown.notes),
+        **({"commit": shown.commit} if shown.commit else {}),
         "errors": [
             {"sentence": problem.sentence, "file": problem.file, "line": problem.line, "column": problem.column}
             for problem in shown.problems
@@ -225,13 +233,15 @@ def _print(shown: Shown) -> None:
     for text in _diffs(shown):
         console.print()
         print_diff(console, text)
-    for note in shown.changeset.notes if shown.changeset else ():
+    for note in shown.notes:
         console.print(Text(f"• {note}"))
     style = "bold green" if shown.exit_code == 0 else "bold red"
     count = len(shown.changeset.files) if shown.changeset else 0
     files = f"{count} file{'' if count == 1 else 's'}"
     ends = {"planned": f"{files} would change", "written": f"{files} changed", "no_change": "nothing to change"}
     console.print(Text(f"\n{ends.get(shown.state, shown.state)}", style=style))
+    if shown.commit:
+        console.print(Text(f"  commit {shown.commit}"))
     if shown.reason and shown.state != "written":
         for line in shown.reason.splitlines():
             console.print(Text(f"  {line}"))

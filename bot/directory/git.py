@@ -19,7 +19,7 @@ from dulwich.ignore import IgnoreFilterManager
 from dulwich.index import index_entry_from_stat
 from dulwich.object_store import commit_tree_changes, tree_lookup_path
 from dulwich.objects import Blob, Commit, SubmoduleEncountered, Tree
-from dulwich.repo import InvalidUserIdentity, Repo, check_user_identity
+from dulwich.repo import Repo
 
 from bot.core.snapshot import EXECUTABLE, REGULAR
 from bot.errors import InputError
@@ -129,14 +129,10 @@ class GitRepository:
         missing = [option for option, value in (("--committer-name", name), ("--committer-email", email)) if not value]
         if missing:
             raise InputError(f"--commit: nobody is named who commits: give {' and '.join(missing)}")
-        identity = f"{name} <{email}>".encode()
-        try:
-            check_user_identity(identity)
-        except InvalidUserIdentity:
-            raise InputError(
-                f"--commit: '{name} <{email}>' cannot be who commits: leave <, > and line breaks out"
-            ) from None
-        return identity
+        if any(character in "<>" or not character.isprintable() for character in name + email):
+            sentence = f"--commit: {name!r} with {email!r} cannot be who commits: leave <, > and line breaks out"
+            raise InputError(sentence)
+        return f"{name} <{email}>".encode()
 
 
 def _user(config: StackedConfig, key: bytes) -> str:

@@ -164,3 +164,44 @@ async def test_a_folder_has_no_owner_whose_mappings_could_govern_it(root: Path) 
     forge = Directory(root)
     assert await forge.organization_file(forge.repository, ".github/pointsman.yaml") is None
     assert operator().via == "terminal"
+
+
+async def test_with_a_suffix_the_text_goes_beside_the_file(root: Path) -> None:
+    """The file itself stays, the new one has its mode, and one that was there under that name is replaced."""
+    forge = Directory(root, suffix=".new")
+    outside = root.with_name("outside") / "values.yaml"
+    (root / "apps" / "run.yaml.new").symlink_to(outside)
+    await forge.commit(forge.repository, changeset(change("apps/run.yaml", b"ran\n")), MESSAGE)
+    assert (root / "apps" / "run.yaml").read_bytes() == b"run"
+    assert (root / "apps" / "run.yaml.new").read_bytes() == b"ran\n"
+    assert stat.S_IMODE((root / "apps" / "run.yaml.new").lstat().st_mode) == 0o755
+    assert outside.read_bytes() == b"outside\n"
+
+
+@pytest.mark.parametrize("suffix", ["/x", "/../x", "\\x", "a\nb", "\0"])
+def test_a_suffix_leads_to_no_other_folder(suffix: str, root: Path) -> None:
+    """It is a part of a file's name."""
+    with pytest.raises(InputError, match="is put behind the name of a file"):
+        Directory(root, suffix=suffix)
+
+
+async def test_a_folder_in_the_way_leaves_the_other_files_as_they_were(root: Path) -> None:
+    """It is found before any file is replaced."""
+    (root / "apps" / "one" / "values.yaml.new").mkdir()
+    forge = Directory(root, suffix=".new")
+    changes = changeset(change("apps/run.yaml", b"new"), change("apps/one/values.yaml", b"new"))
+    with pytest.raises(InputError) as caught:
+        await forge.commit(forge.repository, changes, MESSAGE)
+    assert str(caught.value) == f"cannot write {root / 'apps/one/values.yaml.new'}: Is a directory"
+    assert not (root / "apps" / "run.yaml.new").exists()
+
+
+async def test_a_folder_stands_for_one_branch(root: Path) -> None:
+    """That is the one it is said to stand for; what another one has is not known."""
+    forge = Directory(root, "release")
+    for branch in ("", "release"):
+        snapshot = await forge.open(forge.repository, ["apps/run.yaml"], branch)
+        assert (snapshot.branch, set(snapshot.files)) == ("release", {"apps/run.yaml"})
+    with pytest.raises(InputError) as caught:
+        await forge.open(forge.repository, [], "main")
+    assert str(caught.value) == "the folder stands for the branch 'release'; what goes to 'main' is not in it"
