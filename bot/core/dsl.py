@@ -74,17 +74,24 @@ def expand(text: str, regexes: Map[str, str]) -> tuple[Expanded, ...]:
 def mapping_file(text: str, regexes: Map[str, str], name: str) -> MappingFile:
     """Read a string and the patterns that it names, as if they were a mapping file of their own.
 
+    The others are left alone: an environment has all sorts of variables whose names end in _REGEX.
+
     `name` is what the string is called for the user, such as the option that it was given by. Raises InputError with
     every problem.
     """
     compiled: dict[str, Pattern] = {}
     problems: list[Problem] = []
+    place = _place(name, text)
+    parsed = _parse(text, regexes, Read(), place)
+    named = {used for one in parsed for replacer in one.replacers for used in replacer.names}
     for key, source in regexes.items():
+        if key not in named:
+            continue
         try:
             compiled[key] = compile_pattern(source, multiline=False, name=key)
         except InputError as error:
             problems += [Problem(f"regex '{key}': {problem.sentence}") for problem in error.problems]
-    read = mappings(text, regexes, compiled, _place(name, text))
+    read = mappings(text, regexes, compiled, place)
     if problems or read.problems:
         raise InputError([*problems, *read.problems])
     without = [f"regex '{key}': {NO_GROUP}" for key, pattern in compiled.items() if not pattern.groups]

@@ -64,7 +64,7 @@ def test_a_mapping_file_takes_variables_of_the_environment_too(folder: Path) -> 
         ("docker_image_tga", (), "docker_image_tga"),
         ("a" * 5000, (), "is not defined"),
         (MAPPINGS, ("--regex", "x"), "--regex x: write NAME=PATTERN\n"),
-        (MAPPINGS, ("--regex", "x=("), "x"),
+        (f"{MAPPINGS}&x", ("--regex", "x=("), "regex 'x': the pattern '(' is not valid"),
         (MAPPINGS, ("--updated-file-suffix", "/.."), "is put behind the name of a file"),
         ("rules.yaml", ("--regex", "x=y"), "--regex: the mappings are those of the file rules.yaml; write it there"),
         ("rules.yaml", ("--dump",), "those of the file rules.yaml are for `pointsman plan`\n"),
@@ -205,11 +205,17 @@ def test_a_place_in_a_changed_file_is_that_of_the_checkout(folder: Path, monkeyp
 
 def test_what_a_dsl_says_in_vain_is_a_warning(folder: Path) -> None:
     """Nobody runs `check` on an option: a regex without a group and a name without a value are said at once."""
-    ran = act(folder, MAPPINGS, "--custom-variables", "nobody", X_REGEX="no group", **ENVIRONMENT)
+    ran = act(folder, f"{MAPPINGS}&x_regex", "--custom-variables", "nobody", X_REGEX="no group", **ENVIRONMENT)
     assert ran.code == 0
     said = ran.err.splitlines()
     assert said[0] == "warning: ignoring nobody: the environment variable NOBODY is empty or not there"
     assert any(line.startswith("warning: regex 'x_regex': ") for line in said[1:])
+
+
+def test_a_variable_of_something_else_that_is_called_like_a_regex_is_left_alone(folder: Path) -> None:
+    """A runner's environment has all sorts of names; only a regex that the mappings name must be one."""
+    ran = act(folder, MAPPINGS, OTHER_TOOL_REGEX="(", **ENVIRONMENT)
+    assert (ran.code, ran.err) == (0, "")
 
 
 def test_a_dump_is_four_tables_in_which_each_row_is_a_line(folder: Path) -> None:

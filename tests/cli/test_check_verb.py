@@ -49,6 +49,14 @@ def test_check_looks_where_the_server_looks_without_a_file(tmp_path: Path) -> No
     assert run(tmp_path, "check") == Ran(0, ".github/pointsman.yaml: good: 1 mapping\n", "")
 
 
+def test_check_says_what_may_not_be_meant_and_is_content(tmp_path: Path) -> None:
+    """A warning has its place, is counted in the last line, and leaves the exit code at 0."""
+    (tmp_path / "rules.yaml").write_text(f"{GOOD}commit:\n  author: {{ name: a, email: a@b }}\n")
+    ran = run(tmp_path, "check", "rules.yaml")
+    assert (ran.code, ran.out) == (0, "rules.yaml: good: 1 mapping, 1 warning\n")
+    assert re.fullmatch(r"rules\.yaml:8:\d+: warning: \S.*\n", ran.err)
+
+
 def test_check_says_every_problem_with_its_place_on_standard_error(tmp_path: Path) -> None:
     """A bad file exits 1, each problem being one `FILE:LINE:COLUMN: sentence`."""
     (tmp_path / "rules.yaml").write_text(BAD)
