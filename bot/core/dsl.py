@@ -124,7 +124,9 @@ def mappings(text: str, registered: Collection[str], compiled: Map[str, Pattern]
             read.warnings.append(place(one.start).problem(f"this mapping names no {what}, so it does nothing"))
             continue
         when = Condition((tests[0],) if len(tests) == 1 else (AnyOf(tuple(Condition((test,)) for test in tests)),))
-        name = _unique(" ".join(one.left.split()), [mapping.name for mapping in read.mappings])
+        left = " ".join(one.left.split())
+        short = left if len(left) <= MAX_NAME else f"{left[: MAX_NAME - 1]}…"
+        name = unique(short, [mapping.name for mapping in read.mappings])
         line = place(one.start).line or 1
         read.mappings.append(Mapping(name, None, None, when, tuple(updates), line))
     return read
@@ -240,8 +242,8 @@ def _attempt(source: str, read: Read, position: Position) -> Pattern | None:
         return None
 
 
-def _unique(name: str, taken: list[str]) -> str:
-    name = name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
+def unique(name: str, taken: Collection[str]) -> str:
+    """Return `name`, with a number behind it where it is taken: no two mappings of a file have the same."""
     numbered, number = name, 1
     while numbered in taken:
         number += 1

@@ -110,8 +110,7 @@ class _Application:
         goes_to: dict[str, set[str]] = {request.delivery: set() for request in requests}
         for destination in decided.destinations:
             for decision in destination.decisions:
-                branch = decision.outcome.branch if decision.outcome else destination.snapshot.branch
-                goes_to[decision.request.delivery].add(branch)
+                goes_to[decision.request.delivery].add(destination.snapshot.branch)
         self._goes_to |= goes_to
 
     async def _act(self, destination: Destination) -> set[str]:

@@ -102,15 +102,17 @@ async def decide(
     out, and with `only` every other one is.
     """
     default = await forge.open(repository, [MAPPING_PATH])
+    # What ends before it is known where a request goes has ended on no branch.
+    nowhere = replace(default, branch="")
     try:
         rules = await _rules(forge, repository, default, source)
     except InputError as error:
-        return _all(default, requests, "failed", error)
+        return _all(nowhere, requests, "failed", error)
     if rules is None:
         reason = InputError(f"no mapping file: {repository.full_name} has no {MAPPING_PATH} on '{default.branch}'")
-        return _all(default, requests, "ignored", reason)
+        return _all(nowhere, requests, "ignored", reason)
     # Regexes run for as long as their budget lets them; the event loop must not wait for that.
-    planned, failed = await asyncio.to_thread(_plan, rules, requests, default)
+    planned, failed = await asyncio.to_thread(_plan, rules, requests, nowhere)
     branches = _branches(planned, default.branch)
     if only is not None:
         branches = {only: branches[only]} if only in branches else {}
@@ -118,12 +120,11 @@ async def decide(
     destinations = await asyncio.gather(
         *(_destination(forge, default, branch, plans, rules) for branch, plans in branches.items())
     )
-    return Decided((*([Destination(default, tuple(failed))] if failed else []), *destinations))
+    return Decided((*([Destination(nowhere, tuple(failed))] if failed else []), *destinations))
 
 
-def _all(default: Snapshot, requests: Sequence[Request], state: State, error: InputError) -> Decided:
-    decisions = (_ended(request, state, error, replace(default, branch="")) for request in requests)
-    return Decided((Destination(default, tuple(decisions)),))
+def _all(nowhere: Snapshot, requests: Sequence[Request], state: State, error: InputError) -> Decided:
+    return Decided((Destination(nowhere, tuple(_ended(request, state, error, nowhere) for request in requests)),))
 
 
 def _ended(request: Request, state: State, error: InputError, view: Snapshot, plan: Plan | None = None) -> Decision:
@@ -132,7 +133,7 @@ def _ended(request: Request, state: State, error: InputError, view: Snapshot, pl
     return Decision(request, outcome, plan)
 
 
-def _plan(rules: MappingFile, requests: Sequence[Request], default: Snapshot) -> tuple[list[_Planned], list[Decision]]:
+def _plan(rules: MappingFile, requests: Sequence[Request], nowhere: Snapshot) -> tuple[list[_Planned], list[Decision]]:
     """Plan every request; those that cannot be have ended."""
     planned: list[_Planned] = []
     failed: list[Decision] = []
@@ -140,7 +141,7 @@ def _plan(rules: MappingFile, requests: Sequence[Request], default: Snapshot) ->
         try:
             planned.append((request, plan(rules, request.dispatch)))
         except InputError as error:
-            failed.append(_ended(request, "failed", error, replace(default, branch="")))
+            failed.append(_ended(request, "failed", error, nowhere))
     return planned, failed
 
 
@@ -165,15 +166,15 @@ async def _destination(
     forge: Forge, default: Snapshot, branch: str, planned: Sequence[_Planned], rules: MappingFile
 ) -> Destination:
     """Read what the plans for one branch name there, and decide them."""
-    snapshot, globs = default, list(dict.fromkeys(glob for _, made in planned for glob in made.globs))
+    snapshot = default
     if branch != default.branch:
-        literal = list(dict.fromkeys(glob.literal for glob in globs if glob.literal is not None))
+        literal = dict.fromkeys(glob.literal for _, made in planned for glob in made.globs if glob.literal is not None)
         try:
-            snapshot = await forge.open(default.repository, literal, branch)
+            snapshot = await forge.open(default.repository, list(literal), branch)
         except InputError as error:
-            # Said where people look, as the branch is not there.
-            elsewhere = replace(default, branch=branch)
-            return Destination(default, tuple(_ended(request, "failed", error, elsewhere) for request, _ in planned))
+            # Said where people look, at the head of the default branch, as this one is not there.
+            absent = replace(default, branch=branch)
+            return Destination(absent, tuple(_ended(request, "failed", error, absent) for request, _ in planned))
     snapshot, refused = await _read(forge, snapshot, planned, opened=branch != default.branch)
     decisions = await asyncio.to_thread(_decide, planned, refused, snapshot)
     return Destination(snapshot, tuple(decisions), rules.commit)

@@ -81,15 +81,14 @@ class Reader:
         """
         if self._graphql:
             return await self._open_graphql(paths, branch)
-        asked, branch = branch, branch or self._repository.default_branch
-        branch = branch or (await self._get(self._path))["default_branch"]
+        name = branch or self._repository.default_branch or (await self._get(self._path))["default_branch"]
         try:
-            ref = await self._get(f"{self._path}/git/ref/heads/{quote(branch)}")
+            ref = await self._get(f"{self._path}/git/ref/heads/{quote(name)}")
         except NotFound as error:
-            if asked:
-                raise self._no_branch(asked) from error
+            if branch:
+                raise self._no_branch(branch) from error
             raise
-        snapshot = Snapshot(self._repository, branch, ref["object"]["sha"])
+        snapshot = Snapshot(self._repository, name, ref["object"]["sha"])
         return await self._with_files(snapshot, await self._literal_entries(snapshot.head, paths))
 
     async def read(self, snapshot: Snapshot, globs: Sequence[Glob]) -> Snapshot:

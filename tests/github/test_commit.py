@@ -236,29 +236,23 @@ async def test_a_committer_alone_leaves_the_app_as_the_author(sandbox: Sandbox, 
     assert entry.committer.startswith("Pointsman <pointsman@internal>")
 
 
-async def test_contents_that_do_not_fit_into_one_request_go_blob_by_blob(
-    sandbox: Sandbox, repository: Repository
+@pytest.mark.parametrize(
+    ("files", "lines", "author", "asked"),
+    [
+        pytest.param(3, 180_000, AUTHOR, ["POST git/blobs", *GIT_DATA], id="5 MB inline, the rest blob by blob"),
+        pytest.param(6, 330_000, None, [*["POST git/blobs"] * 5, *GIT_DATA], id="over 20 MB not by GraphQL"),
+    ],
+)
+async def test_contents_that_do_not_fit_into_one_request_go_blob_by_blob(  # noqa: PLR0913, PLR0917 - one column of the table each
+    sandbox: Sandbox, repository: Repository, files: int, lines: int, author: Person | None, asked: list[str]
 ) -> None:
-    """The tree takes 5 MB inline, here the first of three files of 2 MB and one more; bytes and modes are the same."""
-    large = {f"large/{i}.yaml": f"# {i}\n" + "key: value\n" * 180_000 for i in range(3)}
+    """Of files of 2 MB the tree takes two inline, of 3.6 MB one; the bytes are the same, in one commit."""
+    large = {f"large/{i}.yaml": f"# {i}\n" + "key: value\n" * lines for i in range(files)}
     repository.commit(large, "Large")
     async with adapter(sandbox, repository) as made:
         change = await changeset(made, *large)
         before = len(sandbox.requests)
-        await made.forge.commit(made.repository, change, by(AUTHOR))
-        assert made.asked(before) == ["POST git/blobs", *GIT_DATA]
+        await made.forge.commit(made.repository, change, by(author))
+        assert made.asked(before) == asked
+    assert sorted(repository.log()[0].paths) == sorted(large)
     assert all(repository.read(path) == change.files[path].after for path in large)
-
-
-async def test_what_one_mutation_may_not_hold_goes_by_the_git_data_api(
-    sandbox: Sandbox, repository: Repository
-) -> None:
-    """More than 20 MB in all, though nothing else forbids GraphQL."""
-    large = {f"large/{i}.yaml": f"# {i}\n" + "key: value\n" * 330_000 for i in range(6)}
-    repository.commit(large, "Large")
-    async with adapter(sandbox, repository) as made:
-        change = await changeset(made, *large)
-        before = len(sandbox.requests)
-        await made.forge.commit(made.repository, change, MESSAGE)
-        assert made.asked(before) == ["POST git/blobs"] * 5 + GIT_DATA
-    assert len(repository.log()[0].paths) == 6

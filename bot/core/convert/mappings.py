@@ -61,7 +61,7 @@ class Mappings:
                 why = "its condition never holds" if never else "none of its regexes changes anything"
                 notes.append(Note(f"the mapping {left} is left out: {why}."))
                 continue
-            name = self._unique(_name(updates) or left[:60])
+            name = dsl.unique(_name(updates) or left[:60], [entry.name for entry in self.entries])
             self.entries.append(MappingEntry(name, on, when, updates, (*when_notes, *update_notes)))
         return notes
 
@@ -148,14 +148,6 @@ class Mappings:
             else:
                 left_out.append(Note(f"no regex is left that would change {files}."))
         return tuple(updates), left_out
-
-    def _unique(self, name: str) -> str:
-        taken = {entry.name for entry in self.entries}
-        candidate, count = name, 1
-        while candidate in taken:
-            count += 1
-            candidate = f"{name} ({count})"
-        return candidate
 
 
 def _condition_pattern(variable: str, source: str) -> str:
