@@ -12,6 +12,7 @@ from aiohttp import web
 
 from bot import __version__
 from bot.core import mapping_file
+from bot.core.yaml import Limits
 from bot.errors import InputError
 from bot.flows.decide import MappingSource
 from bot.github import GitHub
@@ -69,10 +70,16 @@ def make(settings: Settings) -> web.Application:
 
 
 def mapping_source(settings: Settings) -> MappingSource:
-    """Read and check the server's own mapping file, if there is one. Raises InputError with all that is wrong in it."""
+    """Return the limits that are set, and the server's own mapping file, if there is one, read and checked.
+
+    Raises InputError with all that is wrong in it.
+    """
+    limits = Limits(
+        settings.edit_max_bytes, settings.edit_max_depth, settings.edit_max_documents, settings.edit_max_events
+    )
     file = settings.mappings_file
     if file is None:
-        return MappingSource(organization=settings.org_mappings)
+        return MappingSource(organization=settings.org_mappings, limits=limits)
     # What users read of it on GitHub need not tell where the server keeps its files.
     name = f"MAPPINGS_FILE {file.name}"
     try:
@@ -80,4 +87,4 @@ def mapping_source(settings: Settings) -> MappingSource:
         mapping_file.parse(text.decode(), name)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"MAPPINGS_FILE: cannot read '{file}': {error}") from error
-    return MappingSource(organization=settings.org_mappings, name=name, text=text)
+    return MappingSource(organization=settings.org_mappings, name=name, text=text, limits=limits)

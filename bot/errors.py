@@ -52,6 +52,18 @@ class EditError(InputError):
     """A file cannot be edited as asked; it stays untouched."""
 
 
+class NoReferenceError(EditError):
+    """The file has no reference to the image that is looked for: of the files of a glob, one that is not meant."""
+
+
+def raise_all(errors: Sequence[EditError]) -> None:
+    """Raise the error, or one with the problems of all; nothing where there are none."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise EditError([problem for error in errors for problem in error.problems])
+
+
 class StaleHead(PointsmanError):  # noqa: N818 - the field's word for it
     """The branch moved between our read and our write: read again, evaluate the rules again, write again."""
 

@@ -42,6 +42,10 @@ class Settings:
     org_mappings: bool
     log_level: str
     log_format: str
+    edit_max_bytes: int
+    edit_max_depth: int
+    edit_max_documents: int
+    edit_max_events: int
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -172,6 +176,15 @@ def _flag(text: str) -> bool:
     return text.lower() in {"true", "1", "yes"}
 
 
+def _at_most(limit: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or len(text) > 12 or not 1 <= int(text) <= limit:
+            raise ValueError(f"'{text}' is not a number from 1 to {limit:,}, without separators")
+        return int(text)
+
+    return read
+
+
 def _one_of(*allowed: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text.lower() not in allowed:
@@ -198,6 +211,11 @@ SETTINGS = (
     ),
     Setting("LOG_LEVEL", "debug, info, warning or error", "info", _one_of("debug", "info", "warning", "error")),
     Setting("LOG_FORMAT", "text, json or logfmt", "text", _one_of("text", "json", "logfmt")),
+    # Larger files are never read, and libyaml's time grows with the square of the depth.
+    Setting("EDIT_MAX_BYTES", "the largest file that is edited", "4000000", _at_most(4_000_000)),
+    Setting("EDIT_MAX_DEPTH", "how deep the YAML of a file may be nested", "200", _at_most(1_000)),
+    Setting("EDIT_MAX_DOCUMENTS", "how many YAML documents a file may have", "1000", _at_most(100_000)),
+    Setting("EDIT_MAX_EVENTS", "how many keys, values, starts and ends of collections", "500000", _at_most(10_000_000)),
 )
 
 _FIELDS = {"GITHUB_API_URL": "api_url", "DATABASE_URL": "database"}

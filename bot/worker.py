@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.core import trigger
+from bot.core.model import Number
 from bot.core.outcome import Outcome
 from bot.core.retry import Retry
 from bot.errors import InputError, Transient, Unavailable
@@ -143,7 +144,7 @@ def _understand(deliveries: Sequence[Delivery]) -> tuple[list[Request], list[Out
     requests, outcomes = [], []
     for delivery in deliveries:
         try:
-            match trigger.parse(delivery.event, json.loads(delivery.body)):
+            match trigger.parse(delivery.event, json.loads(delivery.body, parse_float=Number)):
                 case trigger.Dispatch() as dispatch:
                     requests.append(Request(delivery.id, delivery.actor, dispatch, delivery.ended))
                 case trigger.Ignored(reason):

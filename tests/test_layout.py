@@ -70,7 +70,7 @@ def test_the_command_line_starts_without_what_a_verb_may_need() -> None:
     assert set(loaded.split()) & set(HEAVY) == set()
 
 
-@pytest.mark.parametrize("verb", ["plan", "apply", "check", "schema"])
+@pytest.mark.parametrize("verb", ["plan", "apply", "set", "unset", "image", "check", "schema"])
 def test_the_local_verbs_need_no_network_library(verb: str) -> None:
     """What works on a folder runs without the server's and the sandbox's libraries."""
     code = (

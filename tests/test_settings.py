@@ -55,6 +55,10 @@ def test_what_is_not_set_has_its_default() -> None:
         org_mappings=False,
         log_level="info",
         log_format="text",
+        edit_max_bytes=4_000_000,
+        edit_max_depth=200,
+        edit_max_documents=1_000,
+        edit_max_events=500_000,
     )
 
 
@@ -76,6 +80,10 @@ def test_what_is_not_set_has_its_default() -> None:
         ("ORG_MAPPINGS", "no", "org_mappings", False),
         ("LOG_LEVEL", "DEBUG", "log_level", "debug"),
         ("LOG_FORMAT", "JSON", "log_format", "json"),
+        ("EDIT_MAX_BYTES", "1", "edit_max_bytes", 1),
+        ("EDIT_MAX_DEPTH", "1000", "edit_max_depth", 1000),
+        ("EDIT_MAX_DOCUMENTS", "007", "edit_max_documents", 7),
+        ("EDIT_MAX_EVENTS", "10000000", "edit_max_events", 10_000_000),
         *((name, " ", "log_level", "info") for name in ("PORT", "MAPPINGS_FILE", "LOG_LEVEL", "DATABASE_URL")),
     ],
 )
@@ -150,6 +158,12 @@ MALFORMED = (
     ("ORG_MAPPINGS", "maybe", "'maybe' is neither true nor false"),
     ("LOG_LEVEL", "loud", "'loud' is not one of debug, info, warning, error"),
     ("LOG_FORMAT", "xml", "'xml' is not one of text, json, logfmt"),
+    ("EDIT_MAX_BYTES", "4000001", "'4000001' is not a number from 1 to 4,000,000, without separators"),
+    ("EDIT_MAX_BYTES", "4,000", "'4,000' is not a number from 1 to 4,000,000, without separators"),
+    ("EDIT_MAX_DEPTH", "0", "'0' is not a number from 1 to 1,000, without separators"),
+    ("EDIT_MAX_DEPTH", "-1", "'-1' is not a number from 1 to 1,000, without separators"),
+    ("EDIT_MAX_DOCUMENTS", "²", "'²' is not a number from 1 to 100,000, without separators"),
+    ("EDIT_MAX_EVENTS", "9" * 5000, f"'{'9' * 5000}' is not a number from 1 to 10,000,000, without separators"),
 )
 
 

@@ -11,11 +11,15 @@ from bot.cli.apply import apply
 from bot.cli.check import check
 from bot.cli.convert import convert
 from bot.cli.demo import demo
+from bot.cli.image import image
 from bot.cli.migrate import migrate
 from bot.cli.plan import plan
 from bot.cli.sandbox import sandbox
 from bot.cli.schema import schema
 from bot.cli.serve import serve
+from bot.cli.set import Command as SetCommand
+from bot.cli.set import set  # noqa: A004 - a verb's name is its function's
+from bot.cli.unset import unset
 from bot.errors import PointsmanError
 
 app = typer.Typer(
@@ -27,8 +31,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for verb in (serve, demo, sandbox, check, plan, apply, schema, convert, migrate):
-    app.command()(verb)
+for verb in (serve, demo, sandbox, check, plan, apply, set, unset, image, schema, convert, migrate):
+    app.command(cls=SetCommand if verb is set else None)(verb)
 
 
 def main() -> None:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from bot.flows.decide import Decision
 
 
+# What begins a line of a diff that is none of a file's.
+_HEADS = ("+++", "---", "diff ", "new file ", "deleted file ")
+
+
 class Format(StrEnum):
     """How a result is printed."""
 
@@ -261,5 +265,5 @@ def print_diff(console: Any, text: str) -> None:
     styles = {"+": "green", "-": "red", "@": "cyan"}
     # Not splitlines(): to YAML some of the characters that it splits at are text.
     for line in text.removesuffix("\n").split("\n"):
-        style = "bold" if line.startswith(("+++", "---")) else styles.get(line[:1], "")
+        style = "bold" if line.startswith(_HEADS) else styles.get(line[:1], "")
         console.print(Text(line, style=style))

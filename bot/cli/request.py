@@ -34,8 +34,10 @@ class Asked:
 
     def properties(self, given: Mapping[str, str]) -> dict[str, Json]:
         """Return the client payload: what is `given`, then `--payload`, then each `--var`. Raises InputError."""
+        from bot.core.model import Number
+
         try:
-            payload = json.loads(self.payload)
+            payload = json.loads(self.payload, parse_float=Number)
         except (ValueError, RecursionError):
             payload = None
         if not isinstance(payload, dict):

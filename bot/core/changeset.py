@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
-from bot.core import regexes, snapshot, yaml
-from bot.core.plan import Substitute
-from bot.errors import InputError, Problem
+from bot.core import edits, snapshot, yaml
+from bot.core.edits import Editor
+from bot.core.rendered import Create, Delete, Fields, Substitute
+from bot.core.snapshot import REGULAR, File
+from bot.errors import InputError, NoReferenceError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from bot.core.glob import Glob
-    from bot.core.plan import Edit, Plan, SetFields
-    from bot.core.snapshot import File, Snapshot
+    from bot.core.plan import Edit, Plan
+    from bot.core.snapshot import Snapshot
+
+# What a span says in place of a field where it is the file itself that came or went.
+CREATED = "the file is created"
+DELETED = "the file is deleted"
 
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md#the-pointer
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -25,7 +31,7 @@ _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 class Span:
     """One value that changed: by which mapping, where (from 1), and its source text before and after.
 
-    `field` is the field path, or the name of the regex and its group.
+    `field` is the field path, or the name of the regex and its group; or CREATED or DELETED, then without any text.
     """
 
     mapping: str
@@ -38,11 +44,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """The new bytes of one file. `oid` is the blob that was read, `mode` stays as it is."""
+    """The new bytes of one file: `before` is None where it was not there, `after` where it is to go.
+
+    `oid` is the blob that was read, "" for a new file; `mode` stays as it is.
+    """
 
     path: str
-    before: bytes
-    after: bytes
+    before: bytes | None
+    after: bytes | None
     mode: int
     oid: str
     spans: tuple[Span, ...]
@@ -73,48 +82,116 @@ class NoChange:
     reasons: tuple[str, ...]
 
 
-class _Edited(NamedTuple):
-    text: str
-    spans: tuple[Span, ...]
-    found: bool
-    """Whether a regex matched or the field is there: with no span then, the value was there already."""
+def compute(
+    plan: Plan, view: Snapshot, clock: Callable[[], float], limits: yaml.Limits = yaml.LIMITS
+) -> Changeset | NoChange:
+    """Carry out `plan` on `view`, each edit on the files that the one before left.
 
-
-def compute(plan: Plan, view: Snapshot, clock: Callable[[], float]) -> Changeset | NoChange:
-    """Carry out `plan` on `view`.
-
-    `clock` returns seconds and only rises; it bounds the time that regexes may take, a budget for each file.
-    Raises InputError: a literal path that is a symlink, submodule or LFS pointer, a file that is not UTF-8 or too
-    large, an edit that is refused.
+    `clock` returns seconds and only rises; it bounds the time that regexes may take, a budget for each file. `limits`
+    bound what of YAML is edited. Raises InputError: a literal path that is a symlink, submodule or LFS pointer, a file
+    that is not UTF-8 or too large, an edit that is refused, a file to create that is there with other content or has no
+    place.
     """
     if not plan.edits:
         return NoChange(("no mapping holds",))
-    texts: dict[str, str] = {}
-    stopwatch = _Stopwatch(clock)
-    spans: dict[str, list[Span]] = {}
-    notes = []
-    for edit in plan.edits:
-        found, changed, paths = False, False, _paths(edit, view)
-        for path in paths:
-            if path not in texts:
-                texts[path] = _text(path, view.files[path])
-            try:
-                edited = _apply(edit, path, texts[path], stopwatch)
-            except InputError as error:
-                raise InputError([replace(problem, file=problem.file or path) for problem in error.problems]) from error
-            found, changed = found or edited.found, changed or bool(edited.spans)
-            texts[path] = edited.text
-            spans.setdefault(path, []).extend(edited.spans)
-        if not changed:
-            notes.append(_note(edit, paths, found=found))
-    files = {
-        path: FileChange(path, before, after, view.files[path].mode, view.files[path].oid, tuple(spans[path]))
-        for path, text in texts.items()
-        if (after := text.encode()) != (before := _data(view.files[path]))
-    }
+    work = _Work(view, Editor(clock, limits))
+    notes = tuple(dict.fromkeys(note for edit in plan.edits if (note := work.carry_out(edit))))
+    files = work.changes()
     if not files:
-        return NoChange(tuple(dict.fromkeys(notes)) or ("the edits undo each other",))
-    return Changeset(view.branch, view.head, files, tuple(dict.fromkeys(notes)))
+        return NoChange(notes or ("the edits undo each other",))
+    return Changeset(view.branch, view.head, files, notes)
+
+
+class _Work:
+    """The files of a view while a plan is carried out on them."""
+
+    def __init__(self, view: Snapshot, editor: Editor) -> None:
+        self._view = view
+        self._editor = editor
+        self._files = dict(view.files)
+        self._spans: dict[str, list[Span]] = {}
+
+    def carry_out(self, edit: Edit) -> str | None:
+        """Carry out one edit on every file that it names; return what to note where it had nothing to do."""
+        operation = edit.operation
+        found, changed, paths = False, False, self._paths(edit)
+        for path in paths:
+            if isinstance(operation, Create):
+                found, spans = True, self._create(operation, path)
+            elif isinstance(operation, Delete):
+                found, spans = True, self._delete(path)
+            else:
+                file = self._files[path]
+                try:
+                    edited = self._editor.edit(operation, path, file)
+                except NoReferenceError:
+                    if any(glob.literal == path for glob in edit.files):
+                        raise
+                    continue  # a glob means the files among its own that have the image
+                found, spans = found or edited.found, tuple(Span("", *place) for place in edited.places)
+                if spans:
+                    self._files[path] = replace(file, data=edited.data, size=len(edited.data))
+            self._spans.setdefault(path, []).extend(replace(span, mapping=edit.mapping) for span in spans)
+            changed = changed or bool(spans)
+        return None if changed else _note(edit, paths, found=found)
+
+    def changes(self) -> dict[str, FileChange]:
+        """Return what is otherwise in the end than it was in the view, by path."""
+        made = {}
+        for path, spans in self._spans.items():
+            before, after = self._view.files.get(path), self._files.get(path)
+            old = edits.bytes_of(before) if before else None
+            new = edits.bytes_of(after) if after else None
+            if old != new:
+                mode, oid = (before.mode, before.oid) if before else (REGULAR, "")
+                made[path] = FileChange(path, old, new, mode, oid, tuple(spans))
+        return made
+
+    def _paths(self, edit: Edit) -> list[str]:
+        """Return the paths that the edit's files name, in order; what a glob may not touch it does not match."""
+        paths: dict[str, None] = {}
+        for glob in edit.files:
+            if glob.literal is None:
+                paths |= dict.fromkeys(_expand(glob, self._files))
+            elif file := self._files.get(glob.literal):
+                if refusal := unwritable(glob.literal, file):
+                    raise InputError(refusal)
+                paths[glob.literal] = None
+            elif isinstance(edit.operation, Create):
+                paths[glob.literal] = None
+        if len(paths) > snapshot.MAX_FILES:
+            raise InputError(
+                f"mapping '{edit.mapping}' names {len(paths)} files; {snapshot.MAX_FILES} at most may change at once"
+            )
+        return list(paths)
+
+    def _create(self, operation: Create, path: str) -> tuple[Span, ...]:
+        data = edits.content(operation, path)
+        if there := self._files.get(path):
+            if there.data == data:
+                return ()
+            sentence = "the file exists already with other content; delete it in an update before, or change its fields"
+            raise InputError(Problem(sentence, path))
+        # What is deleted before counts too: a file does not make room for a folder in the same commit.
+        known = {**self._view.files, **self._files}
+        above = next((str(one) for one in PurePosixPath(path).parents if str(one) in known), None)
+        if above is not None:
+            sentence = f"{above} is no folder but a file or a link, so nothing can be created below it"
+            raise InputError(Problem(sentence, path))
+        if path in self._view.folders or any(other.startswith(f"{path}/") for other in self._files):
+            raise InputError(Problem("there is a folder of this name, so no file can be created", path))
+        file = File(REGULAR, "", data, len(data))
+        if refusal := unwritable(path, file):
+            raise InputError(refusal)
+        self._files[path] = file
+        return (Span("", CREATED, 1, 1, "", ""),)
+
+    def _delete(self, path: str) -> tuple[Span, ...]:
+        if self._files[path].data is None:
+            sentence = f"the file has more than {snapshot.MAX_FILE_BYTES:,} bytes, and such files are left alone"
+            raise InputError(Problem(sentence, path))
+        del self._files[path]
+        return (Span("", DELETED, 1, 1, "", ""),)
 
 
 def combine(changesets: Iterable[Changeset]) -> Changeset | None:
@@ -146,86 +223,22 @@ def unwritable(path: str, file: File) -> str | None:
     return None
 
 
-def _paths(edit: Edit, view: Snapshot) -> list[str]:
-    """Return the paths that the edit's files name, in order; what a glob may not touch it does not match."""
-    paths: dict[str, None] = {}
-    for file in edit.files:
-        if file.literal is not None:
-            if file.literal in view.files:
-                refusal = unwritable(file.literal, view.files[file.literal])
-                if refusal is not None:
-                    raise InputError(refusal)
-                paths[file.literal] = None
-        else:
-            paths |= dict.fromkeys(_expand(file, view))
-    if len(paths) > snapshot.MAX_FILES:
-        raise InputError(
-            f"mapping '{edit.mapping}' names {len(paths)} files; {snapshot.MAX_FILES} at most may change at once"
-        )
-    return list(paths)
-
-
-def _expand(file: Glob, view: Snapshot) -> list[str]:
-    return [path for path in snapshot.matching([file], view.files) if unwritable(path, view.files[path]) is None]
-
-
-def _data(file: File) -> bytes:
-    if file.data is None:
-        raise ValueError("a file of a plan was not read")  # a bug of ours: the flow reads every glob of the plan
-    return file.data
-
-
-def _text(path: str, file: File) -> str:
-    if file.size > snapshot.MAX_FILE_BYTES:
-        sentence = f"the file has {file.size:,} bytes; {snapshot.MAX_FILE_BYTES:,} is the most that is edited"
-        raise InputError(Problem(sentence, path))
-    data = _data(file)
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(Problem("the file is not UTF-8, so it stays untouched", path, line)) from error
-
-
-class _Stopwatch:
-    """The seconds that regexes may still take in each file: only what passes while they search it is charged."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._left: dict[str, float] = {}
-
-    @contextmanager
-    def running(self, path: str) -> Iterator[regexes.Budget]:
-        """Give the budget of a file, and charge it the time until the end of the block."""
-        seconds_left = regexes.budget(self._left.get(path, regexes.BUDGET_SECONDS), self._clock)
-        try:
-            yield seconds_left
-        finally:
-            self._left[path] = seconds_left()
-
-
-def _apply(edit: Edit, path: str, text: str, stopwatch: _Stopwatch) -> _Edited:
-    operation = edit.operation
-    if not isinstance(operation, Substitute):
-        return _set(edit.mapping, operation, text)
-    with stopwatch.running(path) as seconds_left:
-        result = regexes.substitute(text, operation.patterns, operation.values, seconds_left)
-    if result.changes and path.endswith((".yaml", ".yml")):
-        yaml.check_filled(text, result.text, [(change.old, change.new) for change in result.changes])
-    spans = [Span(edit.mapping, f"{c.pattern}: {c.name}", c.line, c.column, c.old, c.new) for c in result.changes]
-    return _Edited(result.text, tuple(spans), found=result.matches > 0)
-
-
-def _set(mapping: str, operation: SetFields, text: str) -> _Edited:
-    result = yaml.set_fields(text, operation.fields)
-    spans = [Span(mapping, c.path, c.line, c.column, c.old, c.new) for c in result.changes]
-    return _Edited(result.text, tuple(spans), found=True)
+def _expand(glob: Glob, files: Mapping[str, File]) -> list[str]:
+    return [path for path in snapshot.matching([glob], files) if unwritable(path, files[path]) is None]
 
 
 def _note(edit: Edit, paths: list[str], *, found: bool) -> str:
-    files = ", ".join(f"'{file.pattern}'" for file in edit.files)
+    operation, shown = edit.operation, ", ".join(paths[:5])
+    globs = ", ".join(f"'{file.pattern}'" for file in edit.files)
     if not paths:
-        return f"mapping '{edit.mapping}': no file matches {files}"
-    if not found:
-        return f"mapping '{edit.mapping}': the regex matches nothing in {', '.join(paths[:5])}"
-    return f"mapping '{edit.mapping}': the value is there already in {', '.join(paths[:5])}"
+        why = f"no file matches {globs}"
+    elif not found:
+        what = "the regex matches nothing" if isinstance(operation, Substitute) else "no reference to the image is"
+        why = f"{what} in {shown}"
+    elif isinstance(operation, Create):
+        why = f"the file is there already: {shown}"
+    elif isinstance(operation, Fields) and all(isinstance(one, yaml.Unset) for one in operation.operations):
+        why = f"there is nothing to take away in {shown}"
+    else:
+        why = f"the value is there already in {shown}"
+    return f"mapping '{edit.mapping}': {why}"

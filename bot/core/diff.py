@@ -30,11 +30,27 @@ def unified(change: FileChange) -> str:
     Lines end with LF here, whatever the file has; a CR stays visible to whoever looks at the bytes. The time it takes
     grows with the size of the file, not with its square.
     """
-    before, after = (_lines(data) for data in (change.before, change.after))
-    lines = [f"--- a/{change.path}", f"+++ b/{change.path}"]
+    before, after = (_lines(data or b"") for data in (change.before, change.after))
+    lines = []
     for hunk in _hunks(_differences(before, after)):
         lines += _hunk(before, after, hunk)
-    return "\n".join(lines) + "\n"
+    return "\n".join([*_header(change, empty=not lines), *lines]) + "\n"
+
+
+def _header(change: FileChange, *, empty: bool) -> list[str]:
+    """Name the file before and after; one that comes or goes has lines of its own, and an empty one no others.
+
+    https://git-scm.com/docs/diff-format#generate_patch_text_with_p
+    """
+    old, new = f"a/{change.path}", f"b/{change.path}"
+    names = [
+        f"--- {'/dev/null' if change.before is None else old}",
+        f"+++ {'/dev/null' if change.after is None else new}",
+    ]
+    if change.before is not None and change.after is not None:
+        return names
+    happened = "new" if change.before is None else "deleted"
+    return [f"diff --git {old} {new}", f"{happened} file mode {change.mode:06o}", *([] if empty else names)]
 
 
 def _lines(data: bytes) -> list[str]:

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bot.core.model import Number
 from bot.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def type_name(value: Json) -> str:
 
 
 def text_of(value: Json) -> str:
-    """Render a scalar as text: text as it is, numbers and booleans as JSON has them.
+    """Render a scalar as text: text as it is, numbers as they were written, booleans as JSON has them.
 
     Raises InputError for null, a list or an object: what they should look like is for the mapping file to say.
     """
@@ -45,6 +46,8 @@ def text_of(value: Json) -> str:
         raise InputError(f"{type_name(value)} is no text: {hint}")
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"{value} is no number that JSON has")
+    if isinstance(value, Number):
+        return value.written
     return value if isinstance(value, str) else json.dumps(value)
 
 

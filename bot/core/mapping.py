@@ -8,10 +8,11 @@ is refused) is found when a plan is made.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from bot.core.template import UndefinedError
+from bot.core.regexes import Pattern
+from bot.core.template import Template, UndefinedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Map
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from bot.core.glob import Glob
     from bot.core.match import Condition
     from bot.core.model import Json, Scalar
-    from bot.core.regexes import Pattern
-    from bot.core.template import Template
     from bot.errors import Problem
 
 PAYLOAD = "client_payload"
@@ -29,6 +28,11 @@ PAYLOAD = "client_payload"
 ITEM = "item"
 
 MAX_BRANCH = 255
+
+ValueType: TypeAlias = Literal["string", "number", "boolean", "null"]
+
+# What a field is set to, yet to be rendered.
+Value: TypeAlias = "Template | Scalar | list[Value] | dict[str, Value]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +68,104 @@ class RegexOperation:
 
 
 @dataclass(frozen=True, slots=True)
+class Selector:
+    """Which document of a file: by its place, from 0, or by `kind` and name, rendered as text; None is not asked."""
+
+    index: int | None = None
+    kind: Template | None = None
+    name: Template | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SetOperation:
     """Set each field, in the order of the file: (field path, value).
 
-    A path is rendered with `Template.render_field`. A value is either a Template, whose `evaluate` keeps the type of
-    the payload when it is one lone expression, or a scalar as YAML 1.2 reads it.
+    A path is rendered with `Template.render_field`. A value is a Template, whose `evaluate` keeps the type of the
+    payload when it is one lone expression, or a scalar as YAML 1.2 reads it; with `create`, which writes what is
+    missing of the paths, and where a path appends to a list, also a list or mapping of them. `type` is what rendered
+    values become, None leaves them as they come. With `many` a path may mean any number of values.
     """
 
-    fields: tuple[tuple[Template, Template | Scalar], ...]
+    fields: tuple[tuple[Template, Value], ...]
+    create: bool = False
+    many: bool = False
+    type: ValueType | None = None
+    document: Selector | None = None
 
 
-Operation: TypeAlias = RegexOperation | SetOperation
+@dataclass(frozen=True, slots=True)
+class UnsetOperation:
+    """Take away what each field path means; with `many` it may be any number of values."""
+
+    paths: tuple[Template, ...]
+    many: bool = False
+    document: Selector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MergeOperation:
+    """Merge a mapping, whose scalars may be templates, into the one at `path`; None is the whole document."""
+
+    value: dict[str, Value]
+    path: Template | None = None
+    document: Selector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOperation:
+    """Give every reference to an image a tag, a digest or both; `drop_digest` takes the digest away."""
+
+    name: Template
+    tag: Template | None = None
+    digest: Template | None = None
+    drop_digest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CreateOperation:
+    """Create a file with this content, rendered as text."""
+
+    content: Template
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOperation:
+    """Delete the files."""
+
+
+Operation: TypeAlias = (
+    RegexOperation | SetOperation | UnsetOperation | MergeOperation | ImageOperation | CreateOperation | DeleteOperation
+)
+
+
+def appends(path: str) -> bool:
+    """Whether a field path appends to a list, so that its value may be more than a scalar."""
+    return path.rstrip().endswith("[+]")
+
+
+def names_in(*parts: object) -> frozenset[str]:
+    """Return the variables that templates and patterns use, at any depth of operations, lists and mappings."""
+    names: frozenset[str] = frozenset()
+    for part in parts:
+        if isinstance(part, Template):
+            names |= part.names
+        elif isinstance(part, Pattern):
+            names |= frozenset(part.groups)
+        elif isinstance(part, dict):
+            names |= names_in(*part.values())
+        elif isinstance(part, list | tuple):
+            names |= names_in(*part)
+        elif is_dataclass(part):
+            names |= names_in(*(getattr(part, one.name) for one in fields(part)))
+    return names
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
     """One entry of `update:`: in which files to do what.
 
-    `files` are globs yet to be rendered (`Template.render_glob`, then `glob.check_path`, then `Glob`); `line` counts
-    from 1.
+    `files` are globs yet to be rendered (`Template.render_glob`, then `glob.check_path`, then `Glob`), paths without
+    wildcards where files are created; `line` counts from 1.
     """
 
     files: tuple[Template, ...]
@@ -163,6 +246,13 @@ class MappingFile:
                 continue
             context[name] = listed[name] = value
         return listed if self.only else context
+
+
+def refused_creation(file: Glob) -> str | None:
+    """Return why no file can be created at this path, as a sentence, or None where one can."""
+    if file.literal is not None:
+        return None
+    return f"a file is created at one path: '{file.pattern}' has wildcards or alternatives; write a list of paths"
 
 
 def refused_branch(name: str) -> str | None:

@@ -18,23 +18,16 @@ from bot.core.mapping import (
     Mapping,
     MappingFile,
     Person,
-    RegexOperation,
-    SetOperation,
-    Update,
     refused_branch,
 )
-from bot.core.mapping_models import LATER, schema
-from bot.core.mapping_parts import Parts
-from bot.core.regexes import compile_pattern
+from bot.core.mapping_schema import schema
+from bot.core.mapping_updates import Updates
 from bot.core.suggest import did_you_mean
 from bot.core.template import OPEN, Template
 from bot.errors import InputError
 
 if TYPE_CHECKING:
-    from bot.core.mapping import Operation
     from bot.core.mapping_source import Loc
-    from bot.core.model import Scalar
-    from bot.core.regexes import Pattern
 
 __all__ = ["parse", "schema"]
 
@@ -53,7 +46,7 @@ def parse(text: str, name: str) -> MappingFile:
     return built
 
 
-class _Builder(Parts):
+class _Builder(Updates):
     """Builds the working types. What it returns is whole only where it found no problems."""
 
     def file(self) -> MappingFile:
@@ -63,7 +56,7 @@ class _Builder(Parts):
         self.multiline = not isinstance(given, str)
         self.environments: dict[str, Any] = self.get(data, ("environments",), {})
         self.regexes = {
-            name: self._pattern(pattern, ("regexes", name), name)
+            name: self.pattern(pattern, ("regexes", name), name)
             for name, pattern in self.get(data, ("regexes",), {}).items()
             if isinstance(pattern, str)
         }
@@ -86,16 +79,6 @@ class _Builder(Parts):
             commit,
             tuple(self.warnings),
         )
-
-    def _pattern(self, text: str, loc: Loc, name: str = "") -> Pattern | None:
-        """Compile a pattern that fills variables."""
-        pattern = self.attempt(loc, compile_pattern, text, multiline=self.multiline, name=name)
-        if pattern and not pattern.groups:
-            if self.multiline:
-                self.say(loc, dsl.NO_GROUP)
-            else:
-                self.warn(loc, dsl.NO_GROUP)
-        return pattern
 
     def _variables(self, data: dict[str, Any]) -> tuple[tuple[str, Template], ...]:
         made: list[tuple[str, Template]] = []
@@ -143,7 +126,7 @@ class _Builder(Parts):
             self.say((*loc, "when"), f"a group cannot be called '{ITEM}' here: that is the item of 'for_each'")
         own |= when.captures
         updates = enumerate(self.get(data, (*loc, "update"), []))
-        made = [self._update(item, (*loc, "update", index), own) for index, item in updates]
+        made = [self.update(item, (*loc, "update", index), own) for index, item in updates]
         branch = self._branch(data, (*loc, "branch"), own)
         on = frozenset(text for text, _ in self.texts(data, (*loc, "on")))
         name = self.get(data, (*loc, "name"), "")
@@ -177,70 +160,6 @@ class _Builder(Parts):
             if name and name in first:
                 self.say(loc, f"a mapping is called '{name}' already, in line {first[name]}: give it another name")
             first.setdefault(name, self.line(loc))
-
-    def _update(self, data: Any, loc: Loc, captures: frozenset[str]) -> Update | None:
-        files = []
-        for text, place in self.texts(data, (*loc, "files")):
-            template = self.template(text, place)
-            if template is None:
-                continue
-            # Without expressions the path is known now; else it is checked when it is rendered.
-            if template.is_fixed and (refusal := check_path(text)):
-                self.say(place, refusal)
-            self.known(template.names, captures, place)
-            files.append(template)
-        operations = self._operations(data, loc, captures)
-        if len(operations) == 1:
-            return Update(tuple(files), operations[0], self.line(loc))
-        # A key that is unknown or not there yet was meant for the operation: that is said already.
-        if self.fine(loc):
-            self.say(loc, f"an update has one operation, 'regex' or 'set', not {'both' if operations else 'none'}")
-        return None
-
-    def _operations(self, data: Any, loc: Loc, captures: frozenset[str]) -> list[Operation]:
-        operations: list[Operation] = []
-        if texts := self.texts(data, (*loc, "regex")):
-            operations.append(RegexOperation(tuple(self._regexes(texts, captures))))
-        if fields := self.get(data, (*loc, "set")):
-            operations.append(self._set(fields, (*loc, "set"), captures))
-        return operations
-
-    def _regexes(self, texts: list[tuple[str, Loc]], captures: frozenset[str]) -> list[Pattern]:
-        """Look up names and compile patterns. What has `(?` in it is a pattern: without a named group it is a name."""
-        patterns = []
-        for text, loc in texts:
-            if text in self.regexes:
-                pattern = self.regexes[text]
-            elif "(?" in text:
-                pattern = self._pattern(text, loc)
-            else:
-                group = "(?<docker_image_tag>…)"
-                hint = did_you_mean(text, self.regexes) or f"; a pattern here needs a named group such as {group}"
-                self.say(loc, f"there is no regex called '{text}'{hint}")
-                continue
-            if pattern:
-                self.known(pattern.groups, captures, loc)
-                patterns.append(pattern)
-        return patterns
-
-    def _set(self, data: dict[str, Any], loc: Loc, captures: frozenset[str]) -> SetOperation:
-        fields: list[tuple[Template, Template | Scalar]] = []
-        for path, value in data.items():
-            place: Loc = (*loc, path)
-            field = self.template(path, place, key=True)
-            made = value
-            if isinstance(value, dict) and value.keys() & {"value", "create", "type", "document"}:
-                self.say(place, f"a field with options {LATER}: write the value itself")
-            elif isinstance(value, dict | list):
-                self.say(place, f"the value of '{path}' must be a scalar or an expression")
-            elif isinstance(value, str) and OPEN in value:
-                made = self.template(value, place)
-            for template in (field, made):
-                if isinstance(template, Template):
-                    self.known(template.names, captures, place)
-            if field is not None:
-                fields.append((field, made))
-        return SetOperation(tuple(fields))
 
     def _commit(self, data: Any, mappings: list[Mapping]) -> CommitSettings:
         loc: Loc = ("commit", "message")

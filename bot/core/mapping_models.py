@@ -7,10 +7,11 @@ the descriptions here are what an editor shows.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
+from bot.core.mapping import ValueType
 from bot.core.suggest import did_you_mean, nearest
 
 if TYPE_CHECKING:
@@ -21,7 +22,20 @@ if TYPE_CHECKING:
 
 LATER = "comes in a later version"
 
-_SCALAR = {"type": ["string", "number", "boolean"]}
+VALUE_TYPES: tuple[ValueType, ...] = get_args(ValueType)
+
+# The operations of an update, and its other keys with the operations that they belong beside.
+OPERATIONS = ("regex", "set", "unset", "merge", "image", "create", "delete")
+MODIFIERS = {
+    "create": ("set",),
+    "all": ("set", "unset"),
+    "type": ("set",),
+    "document": ("set", "unset", "merge"),
+    "path": ("merge",),
+    "tag": ("image",),
+    "digest": ("image",),
+}
+
 _TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 
 
@@ -31,6 +45,18 @@ def _as_list(value: Any) -> Any:
 
 # A single text stands for a list of one.
 Texts = Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1), WithJsonSchema(_TEXTS)]
+
+_DOCUMENT = {
+    "anyOf": [
+        {"type": "integer", "minimum": 0},
+        {
+            "type": "object",
+            "properties": {"kind": {"type": "string", "minLength": 1}, "name": {"type": "string", "minLength": 1}},
+            "minProperties": 1,
+            "additionalProperties": False,
+        },
+    ]
+}
 
 # How a change reaches the branch.
 Deliver = Literal["commit"]
@@ -57,19 +83,40 @@ class EnvironmentModel(Model):
 class UpdateModel(Model):
     """Files, and one operation on them."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["regex"]}, {"required": ["set"]}]})
-    later: ClassVar[frozenset[str]] = frozenset({"image", "tag", "digest", "create", "delete", "type", "document"})
-
     files: Texts = Field(
         description="Globs of the files to change: one or a list. Expressions are rendered; values have no wildcards."
     )
     regex: Texts | None = Field(
         None, description="Names from `regexes:` or patterns: one or a list. Named groups are filled with variables."
     )
-    set: dict[str, Annotated[Any, WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]] | None = Field(
+    set: dict[str, Any] | None = Field(
         None,
         min_length=1,
-        description="Field paths such as image.tag, and the value of each: a scalar or an expression.",
+        description="Field paths such as image.tag, and the value of each: a scalar or an expression; more where it is "
+        "created, or appended to a list by a path that ends in [+].",
+    )
+    unset: Texts | None = Field(None, description="Field paths to take away: one or a list.")
+    merge: dict[str, Any] | None = Field(
+        None, min_length=1, description="A mapping to merge in, key by key; null takes a key away."
+    )
+    image: str | None = Field(
+        None, min_length=1, description="An image without its tag: all references to it get `tag`, `digest` or both."
+    )
+    create: Annotated[Any, WithJsonSchema({"type": ["string", "boolean"]})] = Field(
+        None, description="The content of a new file. Beside `set`, true: what is missing of the paths is created."
+    )
+    delete: Literal[True] | None = Field(None, description="true: the files are deleted.")
+    all: bool | None = Field(None, description="Beside `set`, `unset`: a path may mean more than one value.")
+    type: ValueType | None = Field(
+        None, description="Beside `set`: what values become; default: they keep the type that they have."
+    )
+    document: Annotated[Any, WithJsonSchema(_DOCUMENT)] = Field(
+        None, description="Beside `set`, `unset`, `merge`: which YAML document, from 0, or its kind and name."
+    )
+    path: str | None = Field(None, min_length=1, description="Beside `merge`: where to; default: the whole document.")
+    tag: str | None = Field(None, min_length=1, description="Beside `image`: the new tag.")
+    digest: str | None = Field(
+        None, min_length=1, description="Beside `image`: the new digest; `drop` takes it away for a new tag."
     )
 
 
@@ -135,43 +182,6 @@ class FileModel(Model):
     commit: CommitModel | None = Field(None, title="Commit", description="How commits look.")
 
 
-def schema() -> dict[str, Any]:
-    """Make the JSON Schema (draft 2020-12) of the mapping file, for editors."""
-    made = FileModel.model_json_schema()
-    for name, definition in made["$defs"].items():
-        definition["title"] = name.removesuffix("Model")
-    mappings = made["properties"]["mappings"]
-    listed = {key: mappings.pop(key) for key in ("type", "items")}
-    mappings["anyOf"] = [listed, {"type": "string", "minLength": 1}]
-    # Conditions contain conditions, which the models leave to `mapping_file`.
-    when = made["$defs"]["MappingModel"]["properties"]["when"]
-    made["$defs"]["MappingModel"]["properties"]["when"] = {
-        "title": "When",
-        "description": when["description"],
-        "$ref": "#/$defs/When",
-    }
-    pattern = {**_SCALAR, "description": "A pattern that must match the whole value."}
-    versions = {
-        "type": "object",
-        "properties": {"semver": {**_SCALAR, "title": "Semver", "description": "A range of versions as npm has them."}},
-        "required": ["semver"],
-        "additionalProperties": False,
-    }
-    conditions = {"type": "array", "items": {"$ref": "#/$defs/When"}, "minItems": 1}
-    made["$defs"]["When"] = {
-        "title": "When",
-        "description": "A variable, or a path into one, and a pattern, several, or a range of versions; `any` and "
-        "`not` combine.",
-        "type": "object",
-        "properties": {
-            "any": {"title": "Any", "description": "At least one of these must hold.", **conditions},
-            "not": {"title": "Not", "description": "These together must not hold.", "$ref": "#/$defs/When"},
-        },
-        "additionalProperties": {"anyOf": [pattern, {"type": "array", "items": pattern, "minItems": 1}, versions]},
-    }
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "Pointsman mapping file"}
-
-
 def problems_of(source: Source) -> dict[Loc, list[Problem]]:
     """Check the shape of `source.data`: the problems by location, each with its position; empty where all is fine."""
     problems: dict[Loc, list[Problem]] = {}
@@ -213,6 +223,7 @@ def _sentence(detail: ErrorDetails, source: Source) -> str:
     wanted = {
         "string_type": "text",
         "list_type": "a list",
+        "bool_type": "true or false",
         "dict_type": "a mapping, that is keys with values",
         "model_type": "a mapping, that is keys with values",
     }.get(detail["type"], detail["msg"])
@@ -225,6 +236,11 @@ def _sentence(detail: ErrorDetails, source: Source) -> str:
 def _other_value(name: str, given: Any) -> str:
     if name == "'version'":
         return f"the version must be 1, not {given!r}"
+    if name == "'delete'":
+        return "'delete' must be true: leave it out where no file is to be deleted"
+    if name == "'type'":
+        hint = did_you_mean(str(given), VALUE_TYPES)
+        return f"the type must be {', '.join(VALUE_TYPES[:-1])} or null, not {given!r}{hint}"
     hint = f"'pull_request' {LATER}" if given == "pull_request" else f"{given!r} is no way to deliver"
     return f"{hint}: write 'commit' or leave it out"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from bot.core import diff
+from bot.core.changeset import CREATED, DELETED
 from bot.core.template import defuse
 from bot.core.trigger import TRAILER
 from bot.core.verdict import MAPPING_PATH
@@ -14,7 +15,7 @@ from bot.core.verdict import MAPPING_PATH
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bot.core.changeset import Changeset
+    from bot.core.changeset import Changeset, Span
     from bot.core.mapping import CommitSettings, Person
     from bot.core.model import Result
     from bot.core.outcome import Outcome, State
@@ -89,14 +90,28 @@ def commit_message(changes: Sequence[tuple[str, Plan, Changeset]], settings: Com
 
 
 def _default_message(changeset: Changeset) -> str:
-    values = dict.fromkeys(span.new.strip("\"'") for change in changeset.files.values() for span in change.spans)
+    spans = [(path, span) for path, change in changeset.files.items() for span in change.spans]
+    values = dict.fromkeys(_value(path, span) for path, span in spans)
     headline = _shorten(defuse(f"{', '.join(changeset.mappings)}: {', '.join(values)}"))
-    lines = [
-        f"* {path}: {defuse(span.field)} {defuse(span.old) or '(empty)'} -> {defuse(span.new) or '(empty)'}"
-        for path, change in changeset.files.items()
-        for span in change.spans
-    ]
+    lines = [f"* {path}: {_change(span)}" for path, span in spans]
     return f"{headline}\n\n" + "\n".join(lines[:50])
+
+
+def _value(path: str, span: Span) -> str:
+    """Return what a headline says of a change: the new value, where there is one."""
+    if _is_file(span):
+        return f"{path} {'created' if span.field == CREATED else 'deleted'}"
+    return span.new.strip("\"'") or f"no {span.field}"
+
+
+def _change(span: Span) -> str:
+    if _is_file(span):
+        return span.field
+    return f"{defuse(span.field)} {defuse(span.old) or '(empty)'} -> {defuse(span.new) or '(empty)'}"
+
+
+def _is_file(span: Span) -> bool:
+    return span.field in {CREATED, DELETED} and not (span.old or span.new)
 
 
 def _shorten(text: str) -> str:

@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Scalar: TypeAlias = bool | int | float | str | None
+
+
+class Number(float):
+    """A number with a fraction or an exponent, as it was written: `1.10` stays `1.10` where it is rendered or set.
+
+    `Number("1.10")` equals 1.1, hashes and counts as it does; `str` gives the text, `json.dumps` the float. Raises
+    ValueError for a text that `float` does not read.
+    """
+
+    written: str
+
+    def __new__(cls, written: str) -> Self:
+        """Read the text of a number and keep it."""
+        number = super().__new__(cls, written)
+        number.written = written
+        return number
+
+    def __str__(self) -> str:
+        return self.written
+
+    def __getnewargs__(self) -> tuple[str]:  # type: ignore[override]  # what __new__ takes here is the text
+        return (self.written,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from bot.core import glob
 from bot.core.filters import type_name
 from bot.core.glob import Glob
-from bot.core.mapping import ITEM, RegexOperation, refused_branch
-from bot.core.match import evaluate, lookup
+from bot.core.mapping import ITEM, CreateOperation, names_in, refused_branch, refused_creation
+from bot.core.match import evaluate
 from bot.core.model import Result
-from bot.core.regexes import check_groups
-from bot.core.template import Template, UndefinedError, text_of
-from bot.core.yaml import SetField
+from bot.core.rendered import Create, render, texts
+from bot.core.template import UndefinedError
 from bot.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from collections.abc import Mapping as Map
 
-    from bot.core.mapping import Mapping, MappingFile, Operation
-    from bot.core.model import Json, Scalar
-    from bot.core.regexes import Pattern
+    from bot.core.mapping import Mapping, MappingFile, Update
+    from bot.core.model import Json
+    from bot.core.rendered import Rendered
+    from bot.core.template import Template
     from bot.core.trigger import Dispatch
     from bot.errors import Problem
 
@@ -34,31 +34,16 @@ _SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Substitute:
-    """Fill the named groups of `patterns` with `values` (variable name → text)."""
-
-    patterns: tuple[Pattern, ...]
-    values: Map[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class SetFields:
-    """Set fields of YAML, in order."""
-
-    fields: tuple[SetField, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Edit:
     """One operation on the files that `files` name.
 
     `mapping` is the name of the mapping that asks for it, `branch` the short name of the destination, "" for the
-    default branch.
+    default branch. Files to create are named by literal paths.
     """
 
     mapping: str
     files: tuple[Glob, ...]
-    operation: Substitute | SetFields
+    operation: Rendered
     branch: str = ""
 
 
@@ -96,8 +81,8 @@ class Plan:
 
     @property
     def globs(self) -> tuple[Glob, ...]:
-        """Every glob that an edit names."""
-        return tuple(file for edit in self.edits for file in edit.files)
+        """Every glob that an edit names, and the folders in which files are created: a file may be in their place."""
+        return tuple(file for edit in self.edits for file in (*edit.files, *_above(edit)))
 
     @property
     def holding(self) -> tuple[str, ...]:
@@ -126,7 +111,7 @@ def plan(mapping_file: MappingFile, dispatch: Dispatch) -> Plan:
             making.note(error)
     if making.problems:
         raise InputError(list(making.problems))
-    return Plan(matched, tuple(making.edits), _texts(scope, making.used), message)
+    return Plan(matched, tuple(making.edits), texts(scope, making.used), message)
 
 
 @dataclass(slots=True)
@@ -158,7 +143,7 @@ class _Making:
         if found.result.holds:
             self._add(mapping, {**variables, **found.captures}, found.captures)
         self.used |= _names(mapping, holds=found.result.holds)
-        values = _texts(variables, mapping.when.names) | dict(found.captures)
+        values = texts(variables, mapping.when.names) | dict(found.captures)
         return MappingResult(mapping.name, found.result, found.captures, values)
 
     def _match_each(self, mapping: Mapping, for_each: Template, variables: Map[str, Json]) -> MappingResult:
@@ -180,7 +165,7 @@ class _Making:
         own = mapping.when.captures | {ITEM}
         shared = {name for name in _names(mapping, holds=holds) if name.partition(".")[0] not in own}
         self.used |= shared
-        return MappingResult(mapping.name, result, captures, _texts(variables, shared & mapping.when.names))
+        return MappingResult(mapping.name, result, captures, texts(variables, shared & mapping.when.names))
 
     def _add(self, mapping: Mapping, scope: Map[str, Json], captures: Map[str, str]) -> None:
         """Add the edits of a mapping that holds, or what is wrong with them."""
@@ -193,8 +178,8 @@ class _Making:
                 self.note(error)
         for update in mapping.update:
             try:
-                files = tuple(_glob(template, scope) for template in update.files)
-                self.edits.append(Edit(mapping.name, files, _operation(update.operation, scope), branch))
+                files = _files(update, scope)
+                self.edits.append(Edit(mapping.name, files, render(update.operation, scope), branch))
             except InputError as error:
                 self.note(error, update.line)
 
@@ -226,14 +211,20 @@ def _branch(template: Template, scope: Map[str, Json], default_branch: str) -> s
     return "" if name == default_branch else name
 
 
-def _operation(operation: Operation, scope: Map[str, Json]) -> Substitute | SetFields:
-    if isinstance(operation, RegexOperation):
-        values = _texts(scope, scope.keys())
-        check_groups(operation.patterns, values)
-        return Substitute(operation.patterns, values)
-    return SetFields(
-        tuple(SetField(path.render_field(scope), _value(value, scope)) for path, value in operation.fields)
-    )
+def _above(edit: Edit) -> list[Glob]:
+    """Return the folders of the files that an edit creates, as literal paths."""
+    paths = [file.literal for file in edit.files if file.literal is not None and isinstance(edit.operation, Create)]
+    parents = dict.fromkeys(str(parent) for path in paths for parent in PurePosixPath(path).parents)
+    return [Glob(glob.escape(parent)) for parent in parents if parent != "."]
+
+
+def _files(update: Update, scope: Map[str, Json]) -> tuple[Glob, ...]:
+    """Render the globs of an entry. Raises InputError for a path that is refused."""
+    files = tuple(_glob(template, scope) for template in update.files)
+    for file, template in zip(files, update.files, strict=True):
+        if isinstance(update.operation, CreateOperation) and (refusal := refused_creation(file)):
+            raise InputError(template.position.problem(refusal))
+    return files
 
 
 def _glob(template: Template, scope: Map[str, Json]) -> Glob:
@@ -244,40 +235,7 @@ def _glob(template: Template, scope: Map[str, Json]) -> Glob:
     return Glob(text)
 
 
-def _value(value: Template | Scalar, scope: Map[str, Json]) -> Scalar:
-    if not isinstance(value, Template):
-        return value
-    result = value.evaluate(scope)
-    if isinstance(result, (list, dict)):
-        kind = "a list" if isinstance(result, list) else "an object"
-        raise InputError(
-            value.position.problem(f"'{value.source}' is {kind}; a field is set to a string, number, boolean or null")
-        )
-    return result
-
-
 def _names(mapping: Mapping, *, holds: bool) -> set[str]:
     """Return the variables that a mapping looks at: those of its edits too where it holds."""
-    names = set(mapping.when.names)
-    templates = [mapping.for_each, mapping.branch if holds else None]
-    for update in mapping.update if holds else ():
-        templates += update.files
-        operation = update.operation
-        if isinstance(operation, RegexOperation):
-            names |= {group for pattern in operation.patterns for group in pattern.groups}
-        else:
-            templates += [part for pair in operation.fields for part in pair if isinstance(part, Template)]
-    return names.union(*(template.names for template in templates if template))
-
-
-def _texts(scope: Map[str, Json], names: Iterable[str]) -> dict[str, str]:
-    """Return the text of those of the named variables that have one: lists, objects and null have none."""
-    texts = {}
-    for name in sorted(names):
-        try:
-            value = lookup(name, scope)
-        except KeyError:
-            continue
-        if value is not None and not isinstance(value, (list, dict)):
-            texts[name] = text_of(value)
-    return texts
+    names = mapping.when.names | names_in(mapping.for_each)
+    return set(names | names_in(mapping.branch, mapping.update) if holds else names)

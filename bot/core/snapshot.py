@@ -46,20 +46,24 @@ class Snapshot:
     """Files of `branch` at the commit `head` (40 hex digits; a plain folder has none: "").
 
     `files` has every path that was asked for and exists, and every path that a glob asked for matched. A path that is
-    not in it does not exist, as far as it was asked for.
+    not in it does not exist, as far as it was asked for. `folders` are those of the paths asked for that are folders.
     """
 
     repository: Repository
     branch: str
     head: str
     files: Mapping[str, File] = field(default_factory=lambda: MappingProxyType({}))
+    folders: frozenset[str] = frozenset()
 
     def with_(self, changeset: Changeset) -> Snapshot:
         """Return the view that the next delivery of the same drain has: as if `changeset` were committed."""
-        changed = {
-            path: File(change.mode, "", change.after, len(change.after)) for path, change in changeset.files.items()
-        }
-        return replace(self, files=MappingProxyType({**self.files, **changed}))
+        files = dict(self.files)
+        for path, change in changeset.files.items():
+            if change.after is None:
+                files.pop(path, None)
+            else:
+                files[path] = File(change.mode, "", change.after, len(change.after))
+        return replace(self, files=MappingProxyType(files))
 
 
 def matching(globs: Sequence[Glob], paths: Iterable[str]) -> list[str]:

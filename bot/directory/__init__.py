@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import stat
-import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -18,9 +19,9 @@ from bot.core.snapshot import EXECUTABLE, MAX_FILE_BYTES, REGULAR, SYMLINK, File
 from bot.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from bot.core.changeset import Changeset
+    from bot.core.changeset import Changeset, FileChange
     from bot.core.glob import Glob
     from bot.core.message import CheckRun, CommitMessage
     from bot.directory.git import GitRepository
@@ -69,27 +70,63 @@ class Directory:
     async def commit(self, repository: Repository, changeset: Changeset, message: CommitMessage) -> Commit:
         """Write the files, each replaced whole, so that no reader sees half of one; then commit them, if that is asked.
 
-        Raises InputError where a file cannot be written; what could be known to fail is tried before any is replaced.
+        Folders are made for files that come, and go with the last of their files, as Git has it. A file that goes stays
+        where texts are written beside. Raises InputError where a file cannot be written or deleted; what could be known
+        to fail is tried before any is replaced.
         """
         del repository
-        files = {path + self._suffix: change for path, change in changeset.files.items()}
+        kept = {
+            path: change for path, change in changeset.files.items() if change.after is not None or not self._suffix
+        }
+        files = {path + self._suffix: change for path, change in kept.items()}
         prepared = self._git.prepare(files, message) if self._git else None
+        self._write(files)
+        oid = self._git.commit(prepared) if self._git and prepared else ""
+        return Commit(oid=oid, url="", parent="")
+
+    def _write(self, files: Mapping[str, FileChange]) -> None:
+        """Write or delete files by their paths, which have the suffix already."""
         written: dict[Path, Path] = {}
+        made: list[Path] = []
+        goes = [self._root / path for path, change in files.items() if change.after is None]
+        file = self._root
         try:
             for path, change in files.items():
                 file = self._root / path
-                if file.is_dir():
-                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-                written[file] = _written_beside(self._root / change.path, change.after)
+                self._check(file, change)
+                if change.after is not None:
+                    made += _make_folders(file) if change.before is None else []
+                    written[file] = written_beside(self._root / change.path, change.after)
             for file, temporary in written.items():
                 temporary.replace(file)
+            made.clear()
+            for file in goes:
+                file.unlink()
+                _remove_empty(self._above(file))
         except OSError as error:
-            raise InputError(f"cannot write {file}: {error.strerror}") from error
+            raise InputError(f"cannot {'delete' if file in goes else 'write'} {file}: {error.strerror}") from error
         finally:
             for temporary in written.values():
                 temporary.unlink(missing_ok=True)
-        oid = self._git.commit(prepared) if self._git and prepared else ""
-        return Commit(oid=oid, url="", parent="")
+            _remove_empty(reversed(made))
+
+    def _check(self, file: Path, change: FileChange) -> None:
+        """Raise OSError where it is known that a file cannot be written, or deleted."""
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if change.before is None:
+            if os.path.lexists(self._root / change.path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            if any(os.path.lexists(parent) and not _is_folder(parent) for parent in self._above(file)):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if change.after is None:
+            file.lstat()
+            if not os.access(file.parent, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    def _above(self, file: Path) -> Sequence[Path]:
+        """Return the folders between a file and the root, the innermost first."""
+        return file.parents[: len(file.relative_to(self._root).parts) - 1]
 
     async def report(self, repository: Repository, check_run: CheckRun) -> None:
         """Do nothing: the command line prints."""
@@ -97,7 +134,12 @@ class Directory:
 
     def _with(self, snapshot: Snapshot, paths: Sequence[str]) -> Snapshot:
         files = {path: file for path in paths if (file := self._file(path)) is not None}
-        return replace(snapshot, files=MappingProxyType({**snapshot.files, **files}))
+        folders = {path for path in paths if path not in files and (self._root / path).is_dir()}
+        return replace(
+            snapshot,
+            files=MappingProxyType({**snapshot.files, **files}),
+            folders=snapshot.folders | folders,
+        )
 
     def _file(self, path: str) -> File | None:
         file = self._root / path
@@ -131,14 +173,36 @@ class Directory:
                 yield from self._walk(path, globs)
 
 
-def _written_beside(file: Path, data: bytes) -> Path:
-    """Write a new file in the same folder, with the same mode; nothing has its name, so no link is followed."""
-    descriptor, name = tempfile.mkstemp(prefix=".pointsman-", dir=file.parent)
-    temporary = Path(name)
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _make_folders(file: Path) -> list[Path]:
+    """Make the folders that a file needs, and return those that were not there, the outermost first."""
+    missing = [parent for parent in reversed(file.parents) if not parent.exists()]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders in this order, up to the first one that is not empty."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
+
+
+def written_beside(file: Path, data: bytes) -> Path:
+    """Write a new file in the same folder, with the same mode, that of any new one where there is none yet.
+
+    Nothing has its name, so no link is followed.
+    """
+    temporary = file.parent / f".pointsman-{secrets.token_hex(8)}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
-        temporary.chmod(stat.S_IMODE(file.stat().st_mode))
+        if file.exists():
+            temporary.chmod(stat.S_IMODE(file.stat().st_mode))
     except OSError:
         temporary.unlink()
         raise

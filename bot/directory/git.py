@@ -37,10 +37,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A commit that can be made once the files are written: `blobs` has the (mode, oid) of each path in the tree."""
+    """A commit that can be made once the files are written.
+
+    `blobs` has the (mode, oid) of each path in the tree, None for one that is not in it any more.
+    """
 
     tree: ObjectID
-    blobs: Mapping[bytes, tuple[int, ObjectID]]
+    blobs: Mapping[bytes, tuple[int, ObjectID] | None]
     message: bytes
     author: bytes
     committer: bytes
@@ -67,7 +70,7 @@ class GitRepository:
         self._prefix = folder.resolve().relative_to(self._root)
 
     def prepare(self, files: Mapping[str, FileChange], message: CommitMessage) -> Prepared:
-        """Return the commit of new bytes by path below the folder: nothing but unreferenced objects is written.
+        """Return the commit of changes by path below the folder: nothing but unreferenced objects is written.
 
         Raises InputError for what Git would not take: a path in a submodule, one that is ignored, and where nobody is
         named who commits.
@@ -80,17 +83,20 @@ class GitRepository:
             head = _head_tree(repository)
             ignored, normalizer = IgnoreFilterManager.from_repo(repository), repository.get_blob_normalizer()
             index = repository.open_index()
-            blobs: dict[bytes, tuple[int, ObjectID]] = {}
+            blobs: dict[bytes, tuple[int, ObjectID] | None] = {}
             for path, change in files.items():
                 place = (self._prefix / path).as_posix()
                 name = os.fsencode(place)
                 mode = _mode(repository, head, name)
+                if change.after is None:
+                    blobs[name] = None
+                    continue
                 if mode is None and name not in index and ignored.is_ignored(place):
                     raise InputError(f"--commit: Git ignores {place}: change .gitignore, or leave the file out")
                 blob = normalizer.checkin_normalize(Blob.from_string(change.after), name)
                 repository.object_store.add_object(blob)
                 blobs[name] = (mode or change.mode, blob.id)
-            changes = [(name, mode, oid) for name, (mode, oid) in blobs.items()]
+            changes = _tree_changes(repository, head, blobs)
             tree = commit_tree_changes(repository.object_store, head or Tree(), changes)
             return Prepared(tree, blobs, f"{message.text.rstrip()}\n".encode(), *people)
 
@@ -104,8 +110,12 @@ class GitRepository:
                 if prepared.tree == _head_tree(repository):
                     return ""
                 index = repository.open_index()
-                for name, (mode, oid) in prepared.blobs.items():
-                    index[name] = index_entry_from_stat(os.lstat(self._root / os.fsdecode(name)), oid, mode=mode)
+                for name, blob in prepared.blobs.items():
+                    if blob is not None:
+                        status = os.lstat(self._root / os.fsdecode(name))
+                        index[name] = index_entry_from_stat(status, blob[1], mode=blob[0])
+                    elif name in index:
+                        del index[name]
                 index.write()
                 made = repository.get_worktree().commit(
                     message=prepared.message,
@@ -149,6 +159,14 @@ def _head_tree(repository: Repo) -> ObjectID | None:
     except KeyError:
         return None
     return head.tree if isinstance(head, Commit) else None
+
+
+def _tree_changes(
+    repository: Repo, head: ObjectID | None, blobs: Mapping[bytes, tuple[int, ObjectID] | None]
+) -> list[tuple[bytes, int | None, ObjectID | None]]:
+    """Return what differs from the tree of HEAD: a file that is to go and was never committed does not."""
+    present = {name: blob for name, blob in blobs.items() if blob or _mode(repository, head, name) is not None}
+    return [(name, *(blob or (None, None))) for name, blob in present.items()]
 
 
 def _mode(repository: Repo, head: ObjectID | None, name: bytes) -> int | None:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from bot.core import mapping_file
+from bot.core import mapping_file, yaml
 from bot.core.changeset import NoChange, compute
 from bot.core.mapping import CommitSettings
 from bot.core.outcome import Outcome
@@ -42,7 +42,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class MappingSource:
-    """Where mappings come from.
+    """Where mappings come from, and within which `limits` they edit.
 
     The repository's own file, if `own`; where there is none, that of the owner's `.github` repository, if
     `organization`; where there is none, `text` (`name` is its path for messages); where that is None, `rules`.
@@ -53,6 +53,7 @@ class MappingSource:
     name: str = ""
     text: bytes | None = None
     rules: MappingFile | None = None
+    limits: yaml.Limits = yaml.LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,10 @@ async def decide(
         branches = {only: branches[only]} if only in branches else {}
     # Branches have nothing to do with each other, so they are read at the same time.
     destinations = await asyncio.gather(
-        *(_destination(forge, default, branch, plans, rules) for branch, plans in branches.items())
+        *(_destination(forge, default, branch, plans, source.limits) for branch, plans in branches.items())
     )
-    return Decided((*([Destination(nowhere, tuple(failed))] if failed else []), *destinations))
+    made = (replace(destination, commit=rules.commit) for destination in destinations)
+    return Decided((*([Destination(nowhere, tuple(failed))] if failed else []), *made))
 
 
 def _all(nowhere: Snapshot, requests: Sequence[Request], state: State, error: InputError) -> Decided:
@@ -163,7 +165,7 @@ def _branches(planned: Sequence[_Planned], default: str) -> dict[str, list[_Plan
 
 
 async def _destination(
-    forge: Forge, default: Snapshot, branch: str, planned: Sequence[_Planned], rules: MappingFile
+    forge: Forge, default: Snapshot, branch: str, planned: Sequence[_Planned], limits: yaml.Limits
 ) -> Destination:
     """Read what the plans for one branch name there, and decide them."""
     snapshot = default
@@ -176,8 +178,8 @@ async def _destination(
             absent = replace(default, branch=branch)
             return Destination(absent, tuple(_ended(request, "failed", error, absent) for request, _ in planned))
     snapshot, refused = await _read(forge, snapshot, planned, opened=branch != default.branch)
-    decisions = await asyncio.to_thread(_decide, planned, refused, snapshot)
-    return Destination(snapshot, tuple(decisions), rules.commit)
+    decisions = await asyncio.to_thread(_decide, planned, refused, snapshot, limits)
+    return Destination(snapshot, tuple(decisions))
 
 
 async def _read(
@@ -227,22 +229,24 @@ async def _rules(forge: Forge, repository: Repository, snapshot: Snapshot, sourc
     return await asyncio.to_thread(mapping_file.parse, text, name)
 
 
-def _decide(planned: Sequence[_Planned], refused: Mapping[str, InputError], snapshot: Snapshot) -> list[Decision]:
+def _decide(
+    planned: Sequence[_Planned], refused: Mapping[str, InputError], snapshot: Snapshot, limits: yaml.Limits
+) -> list[Decision]:
     decisions, view = [], snapshot
     for request, made in planned:
         if request.delivery in refused:
             decisions.append(_ended(request, "failed", refused[request.delivery], snapshot, made))
             continue
-        decision = _decide_one(request, made, view)
+        decision = _decide_one(request, made, view, limits)
         if decision.changeset is not None and decision.outcome is None:
             view = view.with_(decision.changeset)
         decisions.append(decision)
     return decisions
 
 
-def _decide_one(request: Request, made: Plan, view: Snapshot) -> Decision:
+def _decide_one(request: Request, made: Plan, view: Snapshot, limits: yaml.Limits) -> Decision:
     try:
-        change = compute(made, view, time.monotonic)
+        change = compute(made, view, time.monotonic, limits)
     except InputError as error:
         return _ended(request, "failed", error, view, made)
     if isinstance(change, NoChange):

@@ -2,7 +2,8 @@
 
 * `createCommitOnBranch` (GraphQL): several files at once, Verified, and the head that it must be made on is demanded.
   It cannot set an author or a file mode.
-* Contents API: one file, an author; its precondition is the file's blob, so the commit may land on a newer head.
+* Contents API: one file to write, an author; its precondition is the file's blob, or that there is none, so the commit
+  may land on a newer head.
 * Git Data API: everything, in three requests where the contents fit into the one for the tree.
 """
 
@@ -54,10 +55,10 @@ class Writer:
         Raises StaleHead where the branch moved, Blocked where a rule of GitHub's refuses; then nothing was written.
         """
         files = list(changeset.files.values())
-        regular = all(change.mode == REGULAR for change in files)
+        regular = all(change.mode == REGULAR or change.after is None for change in files)
         people = {"author": message.author, "committer": message.committer}
         signed = not any(people.values())
-        size = sum(len(change.after) for change in files)
+        size = sum(len(change.after) for change in files if change.after is not None)
         if self._graphql and signed and regular and size <= _MUTATION_BYTES:
             return await self._create_commit_on_branch(changeset, message)
         data: dict[str, object] = {"message": message.text}
@@ -67,8 +68,9 @@ class Writer:
         # To the Contents API a committer without an author is the author too.
         told = message.author is not None or message.committer is None
         try:
-            if len(files) == 1 and regular and told:
-                return await self._put_contents(changeset.branch, files[0], data)
+            if len(files) == 1 and regular and told and files[0].after is not None:
+                content = base64.b64encode(files[0].after).decode()
+                return await self._put_contents(changeset.branch, files[0], {**data, "content": content})
             return await self._git_data(changeset, data)
         except gidgethub.HTTPException as error:
             raise _rest_error(error) from error
@@ -84,7 +86,9 @@ class Writer:
                 "additions": [
                     {"path": path, "contents": base64.b64encode(change.after).decode()}
                     for path, change in changeset.files.items()
-                ]
+                    if change.after is not None
+                ],
+                "deletions": [{"path": path} for path, change in changeset.files.items() if change.after is None],
             },
         }
         try:
@@ -95,10 +99,10 @@ class Writer:
         return Commit(commit["oid"], commit["url"], commit["parents"]["nodes"][0]["oid"])
 
     async def _put_contents(self, branch: str, change: FileChange, data: dict[str, object]) -> Commit:
-        content = base64.b64encode(change.after).decode()
+        # A new file has no blob to name.
+        blob = {"sha": change.oid} if change.before is not None else {}
         answer = await self._api.put(
-            f"{self._path}/contents/{quote(change.path)}",
-            data={**data, "content": content, "sha": change.oid, "branch": branch},
+            f"{self._path}/contents/{quote(change.path)}", data={**data, **blob, "branch": branch}
         )
         commit = answer["commit"]
         return Commit(commit["sha"], commit["html_url"], commit["parents"][0]["sha"])
@@ -106,13 +110,16 @@ class Writer:
     async def _git_data(self, changeset: Changeset, data: dict[str, object]) -> Commit:
         """Tree, commit, ref: three requests, the last one not forced; contents stand in the tree as far as they fit.
 
+        A null instead of a blob takes a file out of the tree (https://docs.github.com/en/rest/git/trees#create-a-tree).
         Every changed file is UTF-8 (the rules refuse others), so that its content can stand there as it is.
         """
-        rows: list[dict[str, str]] = []
+        rows: list[dict[str, str | None]] = []
         room = _TREE_BYTES
         for path, change in changeset.files.items():
-            row = {"path": path, "mode": f"{change.mode:06o}", "type": "blob"}
-            if len(change.after) <= room:
+            row: dict[str, str | None] = {"path": path, "mode": f"{change.mode:06o}", "type": "blob"}
+            if change.after is None:
+                rows.append({**row, "sha": None})
+            elif len(change.after) <= room:
                 room -= len(change.after)
                 rows.append({**row, "content": change.after.decode()})
             else:
@@ -145,7 +152,8 @@ def _rest_error(error: gidgethub.HTTPException) -> PointsmanError:
     status, sentence = int(error.status_code), str(error)
     if status not in {409, 422}:
         return refusal(status, sentence)
-    stale = ("but expected", "does not match", "not a fast forward")
+    # The last one is the answer to a new file that somebody else made meanwhile.
+    stale = ("but expected", "does not match", "not a fast forward", '"sha" wasn\'t supplied')
     if any(words in sentence for words in stale):
         return StaleHead(sentence)
     return _blocked(sentence)

@@ -170,7 +170,7 @@ class Reader:
         entries = {}
         for number, path in enumerate(paths):
             entry = answer.get(f"file{number}")
-            if entry is None or entry["mode"] == _DIRECTORY:
+            if entry is None:
                 continue
             blob = entry.get("object") or {}
             entries[path] = Entry(entry["mode"], entry["oid"], blob.get("byteSize", 0))
@@ -194,8 +194,8 @@ class Reader:
             if entry is None or entry.mode != _DIRECTORY:
                 return None
             tree = await self._tree(entry.oid)
-        entry = tree.get(name)
-        return None if entry is None or entry.mode == _DIRECTORY else entry
+        found: Entry | None = tree.get(name)
+        return found
 
     async def _matching_entries(self, head: str, globs: Globs) -> dict[str, Entry]:
         entries = await self._walk(head, "", globs)
@@ -237,9 +237,13 @@ class Reader:
     # -- both ---------------------------------------------------------------------------------------------------
 
     async def _with_files(self, snapshot: Snapshot, entries: Mapping[str, Entry]) -> Snapshot:
-        files = await asyncio.gather(*(self._file(entry) for entry in entries.values()))
-        found = dict(zip(entries, files, strict=True))
-        return replace(snapshot, files=MappingProxyType({**snapshot.files, **found}))
+        folders = frozenset(path for path, entry in entries.items() if entry.mode == _DIRECTORY)
+        blobs = {path: entry for path, entry in entries.items() if path not in folders}
+        files = await asyncio.gather(*(self._file(entry) for entry in blobs.values()))
+        found = dict(zip(blobs, files, strict=True))
+        return replace(
+            snapshot, files=MappingProxyType({**snapshot.files, **found}), folders=snapshot.folders | folders
+        )
 
     async def _file(self, entry: Entry) -> File:
         if entry.mode in {SUBMODULE, SYMLINK} or entry.size > MAX_FILE_BYTES:

@@ -21,7 +21,9 @@ REGEX = MAPPINGS.replace("set: { image.tag: '${{ tag }}' }", "regex: 'tag: (?<ta
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 
 
-def after(files: Mapping[str, str | bytes | File], mappings: str = MAPPINGS, payload: Any = None) -> dict[str, bytes]:
+def after(
+    files: Mapping[str, str | bytes | File], mappings: str = MAPPINGS, payload: Any = None
+) -> dict[str, bytes | None]:
     _, change = changed(files, payload or PAYLOAD, mappings)
     assert isinstance(change, Changeset)
     return {path: file.after for path, file in change.files.items()}

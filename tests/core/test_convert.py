@@ -81,7 +81,11 @@ def said(text: str) -> str:
 def outcome(rules: MappingFile, payload: dict[str, Any], files: dict[str, str]) -> dict[str, str]:
     """Return what files become by the rules."""
     made = compute(plan(rules, Dispatch(REPOSITORY, "update", payload)), view(files), lambda: 0.0)
-    new = {path: change.after.decode() for path, change in made.files.items()} if isinstance(made, Changeset) else {}
+    new = (
+        {path: (change.after or b"").decode() for path, change in made.files.items()}
+        if isinstance(made, Changeset)
+        else {}
+    )
     return files | new
 
 

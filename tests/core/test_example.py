@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 
 import jsonschema
 import pytest
-from decided import REPOSITORY
+from decided import REPOSITORY, view
 
+from bot.core.changeset import Changeset, NoChange, compute
 from bot.core.glob import Glob, Globs
-from bot.core.mapping import RegexOperation, SetOperation
+from bot.core.mapping import RegexOperation
 from bot.core.mapping_file import parse, schema
 from bot.core.mapping_source import read
 from bot.core.match import evaluate
-from bot.core.plan import SetFields, plan
+from bot.core.plan import plan
 from bot.core.regexes import substitute
-from bot.core.template import Template
+from bot.core.rendered import Fields, render
 from bot.core.trigger import Dispatch
+from bot.core.yaml import SetField, SetImage
 from bot.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,13 +51,11 @@ def rendered(name: str, payload: dict[str, Json]) -> tuple[list[str], dict[str, 
     assert found.result.holds
     scope: dict[str, Json] = {**variables, **found.captures}
     update = mapping(name).update[0]
-    fields = update.operation.fields if isinstance(update.operation, SetOperation) else ()
+    operation = render(update.operation, scope)
+    fields = operation.operations if isinstance(operation, Fields) else ()
     return (
         [template.render_glob(scope) for template in update.files],
-        {
-            path.render_field(scope): value.evaluate(scope) if isinstance(value, Template) else value
-            for path, value in fields
-        },
+        {field.path: field.value for field in fields if isinstance(field, SetField)},
     )
 
 
@@ -76,6 +76,8 @@ def test_the_schema_accepts_it() -> None:
         ({"app": "shop", "tag": "1.0-qa"}, ["every app, its own environment"]),
         ({"app": "shop", "tag": "1.0-prod"}, []),
         ({"chart": {"version": "1.2.3"}}, ["chart"]),
+        ({"action": "opened", "pr": 7}, ["preview"]),
+        ({"action": "closed", "pr": 7}, []),
         ({"force": True}, ["chart"]),
         ({"force": "true", "docker_image_tag": "1-dev"}, ["dev", "chart"]),
         ({"force": False}, []),
@@ -142,10 +144,31 @@ def test_what_prod_replaces() -> None:
 def test_what_every_app_sets() -> None:
     """Named groups become variables, filters apply, a number stays one, and a value has no wildcards."""
     payload: dict[str, Json] = {"app": "shop", "tag": "1.0-RC-qa"}
-    fields = {"image.tag": "1.0-RC", "image.label": "shop-1.0-rc", "replicas": 2}
+    fields: dict[str, Json] = {"image.tag": "1.0-RC", "image.label": "shop-1.0-rc", "replicas": 2}
     assert (["apps/shop/qa/values.yaml"], fields) == rendered("every app, its own environment", payload)
     star = mapping("every app, its own environment").update[0].files[0].render_glob({"app": "*", "stage": "qa"})
     assert Glob(star).literal == "apps/*/qa/values.yaml"
+
+
+def test_what_every_app_makes_of_its_image() -> None:
+    """Every reference to the image of the app gets the version."""
+    _, edit = planned({"app": "shop", "tag": "1.0-qa"}).edits
+    assert (edit.files[0].literal, edit.operation) == (
+        "apps/shop/qa/kustomization.yaml",
+        Fields((SetImage("ghcr.io/acme/shop", "1.0"),)),
+    )
+
+
+def test_what_preview_creates() -> None:
+    """A file with the number of the pull request, and an item of that text in a list."""
+    files = {"previews/list.yaml": "previews: ['6']\n"}
+    change = compute(planned({"action": "opened", "pr": 7}), view(files), lambda: 0.0)
+    assert isinstance(change, Changeset)
+    assert {path: file.after for path, file in change.files.items()} == {
+        "previews/7/kustomization.yaml": b'resources: [../base]\nnamePrefix: "pr-7-"\n',
+        "previews/list.yaml": b"previews: ['6', '7']\n",
+    }
+    assert isinstance(compute(planned({"action": "opened", "pr": 7}), view(files).with_(change), lambda: 0.0), NoChange)
 
 
 def test_what_chart_sets() -> None:
@@ -166,8 +189,10 @@ def test_what_every_image_of_a_release_sets() -> None:
         ("apps/shop/next/values.yaml", "next"),
         ("apps/mail/next/values.yaml", "next"),
     ]
-    operations = [edit.operation for edit in edits if isinstance(edit.operation, SetFields)]
-    assert [field.value for operation in operations for field in operation.fields] == ["1.4.2", "v2.0.0"]
+    assert [edit.operation for edit in edits] == [
+        Fields((SetField("image.tag", "1.4.2"),)),
+        Fields((SetField("image.tag", "v2.0.0"),)),
+    ]
 
 
 def test_an_author_is_warned_of() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from decided import MAPPINGS, planned
 
-from bot.core.plan import Plan, SetFields, Substitute
+from bot.core.rendered import Fields, Substitute
+from bot.core.yaml import SetField
 from bot.errors import InputError
+
+if TYPE_CHECKING:
+    from bot.core.plan import Plan
 
 TWO = """\
 version: 1
@@ -31,6 +35,12 @@ commit:
 PAYLOAD = {"docker_image_tag": "1-dev", "app": "shop", "replicas": 3, "commit_message": "Mend", "unused": {"a": 1}}
 
 
+def fields(plan: Plan) -> list[SetField]:
+    """The fields that a plan sets, in order."""
+    operations = [edit.operation for edit in plan.edits if isinstance(edit.operation, Fields)]
+    return [one for operation in operations for one in operation.operations if isinstance(one, SetField)]
+
+
 def destinations(plan: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(edit.branch for edit in plan.edits))
 
@@ -47,11 +57,10 @@ def test_all_mappings_that_hold_apply_in_the_order_of_the_file() -> None:
     assert plan.holding == ("dev", "any")
     assert [edit.mapping for edit in plan.edits] == ["dev", "any"]
     assert [glob.pattern for glob in plan.globs] == ["environments/dev/values.yaml", "**/all.yaml", "apps/shop/*.yaml"]
-    first, second = (edit.operation for edit in plan.edits)
+    first, _ = (edit.operation for edit in plan.edits)
     assert isinstance(first, Substitute)
     assert first.values["docker_image_tag"] == "1-dev"
-    assert isinstance(second, SetFields)
-    assert [(field.path, field.value) for field in second.fields] == [("replicas", 3), ("on", True)]
+    assert [(field.path, field.value) for field in fields(plan)] == [("replicas", 3), ("on", True)]
 
 
 def test_the_message_comes_from_the_file() -> None:
@@ -120,9 +129,7 @@ def test_a_capture_is_what_message_and_report_show() -> None:
         {"tag": "2-dev"},
         MAPPINGS.replace("'.*-dev'", "'(?<tag>.+)-dev'") + "commit: { message: 'Now ${{ tag }}' }\n",
     )
-    (operation,) = (edit.operation for edit in plan.edits)
-    assert isinstance(operation, SetFields)
-    assert (operation.fields[0].value, plan.message, plan.used) == ("2", "Now 2", {"tag": "2"})
+    assert ([field.value for field in fields(plan)], plan.message, plan.used) == (["2"], "Now 2", {"tag": "2"})
 
 
 def test_every_problem_is_told_at_its_place() -> None:
@@ -211,7 +218,7 @@ def test_a_mapping_runs_once_for_each_item() -> None:
         ("all/mail.yaml", "deploy/qa"),
     ]
     operations = [edit.operation for edit in plan.edits]
-    assert [operation.fields[0].value for operation in operations if isinstance(operation, SetFields)] == ["1", "3"]
+    assert [field.value for field in fields(plan)] == ["1", "3"]
     values = [operation.values["version"] for operation in operations if isinstance(operation, Substitute)]
     assert values == ["1", "3"]
 
@@ -271,8 +278,8 @@ mappings:
     update: [{ files: 'apps/${{ item.key }}.yaml', set: { tag: '${{ item.value }}' } }]
 """
     plan = planned({"tags": {"shop": "1", "c4": "2", "mail": 3}}, mappings)
-    fields = [edit.operation.fields[0].value for edit in plan.edits if isinstance(edit.operation, SetFields)]
-    assert (fields, [edit.files[0].literal for edit in plan.edits]) == (["1", 3], ["apps/shop.yaml", "apps/mail.yaml"])
+    values = [field.value for field in fields(plan)]
+    assert (values, [edit.files[0].literal for edit in plan.edits]) == (["1", 3], ["apps/shop.yaml", "apps/mail.yaml"])
 
 
 def test_the_item_shadows_a_property_of_its_name() -> None:

@@ -20,7 +20,7 @@ def replaced(case: dict[str, Any], path: str) -> str:
     """Return what becomes of the file of a case, in which every regex is searched for."""
     file = dsl.mapping_file(f"__always__ {{THEN_UPDATE_FILES}} {path}=*", case["regexes"], "--mappings")
     change = compute(planned_by(file, case["variables"]), view({path: case["input"]}), lambda: 0.0)
-    return change.files[path].after.decode() if isinstance(change, Changeset) else str(case["input"])
+    return (change.files[path].after or b"").decode() if isinstance(change, Changeset) else str(case["input"])
 
 
 @pytest.mark.parametrize("path", ["values.txt", "values.yaml"])

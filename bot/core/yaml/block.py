@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.core.yaml.locate import problem
+from bot.core.yaml.events import problem
 from bot.core.yaml.quote import needs_escapes
 
 if TYPE_CHECKING:
     from bot.core.yaml.locate import Scalar
 
 # A comment or an indentation indicator in the header is not matched: where the content begins would be a guess.
-_HEADER = re.compile(r"[|>][-+]?[ \t]*(\r\n?|\n)")
+_HEADER = re.compile(r"[|>]([-+]?)[ \t]*(\r\n?|\n)")
 _LINE = re.compile(r"([^\r\n]*)(\r\n?|\n|\Z)")
 
 
@@ -26,6 +26,7 @@ class Block:
     """
 
     style: str
+    chomping: str
     indent: int
     eol: str
     end: int
@@ -68,9 +69,9 @@ def read(text: str, start: int, node: Scalar) -> Block:
     # Blank lines no wider than the indentation follow the content; wider ones are content.
     while lines and not _content(lines[-1][1], indent):
         lines.pop()
-    end = lines[-1].end(1) if lines else header.start(1)
+    end = lines[-1].end(1) if lines else header.start(2)
     ended = bool(lines) and lines[-1].end() > end
-    return Block(node.style, indent, header[1], end, node.end, ended)
+    return Block(node.style, header[1], indent, header[2], end, node.end, ended)
 
 
 def _content(line: str, indent: int) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from jsonpath import selectors
 
-from bot.core.yaml.locate import Alias, Located, Mapping, Scalar, Sequence, position, problem
+from bot.core.yaml.events import position, problem
+from bot.core.yaml.locate import Alias, Located, Mapping, Scalar, Sequence
 from bot.core.yaml.path import spelt
 from bot.core.yaml.walk import Match, is_merge, reach
 from bot.errors import EditError
@@ -49,7 +50,7 @@ def many_matches(located: Located, path: str, matches: Listed[Match]) -> EditErr
         located.text,
         matches[0].node.start,
         f"multiple nodes matched path {path!r}: {len(matches)}, on line{'s' * (len(lines) > 1)} {listed}; "
-        "narrow it by an index, a filter or the document",
+        "narrow it by an index, a filter or the document, or ask for all of them",
     )
 
 

@@ -6,6 +6,7 @@ The syntax is JSONPath (RFC 9535) as python-jsonpath parses it, with the leading
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import jsonpath
@@ -18,10 +19,29 @@ from bot.errors import EditError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from bot.core.model import Json
+
 MAX_LENGTH = 1_000
 MAX_NESTING = 100  # of filters and operators; both parsers recurse
 
 Segments: TypeAlias = tuple[segments.JSONPathSegment, ...]
+# A part of a path as what it would be if it were created: a key, an index, the fields of an item.
+Step: TypeAlias = "str | int | dict[str, Json]"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPath:
+    """A field path: `segments` lead to a node; with `append` a new last item of that list is meant.
+
+    `inner` goes on inside that node, a string that is YAML itself; `outer` is the text up to there.
+    """
+
+    text: str
+    outer: str
+    segments: Segments
+    append: bool = False
+    inner: str | None = None
+
 
 _ENVIRONMENT = jsonpath.JSONPathEnvironment(filter_caching=False)
 _PLAIN_NAME = re.compile(_ENVIRONMENT.lexer.key_pattern)
@@ -51,12 +71,44 @@ def spelt(name: str) -> str:
     return f"['{escaped}']"
 
 
-def parse(path: str) -> Segments:
+def rooted(path: str) -> str:
+    """Write a path with the `$` in front: then names such as `in` or `true` are names, and no operators."""
+    return path if path.startswith("$") else f"${path}" if path[0] in "[." else f"$.{path}"
+
+
+def parse(path: str) -> FieldPath:
     """Parse a field path. Raises `EditError` that says where it goes wrong and when a name needs quotes."""
     if not path or len(path) > MAX_LENGTH:
         raise EditError(f"a field path has 1 to {MAX_LENGTH} characters, this one has {len(path)}")
-    # With `$.` in front, names such as `in`, `true` or `_x` are names and no operators.
-    prefix = "" if path.startswith("$") else "$" if path[0] in "[." else "$."
+    own, bar, inner = path, "", ""
+    if (at := _bar(path)) is not None:
+        own, bar, inner = path[:at].rstrip(), "|", path[at + 1 :].strip()
+        if not own or not inner:
+            raise EditError(f"field path {path!r} has nothing on one side of its `|`; write outer.path | inner.path")
+    append = own.endswith("[+]")
+    if append and bar:
+        raise EditError(f"field path {path!r} appends an item and goes on inside it; append the whole value")
+    return FieldPath(path, own, _parse(own.removesuffix("[+]") or "$"), append, inner or None)
+
+
+def _bar(path: str) -> int | None:
+    """Return where the first `|` stands outside brackets, None where there is none; quotes hide brackets."""
+    depth, quote, escaped = 0, "", False
+    for index, character in enumerate(path):
+        if quote:
+            quote = quote if escaped or character != quote else ""
+            escaped = character == "\\" and not escaped
+        elif character in "'\"" and depth:
+            quote = character
+        elif character == "|" and not depth:
+            return index
+        else:
+            depth += (character == "[") - (character == "]")
+    return None
+
+
+def _parse(path: str) -> Segments:
+    prefix = rooted(path).removesuffix(path)
     try:
         query = _ENVIRONMENT.compile(prefix + path)
     except jsonpath.JSONPathError as error:
@@ -72,6 +124,59 @@ def parse(path: str) -> Segments:
     parsed = tuple(query.segments)
     _check(path, parsed, 0)
     return parsed
+
+
+def steps(path: FieldPath, rest: Segments) -> list[Step]:
+    """Return what each segment of `rest` would be called if it were created: a key, an index, or an item's fields.
+
+    Raises `EditError` for a segment that names nothing: a wildcard, a slice, a filter of more than `==` and `&&`.
+    """
+    made: list[Step] = []
+    for segment in rest:
+        (selector, *others) = segment.selectors
+        step: Step | None = None
+        if not others and not isinstance(segment, segments.JSONPathRecursiveDescentSegment):
+            if isinstance(selector, selectors.NameSelector):
+                step = selector.name
+            elif isinstance(selector, selectors.IndexSelector):
+                step = selector.index
+            elif isinstance(selector, selectors.Filter):
+                step = _fields(selector.expression.expression)
+        if step is None:
+            raise EditError(
+                f"creating path: {str(segment)!r} of {path.text!r} names nothing that could be created; "
+                "use keys, an index, or a filter such as [?(@.name=='web')]"
+            )
+        made.append(step)
+    return made
+
+
+def _fields(expression: expressions.BaseExpression) -> dict[str, Json] | None:
+    """Return the fields that a filter of `==` and `&&` asks of an item, nested; None for any other filter."""
+    if not isinstance(expression, expressions.InfixExpression):
+        return None
+    left, right = expression.left, expression.right
+    if expression.operator == "&&":
+        one, other = _fields(left), _fields(right)
+        return None if one is None or other is None or one.keys() & other.keys() else one | other
+    if not isinstance(left, expressions.RelativeFilterQuery):
+        left, right = right, left
+    if expression.operator != "==" or not isinstance(left, expressions.RelativeFilterQuery):
+        return None
+    asked = [selector for segment in left.path.segments for selector in segment.selectors]
+    names = [selector.name for selector in asked if isinstance(selector, selectors.NameSelector)]
+    if not names or len(names) < len(asked):
+        return None
+    value: Json
+    if isinstance(right, expressions.Nil):
+        value = None
+    elif isinstance(right, expressions.FilterExpressionLiteral) and isinstance(right.value, str | int | float):
+        value = right.value
+    else:
+        return None
+    for name in reversed(names[1:]):
+        value = {name: value}
+    return {names[0]: value}
 
 
 def _unreadable(path: str, told: str, index: int | None) -> EditError:

@@ -11,6 +11,7 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from bot.core.model import Number
 from bot.core.yaml.locate import STR_TAG
 from bot.errors import EditError
 
@@ -23,6 +24,9 @@ _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,400}")
 _PREFIXED = re.compile(r"0o[0-7]{1,400}|0x[0-9a-fA-F]{1,400}")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+
+# What every reader, JSON's too, takes for the same number: a sign of the exponent is a must in YAML 1.1.
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+][0-9]+)?")
 
 # The union of what any reader takes for something else than a string. Wider than needed where that only adds quotes.
 _NOT_A_STRING = re.compile(
@@ -58,7 +62,9 @@ def bare(value: float | None) -> str:
             raise EditError("the number has too many digits; give it as a string") from None
     if not math.isfinite(value):
         raise EditError(f"the number {value} has no place in a YAML file that JSON tools read; give a finite one")
-    written = repr(value)
+    if isinstance(value, Number) and _NUMBER.fullmatch(value.written):
+        return value.written
+    written = repr(float(value))
     # YAML 1.1 knows an exponent only after a decimal point.
     return written if "." in written else written.replace("e", ".0e")
 

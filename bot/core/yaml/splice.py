@@ -1,36 +1,43 @@
-"""Which characters to put where: one scalar replaced, everything around it as it was."""
+"""Which characters to put where, and one scalar replaced: everything around it stays as it was."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.core.yaml.block import read
+from bot.core.yaml.events import problem
 from bot.core.yaml.explain import KINDS, place
-from bot.core.yaml.locate import STR_TAG, Alias, Mapping, Scalar, Sequence, problem
-from bot.core.yaml.quote import bare, holds, plain_ok, quoted
+from bot.core.yaml.locate import STR_TAG, Alias, Mapping, Scalar
+from bot.core.yaml.quote import bare, holds
+from bot.core.yaml.write import PROPERTIES, Habits, scalar_event, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bot.core import model
+    from bot.core.yaml.events import Event
     from bot.core.yaml.locate import Document, Located
     from bot.core.yaml.walk import Match
-
-_PROPERTIES = re.compile(r"(?:[&!]\S*\s+(?:#[^\r\n]*\s+)*)*")
 
 
 @dataclass(frozen=True, slots=True)
 class Splice:
-    """`text[start:end]` becomes `new`, and event `event` then reads `value`, as a string if `string`, else plain."""
+    """`text[start:end]` becomes `new`, and the events from `first` up to `last` (not included) become `events`.
+
+    `old` and `shown` are the source of the value before and after, for people;
+    `at` is where it stood, where that is not `start`.
+    """
 
     start: int
     end: int
     new: str
-    event: int
-    value: str
-    string: bool
+    first: int
+    last: int
+    events: tuple[Event, ...]
+    old: str = ""
+    shown: str = ""
+    at: int | None = None
 
 
 def check_scalar(located: Located, document: Document, match: Match) -> Scalar:
@@ -43,14 +50,7 @@ def check_scalar(located: Located, document: Document, match: Match) -> Scalar:
         elif text.startswith("{{", node.start):
             sentence += ": `{{` opens a mapping here; a template in a value stands in quotes"
         raise problem(text, node.start, sentence)
-    check_keys(located, match)
-    for step in match.way():
-        anchor = step.node.anchor
-        if anchor in document.aliases:
-            what = "the value is" if step is match else f"{str(step)!r} above it is"
-            used = place(text, document.aliases[anchor])
-            sentence = f"{what} anchored as &{anchor} and aliased elsewhere (at {used}), where it would change too"
-            raise problem(text, node.start, f"{sentence}; write the value out at the alias first")
+    check_way(located, document, match)
     if node.tag not in (None, STR_TAG):
         raise problem(text, node.start, f"the value has the explicit tag {node.tag!r}; remove the tag first")
     if node.empty:
@@ -58,42 +58,16 @@ def check_scalar(located: Located, document: Document, match: Match) -> Scalar:
     return node
 
 
-def replace(located: Located, match: Match, node: Scalar, value: model.Scalar) -> Splice | None:
-    """How `node`, which `match` led to, becomes `value`; None where it is that already.
-
-    Raises `EditError` where the value cannot be written there.
-    """
-    if holds(node, value):
-        return None
-    properties = _PROPERTIES.match(located.text, node.start, node.end)
-    start, end = properties.end() if properties else node.start, node.end
-    if isinstance(value, str):
-        _check_encodable(located, node, value)
-        wanted, new = value, _string(located, match, node, value)
-    elif node.tag == STR_TAG:
-        raise problem(located.text, node.start, "the value has the tag !!str, so it stays a string; give a string")
-    else:
-        wanted = new = bare(value)
-    if node.style in ("|", ">"):
-        block = read(located.text, start, node)
-        end = block.end
-        if isinstance(value, str):
-            new, end = block.written(value) or (new, end)
-    elif node.empty and located.text[start - 1] in ":-":
-        new = f" {new}"
-    return Splice(start, end, new, node.event, wanted, isinstance(value, str))
-
-
-def apply(text: str, splices: Iterable[Splice]) -> str:
-    """`text` with all splices made at once. Raises `EditError` where two overlap."""
-    parts: list[str] = []
-    done = 0
-    for splice in sorted(splices, key=lambda one: (one.start, one.end)):
-        if splice.start < done:
-            raise problem(text, splice.start, "two edits overlap here; make them one")
-        parts += (text[done : splice.start], splice.new)
-        done = splice.end
-    return "".join((*parts, text[done:]))
+def check_way(located: Located, document: Document, match: Match) -> None:
+    """Raise `EditError` where a change at `match` would show elsewhere too, or where a key on the way stands twice."""
+    check_keys(located, match)
+    for step in match.way():
+        anchor = step.node.anchor
+        if anchor in document.aliases:
+            what = "the value is" if step is match else f"{str(step)!r} above it is"
+            used = place(located.text, document.aliases[anchor])
+            sentence = f"{what} anchored as &{anchor} and aliased elsewhere (at {used}), where it would change too"
+            raise problem(located.text, match.node.start, f"{sentence}; write the value out at the alias first")
 
 
 def check_keys(located: Located, match: Match) -> None:
@@ -109,6 +83,45 @@ def check_keys(located: Located, match: Match) -> None:
         raise problem(located.text, same[1].start, f"the key {name!r} stands twice in a mapping (at {where}); keep one")
 
 
+def replace(located: Located, node: Scalar, value: model.Scalar, habits: Habits) -> Splice | None:
+    """How a scalar that `check_scalar` let pass becomes `value`; None where it is that already.
+
+    Raises `EditError` where the value cannot be written there.
+    """
+    if holds(node, value):
+        return None
+    text = located.text
+    properties = PROPERTIES.match(text, node.start, node.end)
+    start, end = properties.end() if properties else node.start, node.end
+    if node.tag == STR_TAG and not isinstance(value, str):
+        raise problem(text, node.start, "the value has the tag !!str, so it stays a string; give a string")
+    if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+        raise problem(text, node.start, "the new value has a lone surrogate, which no file can hold")
+    new, style = written(value, node.style, habits) if isinstance(value, str) else (bare(value), "")
+    if node.style in ("|", ">"):
+        block = read(text, start, node)
+        end = block.end
+        if isinstance(value, str):
+            as_block = block.written(value)
+            if as_block is not None:
+                (new, end), style = as_block, node.style
+    event = scalar_event(value, style, node.anchor, node.tag)
+    lead = " " if node.empty and text[start - 1] in ":-" else ""
+    return Splice(start, end, lead + new, node.event, node.event + 1, (event,), text[start:end], new)
+
+
+def apply(text: str, splices: Iterable[Splice]) -> str:
+    """`text` with all splices made at once. Raises `EditError` where two overlap."""
+    parts: list[str] = []
+    done = 0
+    for splice in sorted(splices, key=lambda one: (one.start, one.end)):
+        if splice.start < done:
+            raise problem(text, splice.start, "two edits overlap here; make them one")
+        parts += (text[done : splice.start], splice.new)
+        done = splice.end
+    return "".join((*parts, text[done:]))
+
+
 def _check_room(located: Located, match: Match) -> None:
     """Refuse an empty value that nothing shows the place of: no document, no colon, or only an anchor or tag."""
     text, node = located.text, match.node
@@ -116,40 +129,8 @@ def _check_room(located: Located, match: Match) -> None:
         raise problem(text, node.start, "the document is empty, so there is no value to set")
     if node.start != node.end:
         raise problem(text, node.start, "the value is empty but for an anchor or tag; write a value or remove those")
-    flow = _in_flow(match)
+    flow = match.in_flow
     before = text[: node.start].rstrip(" \t") if flow else text[: node.start]
     if not before.endswith(":" if flow else (":", "-")):
         name = str(match)
         raise problem(text, node.start, f"{name!r} is a key without a colon to put its value after; add it")
-
-
-def _check_encodable(located: Located, node: Scalar, value: str) -> None:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise problem(located.text, node.start, "the new value has a lone surrogate, which no file can hold") from None
-
-
-def _in_flow(match: Match) -> bool:
-    parent = match.parent.node if match.parent else None
-    return isinstance(parent, Mapping | Sequence) and parent.flow
-
-
-def _in_json(match: Match) -> bool:
-    """Whether the nearest mapping around is written as JSON: in braces, its first key in double quotes."""
-    for step in match.way():
-        if step is not match and isinstance(step.node, Mapping):
-            key = step.node.pairs[0][0]
-            return step.node.flow and isinstance(key, Scalar) and key.style == '"'
-    return False
-
-
-def _string(located: Located, match: Match, node: Scalar, value: str) -> str:
-    """Write the string on one line: in its own quotes, plain if it is plain and may be, else in the file's quotes."""
-    if node.style in ("'", '"'):
-        return quoted(value, node.style)
-    if _in_json(match):
-        return quoted(value, '"')
-    if not node.style and plain_ok(value, flow=_in_flow(match)):
-        return value
-    return quoted(value, located.quote)

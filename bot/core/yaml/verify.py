@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bot.core.yaml.locate import events as read
+import yaml
+
+from bot.core.yaml.events import read, said
 from bot.core.yaml.quote import not_a_string
 from bot.errors import EditError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from bot.core.yaml.locate import Event, Located
+    from bot.core.yaml.events import Event
+    from bot.core.yaml.locate import Located
     from bot.core.yaml.splice import Splice
 
 # Bounds of the search for how a scalar came to read as it does; past them the edit is refused.
@@ -23,25 +26,54 @@ _READINGS = 1000
 _ENDS = {'"': '"', "'": "'", "": r"[ \t]+#"}
 
 
-def verify(before: Located, after: str, splices: Iterable[Splice]) -> None:
-    """Compare the events of `before` with those of the text `after`, from which only `splices` may differ.
+def verify(before: Located, after: Iterable[yaml.Event], splices: Iterable[Splice]) -> None:
+    """Compare the events of `before` with those read `after`, from which only `splices` may differ.
 
     Raises `EditError` where anything else differs or a value does not read as wanted; the caller then writes nothing.
     """
     try:
-        events = read(after)
+        events = iter(after)
+        done = 0
+        for splice in sorted(splices, key=lambda one: one.first):
+            _check_same(before.events[done : splice.first], events)
+            _check_wanted(splice.events, events)
+            done = splice.last
+        _check_same(before.events[done:], events)
     except EditError as error:
-        raise _mismatch("the result could not be read again", str(error)) from None
-    if len(events) != len(before.events):
-        raise _mismatch("the result would have another structure", f"{len(events)} nodes, not {len(before.events)}")
-    wanted = {splice.event: splice for splice in splices}
-    for index, (old, new) in enumerate(zip(before.events, events, strict=True)):
-        splice = wanted.get(index)
-        if splice is None:
-            if new != old:
-                raise _mismatch("another value would change", f"{old[1]!r} to {new[1]!r}")
-        elif not _as_wanted(old, new, splice):
-            raise _mismatch("the value would not read as given", f"{new[1]!r} instead of {splice.value!r}")
+        if isinstance(error, MismatchError):
+            raise
+        raise MismatchError("the result could not be read again", str(error)) from None
+    if next(events, None) is not None:
+        raise MismatchError("the result would have another structure", "more nodes than meant")
+
+
+def _check_same(olds: Sequence[yaml.Event], events: Iterator[yaml.Event]) -> None:
+    """Take as many events as there are old ones, and hold each against the old one."""
+    scalar, ends = yaml.ScalarEvent, (yaml.MappingEndEvent, yaml.SequenceEndEvent)
+    count = 0
+    for count, (old, new) in enumerate(zip(olds, events, strict=False), 1):  # noqa: B007 - counted where it ends
+        kind = old.__class__
+        if kind is new.__class__:
+            # Most events by far; the others are compared as a whole.
+            if kind is scalar:
+                same = old.value == new.value and old.style == new.style  # type: ignore[attr-defined]  # see kind
+                if same and old.anchor == new.anchor and old.tag == new.tag:  # type: ignore[attr-defined]  # see kind
+                    continue
+            elif kind in ends or said(old) == said(new):
+                continue
+        raise MismatchError("another value would change", f"{said(old)[1]!r} to {said(new)[1]!r}")
+    if count < len(olds):
+        raise MismatchError("the result would have another structure", "fewer nodes than meant")
+
+
+def _check_wanted(wanted: Sequence[Event], events: Iterator[yaml.Event]) -> None:
+    """Take as many events as are wanted."""
+    for event in wanted:
+        new = next(events, None)
+        read_as = said(new) if new is not None else None
+        if read_as != event:
+            told = f"{read_as[1] if read_as else None!r} instead of {event[1]!r}"
+            raise MismatchError("the value would not read as given", told)
 
 
 def check_filled(before: str, after: str, filled: Sequence[tuple[str, str]]) -> None:
@@ -55,13 +87,13 @@ def check_filled(before: str, after: str, filled: Sequence[tuple[str, str]]) -> 
     """
     mark = "\ufeff"
     try:
-        old = read(before.removeprefix(mark))
+        old = [said(event) for event in read(before.removeprefix(mark))]
     except EditError:
         return
     try:
-        new = read(after.removeprefix(mark))
+        new = [said(event) for event in read(after.removeprefix(mark))]
     except EditError as error:
-        raise _mismatch("the file would be no YAML any more", str(error)) from None
+        raise MismatchError("the file would be no YAML any more", str(error)) from None
     if len(old) != len(new) or not all(
         one == other or _is_filled(one, other, filled) for one, other in zip(old, new, strict=True)
     ):
@@ -92,15 +124,8 @@ def _is_filled(old: Event, new: Event, filled: Sequence[tuple[str, str]]) -> boo
     return False
 
 
-def _as_wanted(old: Event, new: Event, splice: Splice) -> bool:
-    """Whether the event is the scalar wanted, its anchor and tag kept, its style one that gives its type."""
-    kind, value, style, anchor, tag = new
-    if (kind, value, anchor, tag) != ("scalar", splice.value, old[3], old[4]):
-        return False
-    if not splice.string:
-        return not style
-    return bool(style) or not not_a_string(splice.value)
+class MismatchError(EditError):
+    """The result does not read as meant: what would differ, and how."""
 
-
-def _mismatch(what: str, told: str) -> EditError:
-    return EditError(f"{what} ({told}), so the file stays as it is; quote the value there by hand and try again")
+    def __init__(self, what: str, told: str) -> None:
+        super().__init__(f"{what} ({told}), so the file stays as it is; change the place by hand and try again")

@@ -46,6 +46,12 @@ class Match:
             yield match
             match = match.parent
 
+    @property
+    def in_flow(self) -> bool:
+        """Whether the node stands in a flow collection."""
+        parent = self.parent.node if self.parent else None
+        return isinstance(parent, Mapping | Sequence) and parent.flow
+
     def __str__(self) -> str:
         """Write the way as a field path that means this node alone; `$` for a root."""
         parts: list[str] = []
@@ -75,6 +81,23 @@ def reach(root: Node, path: Segments) -> tuple[list[Match], int]:
             return matches, length
         matches = found
     return matches, len(path)
+
+
+def ends(root: Node, path: Segments) -> Iterator[tuple[Match, Segments]]:
+    """Follow `path` on each of its ways by itself; yield the last node of each, and what is left of the path there.
+
+    Nothing is left at the nodes that the path means.
+    """
+    walk, seen = _Walk(root), set()
+    waiting = [(Match(root), path)]
+    while waiting:
+        match, rest = waiting.pop()
+        found = walk.follow([match], rest[:1]) if rest else []
+        if found:
+            waiting += [(below, rest[1:]) for below in reversed(found)]
+        elif id(match.node) not in seen:
+            seen.add(id(match.node))
+            yield match, rest
 
 
 def children(match: Match) -> list[Match]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.core.yaml import SetField, set_fields
+from bot.core.yaml import SetField, edit
 from bot.errors import EditError
 
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "data" / "set_field.json").read_text("utf-8"))
@@ -17,13 +17,13 @@ CASES: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "data" / "
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in CASES if case["error"] is None])
 def test_a_case_with_a_result_gives_it(case: dict[str, Any]) -> None:
     """The text after the edit is the expected one, character by character."""
-    assert set_fields(case["input"], [SetField(case["field"], case["value"])]).text == case["expected"]
+    assert edit(case["input"], [SetField(case["field"], case["value"], create=case["create"])]).text == case["expected"]
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in CASES if case["error"] is not None])
 def test_a_case_with_an_error_says_it(case: dict[str, Any]) -> None:
     """The error contains the fixed wording where there is one; `refused` leaves the words to us."""
     with pytest.raises(EditError) as raised:
-        set_fields(case["input"], [SetField(case["field"], case["value"])])
+        edit(case["input"], [SetField(case["field"], case["value"], create=case["create"])])
     wording = "" if case["error"].startswith("refused") else case["error"]
     assert wording in str(raised.value)

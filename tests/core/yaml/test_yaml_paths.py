@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.yaml import SetField, set_fields, walk
+from bot.core.yaml import DocumentSelector, SetField, edit, walk
 from bot.errors import EditError
 
 TEXT = """\
@@ -78,7 +78,7 @@ MEANT = [
 @pytest.mark.parametrize(("path", "source"), MEANT)
 def test_a_path_means_one_value(path: str, source: str) -> None:
     """The scalar changed is the one that the path names."""
-    (change,) = set_fields(TEXT, [SetField(path, "Z")]).changes
+    (change,) = edit(TEXT, [SetField(path, "Z")]).changes
     assert change.old == source
 
 
@@ -104,7 +104,7 @@ NOT_FOUND = [
 def test_a_path_without_a_node_says_where_it_stops(path: str, reason: str) -> None:
     """The error names the path, how far it goes, and what stands there."""
     with pytest.raises(EditError) as raised:
-        set_fields(TEXT, [SetField(path, "Z")])
+        edit(TEXT, [SetField(path, "Z")])
     assert f"no nodes matched path {path!r}: " in str(raised.value)
     assert reason in str(raised.value)
 
@@ -126,7 +126,8 @@ UNREADABLE = [
     ("env[?(length(@.n)==3)].v", "in a filter; known are =="),
     ("env[?(@.n in ['FOO'])].v", "in a filter; known are =="),
     ("image.~tag", "which means no value"),
-    ("image | env", "joins several paths"),
+    ("image |", "has nothing on one side of its `|`"),
+    ("env[0] & image", "joins several paths"),
     ("^.image", "cannot be read"),
     ("a[?" + "!" * 200 + "@.x]", "nests filters deeper than 100"),
     ("(" * 900, "cannot be read"),
@@ -137,71 +138,71 @@ UNREADABLE = [
 def test_a_path_that_cannot_be_read_says_why(path: str, reason: str) -> None:
     """The error says where the path goes wrong and how to write it."""
     with pytest.raises(EditError) as raised:
-        set_fields(TEXT, [SetField(path, "Z")])
+        edit(TEXT, [SetField(path, "Z")])
     assert reason in str(raised.value)
 
 
 def test_several_nodes_are_counted_with_their_lines() -> None:
     """A path must mean one value; the error says how many it means and where."""
     with pytest.raises(EditError) as raised:
-        set_fields(TEXT, [SetField("env[*].n", "Z")])
+        edit(TEXT, [SetField("env[*].n", "Z")])
     assert str(raised.value) == (
         "10:7: multiple nodes matched path 'env[*].n': 3, on lines 10, 11, 12; "
-        "narrow it by an index, a filter or the document"
+        "narrow it by an index, a filter or the document, or ask for all of them"
     )
 
 
 def test_many_lines_are_cut_short() -> None:
     """Ten lines are listed at most."""
     with pytest.raises(EditError) as raised:
-        set_fields("- a\n" * 12, [SetField("[*]", "Z")])
+        edit("- a\n" * 12, [SetField("[*]", "Z")])
     assert "12, on lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …; narrow" in str(raised.value)
 
 
 def test_a_node_reached_twice_counts_once() -> None:
     """Two ways to one node are no ambiguity: it is written once."""
-    assert set_fields("a: {b: {c: 1}}\n", [SetField("..*..c", 2)]).text == "a: {b: {c: 2}}\n"
+    assert edit("a: {b: {c: 1}}\n", [SetField("..*..c", 2)]).text == "a: {b: {c: 2}}\n"
 
 
 def test_a_wildcard_does_not_see_merge_keys() -> None:
     """What comes through `<<` stands elsewhere, so it is no child here."""
     text = "d: &d {x: 1}\np: {<<: *d, tag: v1}\n"
-    assert set_fields(text, [SetField("p[*]", "v2")]).text == text.replace("v1", "v2")
+    assert edit(text, [SetField("p[*]", "v2")]).text == text.replace("v1", "v2")
 
 
 def test_a_key_in_the_second_document_is_found() -> None:
     """Without a document given, all of them are looked through."""
-    assert set_fields("a: 1\n---\nb: 2\n", [SetField("b", 3)]).text == "a: 1\n---\nb: 3\n"
+    assert edit("a: 1\n---\nb: 2\n", [SetField("b", 3)]).text == "a: 1\n---\nb: 3\n"
 
 
 def test_a_key_in_two_documents_needs_the_document() -> None:
     """Two documents with the same key are two nodes, and the document's index chooses, from 0."""
     text = "a: 1\n---\na: 2\n"
-    assert set_fields(text, [SetField("a", 3, document=1)]).text == "a: 1\n---\na: 3\n"
+    assert edit(text, [SetField("a", 3, document=DocumentSelector(index=1))]).text == "a: 1\n---\na: 3\n"
     with pytest.raises(EditError, match="multiple nodes matched path 'a': 2, on lines 1, 3"):
-        set_fields(text, [SetField("a", 3)])
+        edit(text, [SetField("a", 3)])
     with pytest.raises(EditError, match="the file has no document 2; it has 2, counted from 0"):
-        set_fields(text, [SetField("a", 3, document=2)])
+        edit(text, [SetField("a", 3, document=DocumentSelector(index=2))])
 
 
 def test_the_error_points_into_the_document_where_the_path_goes_furthest() -> None:
     """A path that goes further in one document is explained there."""
     with pytest.raises(EditError, match=r"^3:7: no nodes matched path 'spec.tga'.*did you mean 'tag'"):
-        set_fields("kind: A\n---\nspec: {tag: 1}\n", [SetField("spec.tga", 3)])
+        edit("kind: A\n---\nspec: {tag: 1}\n", [SetField("spec.tga", 3)])
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n", "--- # x\n...\n"])
 def test_a_file_without_values_matches_nothing(text: str) -> None:
     """An empty file has no value to set."""
     with pytest.raises(EditError, match="no nodes matched path 'a': there is no value in it"):
-        set_fields(text, [SetField("a", 1)])
+        edit(text, [SetField("a", 1)])
 
 
 def test_a_catastrophic_pattern_is_stopped() -> None:
     """A filter's pattern has a time limit."""
     text = "- {n: " + "a" * 40 + "b, v: 1}\n"
     with pytest.raises(EditError, match="takes too long"):
-        set_fields(text, [SetField("[?(@.n=~/^(a|aa)+$/)].v", 2)])
+        edit(text, [SetField("[?(@.n=~/^(a|aa)+$/)].v", 2)])
 
 
 def test_a_quadratic_path_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,6 +210,6 @@ def test_a_quadratic_path_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walk, "MAX_STEPS", 1_000)
     text = "[" * 50 + "]" * 50 + "\n"
     with pytest.raises(EditError, match="no nodes matched"):
-        set_fields(text, [SetField("..nope", 2)])
+        edit(text, [SetField("..nope", 2)])
     with pytest.raises(EditError, match="looks at more than 1000 nodes"):
-        set_fields(text, [SetField("..*..nope", 2)])
+        edit(text, [SetField("..*..nope", 2)])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.yaml import Edited, FieldChange, SetField, set_fields
+from bot.core.yaml import Edited, FieldChange, SetField, edit
 
 
 def edited(text: str, path: str, value: object) -> str:
     """The text after one edit."""
-    return set_fields(text, [SetField(path, value)]).text  # type: ignore[arg-type]  # tables mix types
+    return edit(text, [SetField(path, value)]).text  # type: ignore[arg-type]  # tables mix types
 
 
 KEPT = [
@@ -114,27 +114,27 @@ UNCHANGED = [
 @pytest.mark.parametrize(("text", "value"), UNCHANGED)
 def test_a_value_that_is_there_already_is_no_change(text: str, value: object) -> None:
     """Setting what stands there gives back the very text."""
-    result = set_fields(text, [SetField("a", value)])  # type: ignore[arg-type]  # the table mixes types
+    result = edit(text, [SetField("a", value)])  # type: ignore[arg-type]  # the table mixes types
     assert result == Edited(text, ())
     assert result.text is text
 
 
 def test_the_same_value_twice_makes_no_second_change() -> None:
     """An edit of its own result changes nothing."""
-    once = set_fields("a: 1\nb: x\n", [SetField("a", "1.10"), SetField("b", "y")]).text
-    assert set_fields(once, [SetField("a", "1.10"), SetField("b", "y")]).text is once
+    once = edit("a: 1\nb: x\n", [SetField("a", "1.10"), SetField("b", "y")]).text
+    assert edit(once, [SetField("a", "1.10"), SetField("b", "y")]).text is once
 
 
 def test_two_edits_of_one_line_are_both_applied() -> None:
     """Each edit has its own span, in whatever order they are given."""
     fields = [SetField("i.tag", "v22"), SetField("i.repo", "b")]
-    assert set_fields("i: {repo: aaa, tag: v1} # c\n", fields).text == "i: {repo: b, tag: v22} # c\n"
+    assert edit("i: {repo: aaa, tag: v1} # c\n", fields).text == "i: {repo: b, tag: v22} # c\n"
 
 
 def test_changes_tell_where_and_what() -> None:
     """A change has the path as given, line and column from 1, both source texts; the file gives the order."""
     text = "\ufeffa:\r\n  b: 'x' # é\r\n---\r\nc:\r\n"
-    assert set_fields(text, [SetField("c", "z"), SetField("$.a['b']", "y")]).changes == (
+    assert edit(text, [SetField("c", "z"), SetField("$.a['b']", "y")]).changes == (
         FieldChange("$.a['b']", 2, 6, "'x'", "'y'"),
         FieldChange("c", 4, 3, "", "z"),
     )
@@ -142,10 +142,10 @@ def test_changes_tell_where_and_what() -> None:
 
 def test_one_value_meant_by_two_paths_is_written_once() -> None:
     """Two paths that agree are one change."""
-    result = set_fields("a: 1\n", [SetField("a", 2), SetField("$.a", 2)])
+    result = edit("a: 1\n", [SetField("a", 2), SetField("$.a", 2)])
     assert (result.text, len(result.changes)) == ("a: 2\n", 1)
 
 
 def test_no_fields_are_no_change() -> None:
     """Nothing asked, nothing done."""
-    assert set_fields("a: 1\n", []) == Edited("a: 1\n", ())
+    assert edit("a: 1\n", []) == Edited("a: 1\n", ())
