@@ -1,13 +1,14 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
 PYTHON ?= python3
 ARGS ?=
+TIMES ?= 100
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
   --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint format lock clean
+.PHONY: help demo test fuzz bench lint format lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -25,6 +26,10 @@ demo: $(VENV)/.installed  ## a sandbox, the bot and a sample repository; ARGS=--
 
 test: $(VENV)/.installed  ## all tests; ARGS goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
+
+fuzz: $(VENV)/.installed  ## the property and fuzz tests with TIMES=100 times as many examples
+	@FUZZ_TIMES=$(TIMES) $(BIN)/python -m pytest $(ARGS) tests/fuzz tests/core/yaml/test_yaml_properties.py \
+	  tests/core/yaml/test_yaml_create_properties.py tests/core/yaml/test_yaml_fuzz.py
 
 $(VENV)-bench/.installed: bench/requirements.txt
 	@echo "Making $(VENV)-bench for the peer (once) …"

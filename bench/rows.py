@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 # What parts a row's name: section, subject, and where there is one the state it was measured in.
 PART = " / "
-# What is measured, as a column of the table: its heading.
+# What is measured of a dispatch, as a column of the table: its heading.
 COLUMNS = {
     "n": "n",
     "min": "min",
@@ -27,6 +27,16 @@ COLUMNS = {
     "p50 / clone": "p50 /\nclone",
     "p50 / peer": "p50 /\npeer",
 }
+# The same for what is measured without a dispatch.
+EDIT_COLUMNS = {
+    "n": "n",
+    "min": "min",
+    "p50": "p50",
+    "p99": "p99",
+    "bytes an event": "bytes an\nevent",
+    "speed": "speed",
+    "times ours": "times\nours",
+}
 SKIPPED = "skipped"
 
 
@@ -34,8 +44,8 @@ SKIPPED = "skipped"
 class Row:
     """One figure: `name` is what was measured (SECTION / SUBJECT / STATE), `what` which figure of it.
 
-    `goal` is written as `<= 3`, `met` whether it is reached; both None where there is none. A `what` of "skipped" has a
-    sentence as its value.
+    `goal` is written as `<= 3` or `>= 25`, `met` whether it is reached; both None where there is none. A `what` of
+    "skipped" has a sentence as its value.
     """
 
     name: str
@@ -74,6 +84,13 @@ def goal_row(name: str, what: str, value: float, unit: str, most: float | None) 
     return Row(name, what, value, unit, f"<= {most:g}", value <= most)
 
 
+def least_row(name: str, what: str, value: float, unit: str, least: float | None) -> Row:
+    """Give a row whose value should be at least `least`; without goal for None."""
+    if least is None:
+        return Row(name, what, value, unit)
+    return Row(name, what, value, unit, f">= {least:g}", value >= least)
+
+
 def seconds_rows(name: str, seconds: Sequence[float], most: float | None = None) -> list[Row]:
     """Give n, min, p50 (with the goal) and p99: the value that 99 % do not exceed, which below 100 is the largest."""
     ordered = sorted(seconds)
@@ -104,12 +121,12 @@ def to_json(rows: Iterable[Row]) -> str:
     return json.dumps([asdict(row) for row in rows], indent=1) + "\n"
 
 
-def table(rows: Sequence[Row]) -> Table:
-    """Give the table: a line for each name, a column for each figure."""
+def table(rows: Sequence[Row], columns: Mapping[str, str]) -> Table:
+    """Give the table: a line for each name, a column for each figure that has a heading in `columns`."""
     made = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, collapse_padding=True)
     made.add_column("", no_wrap=True)
     made.add_column("", no_wrap=True, style="dim")
-    for heading in COLUMNS.values():
+    for heading in columns.values():
         made.add_column(heading, justify="right", no_wrap=True, vertical="bottom")
     made.add_column("goal", vertical="bottom")
     section = subject = ""
@@ -120,7 +137,7 @@ def table(rows: Sequence[Row]) -> Table:
             made.add_row()
             made.add_row(f"[bold]{section}[/]")
         figures = [row for row in rows if row.name == name]
-        made.add_row(parts[1] if parts[1] != subject else "", parts[2], *_cells(figures), _goal(figures))
+        made.add_row(parts[1] if parts[1] != subject else "", parts[2], *_cells(figures, columns), _goal(figures))
         subject = parts[1]
     return made
 
@@ -132,10 +149,10 @@ def skipped(rows: Iterable[Row]) -> list[str]:
     )
 
 
-def _cells(figures: Sequence[Row]) -> list[str]:
+def _cells(figures: Sequence[Row], columns: Mapping[str, str]) -> list[str]:
     """Write the figures of one name; one that has no column of its own stands where p50 does."""
-    cells = {row.what if row.what in COLUMNS else "p50": _written(row) for row in figures}
-    return [cells.get(what, "") for what in COLUMNS]
+    cells = {row.what if row.what in columns else "p50": _written(row) for row in figures}
+    return [cells.get(what, "") for what in columns]
 
 
 def _written(row: Row) -> str:

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 
 import regex
 
+from bot.core.braces import MAX_LENGTH, expand
 from bot.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
-MAX_LENGTH = 4096
-MAX_ALTERNATIVES = 256
-MAX_DEPTH = 10
 SECONDS = 1.0
+# Of so many lines that have a text each is found by itself faster than all lines are searched.
+_FEW = 2_000
 
 _SPECIAL = "\\*?[]{},!^-"
 _TOKEN = regex.compile(
@@ -33,8 +33,6 @@ _TOKEN = regex.compile(
       |\[(?<negate>[!^])?(?<set>\]?(?:\\.|[^\]\\])*)(?<close>\])?|(?<literal>.)""",
     regex.VERBOSE | regex.DOTALL,
 )
-# What braces are made of; a class is one piece, so that `{a,[,]}` has two alternatives.
-_PIECE = regex.compile(r"\\.|\[[!^]?\]?(?:\\.|[^\]\\])*\]|.", regex.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class Glob:
 
     @cached_property
     def _tokens(self) -> list[list[_Token]]:
-        return [_tokens(alternative, self.pattern) for alternative in _expand(self.pattern)]
+        return [_tokens(alternative, self.pattern) for alternative in expand(self.pattern)]
 
     @cached_property
     def _expression(self) -> regex.Pattern[str]:
@@ -90,6 +88,26 @@ class Glob:
             shared.append(segments[0])
         return "/".join(shared)
 
+    @cached_property
+    def _fixed(self) -> tuple[str, ...]:
+        """Of every alternative the longest text that each of its matches has in it."""
+        runs = ("".join("\n" if token.wild else token.text for token in tokens).split("\n") for tokens in self._tokens)
+        return tuple(max(found, key=len) for found in runs)
+
+    def candidates(self, lines: str) -> set[str] | None:
+        """Return those of the lines that may match, None where too many may to look for them one by one."""
+        if any(not text or lines.count(text) > _FEW for text in self._fixed):
+            return None
+        found = set()
+        for text in self._fixed:
+            at = lines.find(text)
+            while at >= 0:
+                end = lines.find("\n", at)
+                end = len(lines) if end < 0 else end
+                found.add(lines[lines.rfind("\n", 0, at) + 1 : end])
+                at = lines.find(text, end)
+        return found
+
     def matches(self, path: str) -> bool:
         """Whether `path`, relative to the root, is meant."""
         return not _in_git(path) and bool(_guarded(self.pattern, self._expression, path, partial=False))
@@ -106,23 +124,38 @@ class Globs:
 
     def __init__(self, globs: Sequence[Glob]) -> None:
         self.globs = tuple(globs)
-        alternation = "|".join(glob.source for glob in self.globs)
-        self._lines = regex.compile(f"^(?:{alternation})$", regex.MULTILINE) if globs else None
 
     def filter(self, paths: Iterable[str]) -> list[str]:
         """Those of `paths` that one of the globs matches, in their order.
 
         A path with a line break is none: no glob means it. Raises InputError when matching takes too long.
         """
-        if self._lines is None:
+        if not self.globs:
             return []
         kept = [path for path in paths if path and "\n" not in path]
-        # One search over all lines has one time limit; a call per path would have one limit each.
+        lines = "\n".join(kept)
+        # Fifty globs at every one of 100,000 paths take a second; most name something that few paths have.
+        some: set[str] = set()
+        others = []
+        for glob in self.globs:
+            found = glob.candidates(lines) if len(self.globs) > 1 else None
+            if found is None:
+                others.append(glob)
+            else:
+                some |= found
+        matched = self._search(self.globs, "\n".join(some)) | self._search(others, lines)
+        return [path for path in kept if path in matched and not _in_git(path)]
+
+    def _search(self, globs: Sequence[Glob], lines: str) -> set[str]:
+        """Return the lines that a glob matches: one search has one time limit, a call per path would have one each."""
+        if not globs or not lines:
+            return set()
+        alternation = "|".join(glob.source for glob in globs)
+        expression = regex.compile(f"^(?:{alternation})$", regex.MULTILINE)
         try:
-            matched = {found.group() for found in self._lines.finditer("\n".join(kept), timeout=SECONDS)}
+            return {found.group() for found in expression.finditer(lines, timeout=SECONDS)}
         except TimeoutError:
             raise InputError(_too_slow(", ".join(glob.pattern for glob in self.globs))) from None
-        return [path for path in kept if path in matched and not _in_git(path)]
 
     def may_contain(self, directory: str) -> bool:
         """Whether some path below `directory` could match one of the globs."""
@@ -228,46 +261,6 @@ def _class(found: regex.Match[str], glob: str) -> str:
 
 def _code(character: str) -> str:
     return f"\\U{ord(character):08x}"
-
-
-def _expand(glob: str) -> list[str]:
-    """`a{b,c}` → `ab`, `ac`: every combination, in order. Escapes and classes stay as they are."""
-    if len(glob) > MAX_LENGTH:
-        raise InputError(f"the glob {glob[:60]!r}… is {len(glob)} characters long; {MAX_LENGTH} are the limit")
-    pieces = iter(_PIECE.findall(glob))
-    alternatives, end = _sequence(pieces, glob, 0)
-    if end == "}":
-        raise InputError(f"the glob {glob!r} has a }} without its {{; write \\}} for the character")
-    return alternatives
-
-
-def _sequence(pieces: Iterator[str], glob: str, depth: int) -> tuple[list[str], str]:
-    """Alternatives up to the `}` that ends this level, or the end of the glob; and which of both it was."""
-    if depth > MAX_DEPTH:
-        raise InputError(f"the glob {glob!r} nests braces more than {MAX_DEPTH} deep")
-    done: list[str] = []
-    heads = [""]
-    for piece in pieces:
-        if piece == "{":
-            inner, end = _sequence(pieces, glob, depth + 1)
-            if not end:
-                raise InputError(f"the glob {glob!r} opens a {{ and never closes it; write \\{{ for the character")
-            _check_count(len(heads) * len(inner) + len(done), glob)
-            heads = [head + tail for head in heads for tail in inner]
-        elif piece == "}":
-            return done + heads, "}"
-        elif piece == "," and depth:
-            done += heads
-            _check_count(len(done), glob)
-            heads = [""]
-        else:
-            heads = [head + piece for head in heads]
-    return done + heads, ""
-
-
-def _check_count(count: int, glob: str) -> None:
-    if count > MAX_ALTERNATIVES:
-        raise InputError(f"the glob {glob!r} has braces for more than {MAX_ALTERNATIVES} alternatives; use * or a list")
 
 
 def _literal_start(tokens: list[_Token]) -> str:

@@ -12,7 +12,8 @@ from bot.github import reports
 from bot.github.auth import Scope, Tokens
 from bot.github.client import InstallationAPI, NoGraphQL, NotFound
 from bot.github.commit import Writer
-from bot.github.snapshot import Objects, Reader
+from bot.github.objects import Objects
+from bot.github.snapshot import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,16 +10,16 @@ import base64
 import hashlib
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import gidgethub
-from cachetools import LRUCache
 
 from bot.core.glob import Globs
 from bot.core.snapshot import MAX_FILE_BYTES, SUBMODULE, SYMLINK, File, Snapshot, matching
 from bot.errors import InputError, Transient
 from bot.github.client import UNREADABLE, NotFound, query_error, refusal
+from bot.github.objects import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bot.core.glob import Glob
     from bot.core.model import Repository
     from bot.github.client import InstallationAPI
+    from bot.github.objects import Objects
 
 # One GraphQL request reads this many files: GitHub bounds the work of one request, and answers must stay small.
 _FILES_A_REQUEST = 50
@@ -34,33 +35,7 @@ _FILES_A_REQUEST = 50
 _AT_ONCE = 10
 
 
-class Entry(NamedTuple):
-    """One row of a Git tree; `mode` as Git has it, a directory's is 0o040000; `size` is in bytes."""
-
-    mode: int
-    oid: str
-    size: int = 0
-
-
 _DIRECTORY = 0o040000
-
-
-class Objects:
-    """Blobs and trees by oid, bounded by bytes."""
-
-    def __init__(self, blob_bytes: int = 64_000_000, tree_entries: int = 500_000) -> None:
-        self.blobs: LRUCache[str, bytes] = LRUCache(blob_bytes, getsizeof=len)
-        self.trees: LRUCache[str, Mapping[str, Entry]] = LRUCache(tree_entries, getsizeof=lambda tree: len(tree) + 1)
-
-    def keep_blob(self, oid: str, data: bytes) -> None:
-        """Keep a blob if there is room for it at all."""
-        if len(data) <= self.blobs.maxsize:
-            self.blobs[oid] = data
-
-    def keep_tree(self, oid: str, tree: Mapping[str, Entry]) -> None:
-        """Keep a tree if there is room for it at all."""
-        if len(tree) < self.trees.maxsize:
-            self.trees[oid] = tree
 
 
 class Reader:
@@ -198,9 +173,15 @@ class Reader:
         return found
 
     async def _matching_entries(self, head: str, globs: Globs) -> dict[str, Entry]:
+        key = head, frozenset(glob.pattern for glob in globs.globs)
+        known = self._objects.matches.get(key)
+        if known is not None:
+            return dict(known)
         entries = await self._walk(head, "", globs)
         # A glob may backtrack for as long as its time limit lets it; the event loop must not wait for that.
-        return {path: entries[path] for path in await asyncio.to_thread(matching, globs.globs, entries)}
+        matched = {path: entries[path] for path in await asyncio.to_thread(matching, globs.globs, entries)}
+        self._objects.keep_matches(key, matched)
+        return dict(matched)
 
     async def _walk(self, oid: str, directory: str, globs: Globs) -> dict[str, Entry]:
         """List the files of sub-trees that can match, a sub-tree in one request where a glob starts in it."""

@@ -184,30 +184,29 @@ def _in_block(located: Located, match: Match, value: Json, lines: Lines) -> tupl
     parent = match.parent.node if match.parent else None
     end = line_end(text, node.end)
     below = lines.indents.sequence if isinstance(value, list) else lines.indents.mapping
+    rest = text[node.end : end]
+    if node.start < node.end and not text[line_start(text, node.start) : node.start].strip(" "):
+        # On a line of its own: what comes in its place begins there, and a comment ends up behind it.
+        written = lines.value(value, column_of(text, node.start))[1]
+        return node.start, node.end, eol.join(written).lstrip(" ")
     if isinstance(parent, Mapping) and isinstance(match.key, Scalar):
         colon = _COLON.match(text, match.key.end, node.start)
         if colon is None or colon.end() != node.start:
             raise problem(text, node.start, f"{str(match)!r} has no value on the line of its key; write it there first")
         start, column = text.index(":", match.key.end) + 1, _column(text, match.key.start) + below
-        rest = text[node.end : end]
     elif isinstance(parent, Sequence):
         dash = text.rindex("-", 0, node.start)
         _column(text, dash)
-        start, column, rest = dash + 1, column_of(text, dash) + 2, text[node.end : end]
+        start, column = dash + 1, column_of(text, dash) + 2
     elif node.start == node.end:
-        document = located.events[node.event - 1]
-        start = span(document)[1]
+        start = span(located.events[node.event - 1])[1]
         end, column = line_end(text, start), 0
         rest = text[start:end]
     else:
-        start, column, rest = node.start, 0, text[node.end : end]
-        if column_of(text, start):
-            raise problem(text, start, "the value stands behind `---`; give it a line of its own")
+        raise problem(text, node.start, "the value stands behind `---`; give it a line of its own")
     written = lines.value(value, column)[1]
     if not rest.strip() and isinstance(parent, Sequence):
         return start, end, " " + eol.join(written).lstrip(" ")
-    if parent is None and start == node.start:
-        return start, node.end, eol.join(written)
     return start, end, (rest if rest.strip() else "") + eol + eol.join(written)
 
 

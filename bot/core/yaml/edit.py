@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from json import JSONDecodeError, loads
 from typing import TYPE_CHECKING
 
 from bot.core.yaml import image, merge
-from bot.core.yaml.events import LIMITS, read
+from bot.core.yaml.events import LIMITS, chunks
 from bot.core.yaml.locate import locate
 from bot.core.yaml.operations import Edited, Merge, SetField, SetImage, Unset
 from bot.core.yaml.path import parse
@@ -60,7 +61,8 @@ def _edit(text: str, operations: Sequence[Operation], *, json: bool, limits: Lim
         # The last result is read for the proof only; one that more operations wait for is located at the same time.
         more = bool(asked or removals)
         following = locate(after, limits) if more else replace(located, text=after)
-        verify(located, following.events if more else read(after, limits), step.splices)
+        events = following.events if more else chain.from_iterable(chunks(after, limits))
+        verify(located, events, step.splices)
         located = following
     if json:
         _check_json(located.text)

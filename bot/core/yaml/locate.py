@@ -21,7 +21,8 @@ from yaml import (
     SequenceStartEvent,
 )
 
-from bot.core.yaml.events import LIMITS, read, span
+from bot.core.yaml.events import LIMITS, chunks, problem, span
+from bot.errors import EditError
 
 if TYPE_CHECKING:
     import yaml
@@ -103,6 +104,10 @@ class Mapping(Collection):
             self._pairs = list(zip(self.nodes[::2], self.nodes[1::2], strict=True))
         return self._pairs
 
+    def named(self, name: str) -> list[tuple[Node, Node]]:
+        """Return the pairs whose key is a scalar `name`, without making nodes of the others."""
+        return self._stream.named(self, name)
+
 
 @dataclass(slots=True, eq=False)
 class Document:
@@ -138,6 +143,16 @@ class Stream:
         close = self.closes[index]
         end = span(self.events[close])[1]
         return made(start, end, index, event.anchor, event.tag, bool(event.flow_style), close, self)
+
+    def named(self, node: Mapping, name: str) -> list[tuple[Node, Node]]:
+        """Make the pairs of a mapping that have a scalar key `name`."""
+        at, found, closes, events = node.event + 1, [], self.closes, self.events
+        while at < node.close:
+            value = closes.get(at, at) + 1
+            if getattr(events[at], "value", None) == name:
+                found.append((self.node(at), self.node(value)))
+            at = closes.get(value, value) + 1
+        return found
 
     def below(self, node: Collection) -> list[Node]:
         """Make the nodes that stand directly in a collection."""
@@ -181,24 +196,31 @@ def locate(text: str, limits: Limits = LIMITS) -> Located:
 
     Raises `EditError` where it is not YAML, or larger, deeper or in more documents than is edited.
     """
-    events = list(read(text, limits))
+    events: list[yaml.Event] = []
     closes: dict[int, int] = {}
     opened: list[int] = []
     begun: list[int] = []
     aliases: list[dict[str, int]] = []
-    for index, event in enumerate(events):
-        kind = event.__class__
-        if kind is ScalarEvent:
-            continue
-        if kind is MappingStartEvent or kind is SequenceStartEvent:
-            opened.append(index)
-        elif kind is AliasEvent:
-            aliases[-1].setdefault(getattr(event, "anchor", ""), span(event)[0])
-        elif kind is DocumentStartEvent:
-            begun.append(index)
-            aliases.append({})
-        elif opened:
-            closes[opened.pop()] = index
+    for chunk in chunks(text, limits):
+        for index, event in enumerate(chunk, len(events)):
+            kind = event.__class__
+            if kind is ScalarEvent:
+                continue
+            if kind is MappingStartEvent or kind is SequenceStartEvent:
+                opened.append(index)
+                if len(opened) > limits.depth:
+                    sentence = f"nested deeper than {limits.depth} levels; such a file is not edited"
+                    raise problem(text, span(event)[0], sentence)
+            elif kind is AliasEvent:
+                aliases[-1].setdefault(getattr(event, "anchor", ""), span(event)[0])
+            elif kind is DocumentStartEvent:
+                begun.append(index)
+                aliases.append({})
+                if len(begun) > limits.documents:
+                    raise EditError(f"the file has more than {limits.documents:,} YAML documents; split it")
+            elif opened:
+                closes[opened.pop()] = index
+        events += chunk
     stream = Stream(events, closes)
     documents = [
         Document(place, stream.node(start + 1), used, start)

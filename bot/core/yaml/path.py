@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 import jsonpath
@@ -76,6 +77,7 @@ def rooted(path: str) -> str:
     return path if path.startswith("$") else f"${path}" if path[0] in "[." else f"$.{path}"
 
 
+@lru_cache(1024)
 def parse(path: str) -> FieldPath:
     """Parse a field path. Raises `EditError` that says where it goes wrong and when a name needs quotes."""
     if not path or len(path) > MAX_LENGTH:

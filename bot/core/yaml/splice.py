@@ -76,7 +76,7 @@ def check_keys(located: Located, match: Match) -> None:
         if not isinstance(step.key, Scalar) or step.parent is None or not isinstance(step.parent.node, Mapping):
             continue
         name = step.key.value
-        same = [key for key, _ in step.parent.node.pairs if isinstance(key, Scalar) and key.value == name]
+        same = [key for key, _ in step.parent.node.named(name)]
         if len(same) < 2:
             continue
         where = " and ".join(place(located.text, key.start) for key in same)

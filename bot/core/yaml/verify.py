@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 import yaml
 
-from bot.core.yaml.events import read, said
+from bot.core.yaml.events import said
+from bot.core.yaml.locate import locate
 from bot.core.yaml.quote import not_a_string
 from bot.errors import EditError
 
@@ -32,7 +34,8 @@ def verify(before: Located, after: Iterable[yaml.Event], splices: Iterable[Splic
     Raises `EditError` where anything else differs or a value does not read as wanted; the caller then writes nothing.
     """
     try:
-        events = iter(after)
+        # Where it ends too early, None is nothing that anything could be.
+        events: Iterator[yaml.Event | None] = chain(after, repeat(None))
         done = 0
         for splice in sorted(splices, key=lambda one: one.first):
             _check_same(before.events[done : splice.first], events)
@@ -43,17 +46,16 @@ def verify(before: Located, after: Iterable[yaml.Event], splices: Iterable[Splic
         if isinstance(error, MismatchError):
             raise
         raise MismatchError("the result could not be read again", str(error)) from None
-    if next(events, None) is not None:
+    if next(events) is not None:
         raise MismatchError("the result would have another structure", "more nodes than meant")
 
 
-def _check_same(olds: Sequence[yaml.Event], events: Iterator[yaml.Event]) -> None:
+def _check_same(olds: Sequence[yaml.Event], events: Iterator[yaml.Event | None]) -> None:
     """Take as many events as there are old ones, and hold each against the old one."""
     scalar, ends = yaml.ScalarEvent, (yaml.MappingEndEvent, yaml.SequenceEndEvent)
-    count = 0
-    for count, (old, new) in enumerate(zip(olds, events, strict=False), 1):  # noqa: B007 - counted where it ends
+    for old, new in zip(olds, events, strict=False):
         kind = old.__class__
-        if kind is new.__class__:
+        if new is not None and kind is new.__class__:
             # Most events by far; the others are compared as a whole.
             if kind is scalar:
                 same = old.value == new.value and old.style == new.style  # type: ignore[attr-defined]  # see kind
@@ -61,19 +63,19 @@ def _check_same(olds: Sequence[yaml.Event], events: Iterator[yaml.Event]) -> Non
                     continue
             elif kind in ends or said(old) == said(new):
                 continue
-        raise MismatchError("another value would change", f"{said(old)[1]!r} to {said(new)[1]!r}")
-    if count < len(olds):
-        raise MismatchError("the result would have another structure", "fewer nodes than meant")
+        raise MismatchError("another value would change", f"{_value(old)} to {_value(new)}")
 
 
-def _check_wanted(wanted: Sequence[Event], events: Iterator[yaml.Event]) -> None:
+def _check_wanted(wanted: Sequence[Event], events: Iterator[yaml.Event | None]) -> None:
     """Take as many events as are wanted."""
     for event in wanted:
-        new = next(events, None)
-        read_as = said(new) if new is not None else None
-        if read_as != event:
-            told = f"{read_as[1] if read_as else None!r} instead of {event[1]!r}"
-            raise MismatchError("the value would not read as given", told)
+        new = next(events)
+        if new is None or said(new) != event:
+            raise MismatchError("the value would not read as given", f"{_value(new)} instead of {event[1]!r}")
+
+
+def _value(event: yaml.Event | None) -> str:
+    return "nothing" if event is None else repr(said(event)[1])
 
 
 def check_filled(before: str, after: str, filled: Sequence[tuple[str, str]]) -> None:
@@ -87,11 +89,11 @@ def check_filled(before: str, after: str, filled: Sequence[tuple[str, str]]) -> 
     """
     mark = "\ufeff"
     try:
-        old = [said(event) for event in read(before.removeprefix(mark))]
+        old = [said(event) for event in locate(before.removeprefix(mark)).events]
     except EditError:
         return
     try:
-        new = [said(event) for event in read(after.removeprefix(mark))]
+        new = [said(event) for event in locate(after.removeprefix(mark)).events]
     except EditError as error:
         raise MismatchError("the file would be no YAML any more", str(error)) from None
     if len(old) != len(new) or not all(

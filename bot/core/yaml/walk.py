@@ -95,8 +95,8 @@ def ends(root: Node, path: Segments) -> Iterator[tuple[Match, Segments]]:
         found = walk.follow([match], rest[:1]) if rest else []
         if found:
             waiting += [(below, rest[1:]) for below in reversed(found)]
-        elif id(match.node) not in seen:
-            seen.add(id(match.node))
+        elif match.node.event not in seen:
+            seen.add(match.node.event)
             yield match, rest
 
 
@@ -130,7 +130,7 @@ class _Walk:
                 for match in self._descendants(start) if descend else (start,):
                     for selector in segment.selectors:
                         for child in self._select(match, selector):
-                            found.setdefault(id(child.node), child)
+                            found.setdefault(child.node.event, child)
             matches = list(found.values())
         return matches
 
@@ -168,11 +168,9 @@ class _Walk:
     def _named(self, match: Match, name: str) -> list[Match]:
         if not isinstance(match.node, Mapping):
             return []
-        self.steps += len(match.node.pairs)
+        self.steps += match.node.close - match.node.event
         self._count([])
-        return [
-            Match(value, match, key) for key, value in match.node.pairs if isinstance(key, Scalar) and key.value == name
-        ]
+        return [Match(value, match, key) for key, value in match.node.named(name)]
 
     def _true(self, expression: expressions.BaseExpression, at: Match) -> bool:
         """Whether a filter holds at a node; a query alone asks whether anything is there."""

@@ -121,6 +121,8 @@ def test_flow_collections_stay_flow(text: str, path: str, value: Json, expected:
         ("---\n", "b", "---\nb: x\n"),
         ("--- # why\n# note\n", "b", "--- # why\nb: x\n# note\n"),
         ("null\n", "b", "b: x\n"),
+        ("a:\n  {}\n  # why\nc: 1\n", "a.b", "a:\n  b: x\n  # why\nc: 1\n"),
+        ("a:\n  null # why\n", "a.b", "a:\n  b: x # why\n"),
         ("\ufeff# c\r\n", "a.b", "\ufeff# c\r\na:\r\n  b: x\r\n"),
     ],
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import pytest
 
 from bot.core.yaml import SetField, edit
 from bot.core.yaml import write as write_module
-from bot.core.yaml.events import LIMITS, Limits, read
+from bot.core.yaml.events import LIMITS, Limits, chunks
 from bot.core.yaml.locate import Located, locate
 from bot.core.yaml.splice import Splice, apply
 from bot.core.yaml.verify import verify
@@ -148,7 +150,7 @@ def test_a_result_that_reads_otherwise_is_refused(new: str, value: str, string: 
     located = locate("a: v1\nb: 2\n")
     made = splice(located, "v1", new, value=value, string=string)
     with pytest.raises(EditError) as raised:
-        verify(located, read(apply(located.text, [made])), [made])
+        verify(located, chain.from_iterable(chunks(apply(located.text, [made]))), [made])
     assert words in str(raised.value)
 
 
@@ -165,7 +167,7 @@ def test_another_value_that_changes_is_refused(after: str) -> None:
     """The proof finds any change of value, style, tag or anchor beside the one meant."""
     located = locate("a: v1\nb: 2\n")
     with pytest.raises(EditError, match="another value would change"):
-        verify(located, read(after), [splice(located, "v1", "v2")])
+        verify(located, locate(after).events, [splice(located, "v1", "v2")])
 
 
 def test_overlapping_splices_are_refused() -> None:
