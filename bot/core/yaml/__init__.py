@@ -2,7 +2,8 @@
 
 The way of `edit`: `locate` says where the nodes stand, by `events`; `merge` and `image` (with `reference`) come down to
 fields; `path` reads where, `walk` and `target` find it; `round` asks `splice`, `create`, `remove` and `nested`
-which characters to put where (as which text: `quote`, `block`, `write`); `verify` proves the result by reading it.
+which characters to put where (`extent`: where they stand; `quote`, `block`, `write`: as which text; `agree`: what comes
+into one place); `verify` proves the result by reading it.
 
 Nothing outside this package imports anything but what stands here.
 """

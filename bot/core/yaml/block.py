@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # A comment or an indentation indicator in the header is not matched: where the content begins would be a guess.
 _HEADER = re.compile(r"[|>]([-+]?)[ \t]*(\r\n?|\n)")
+_ANY_HEADER = re.compile(r"[|>][0-9]?([-+]?)[0-9]?[ \t]*(?:#[^\r\n]*)?(\r\n?|\n)")
 _LINE = re.compile(r"([^\r\n]*)(\r\n?|\n|\Z)")
 
 
@@ -55,12 +56,13 @@ class Block:
         return (new + self.eol * breaks, self.after) if breaks > 1 else (new, self.end)
 
 
-def read(text: str, start: int, node: Scalar) -> Block:
+def read(text: str, start: int, node: Scalar, *, whole: bool = True) -> Block:
     """Read the block scalar whose indicator stands at `text[start]`.
 
-    Raises `EditError` for a header with an indentation indicator or a comment.
+    Raises `EditError` for a header with an indentation indicator or a comment, unless only where it ends is asked for
+    (not `whole`).
     """
-    header = _HEADER.match(text, start)
+    header = (_HEADER if whole else _ANY_HEADER).match(text, start)
     if header is None:
         sentence = "a block scalar with an indentation indicator or a comment in its first line is not edited"
         raise problem(text, start, f"{sentence}; write it as a quoted string first")

@@ -8,26 +8,15 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from yaml import CollectionEndEvent, ScalarEvent
-
-from bot.core.yaml.block import read
 from bot.core.yaml.events import problem, span
+from bot.core.yaml.extent import below_comments, column_of, content_end, line_end, line_start, next_line, own_start
 from bot.core.yaml.locate import Collection, Mapping, Scalar, Sequence
 from bot.core.yaml.quote import NULLS
 from bot.core.yaml.splice import Splice
 from bot.core.yaml.walk import Match
-from bot.core.yaml.write import (
-    PROPERTIES,
-    Habits,
-    Lines,
-    column_of,
-    dash_of,
-    habits,
-    indents,
-    inline,
-)
+from bot.core.yaml.write import Habits, Lines, habits, indents, inline
 
 if TYPE_CHECKING:
     from bot.core.model import Json
@@ -35,13 +24,12 @@ if TYPE_CHECKING:
 
 # What stands before the first key or dash of a block collection: only then are its lines indented by spaces alone.
 _INDENT = re.compile(r" *(?:- +)*")
-_REST_OF_LINE = re.compile(r"[ \t]*(?:(?<=\s)#[^\r\n]*)?(?=[\r\n]|\Z)")
 _COLON = re.compile(r"[ \t]*:[ \t]*")
 _COMMA = re.compile(r"\s*,")
 
 
-def insert_key(located: Located, match: Match, name: str, value: Json, *, json: bool) -> Splice:
-    """Add a key behind the last one of the mapping that `match` leads to; the key must not be there yet.
+def insert_keys(located: Located, match: Match, added: dict[str, Json], *, json: bool) -> Splice:
+    """Add keys behind the last one of the mapping that `match` leads to; they must not be there yet.
 
     Raises `EditError` where that is not possible without touching what is there.
     """
@@ -49,22 +37,23 @@ def insert_key(located: Located, match: Match, name: str, value: Json, *, json: 
     if not isinstance(node, Mapping):
         raise TypeError(f"{node} is no mapping")  # a bug of ours
     if node.flow:
-        return _into_flow(located, match, node, {name: value}, json=json)
-    column = _column(located.text, node.nodes[0].start)
+        return _into_flow(located, match, node, added, json=json)
+    column = _column(located.text, _begins(located, node))
     lines = Lines(habits(located, match, json=json), indents(located))
-    return _below(located, node, lines.pair(name, value, column), lines)
+    written = [line for name, value in added.items() for line in lines.pair(name, value, column)]
+    return _below(located, node, written, lines)
 
 
-def insert_item(located: Located, match: Match, value: Json, *, json: bool) -> Splice:
-    """Add an item behind the last one of the sequence that `match` leads to. Raises `EditError` as `insert_key`."""
+def insert_items(located: Located, match: Match, added: list[Json], *, json: bool) -> Splice:
+    """Add items behind the last one of the sequence that `match` leads to. Raises `EditError` as `insert_keys`."""
     node = match.node
     if not isinstance(node, Sequence):
         raise TypeError(f"{node} is no sequence")  # a bug of ours
     if node.flow:
-        return _into_flow(located, match, node, [value], json=json)
-    column = _column(located.text, dash_of(located.text, node.start))
+        return _into_flow(located, match, node, added, json=json)
+    column = _column(located.text, _begins(located, node))
     lines = Lines(habits(located, match, json=json), indents(located))
-    return _below(located, node, lines.item(value, column), lines)
+    return _below(located, node, [line for value in added for line in lines.item(value, column)], lines)
 
 
 def is_null(match: Match) -> bool:
@@ -74,14 +63,13 @@ def is_null(match: Match) -> bool:
 
 
 def fill(located: Located, match: Match, value: Json, *, json: bool) -> Splice:
-    """Put a collection where null or an empty flow collection stands. Raises `EditError` as `insert_key`."""
+    """Put a collection where null or an empty flow collection stands. Raises `EditError` as `insert_keys`."""
     text, node = located.text, match.node
     how = habits(located, match, json=json)
     last = node.close + 1 if isinstance(node, Collection) else node.event + 1
     if how.flow or how.json or node.anchor or node.tag or not value:
         new, events = inline(value, how)
-        properties = PROPERTIES.match(text, node.start, node.end)
-        start = properties.end() if properties else node.start
+        start = own_start(located, node)
         lead = " " if start == node.end and text[start - 1 : start] in {":", "-"} else ""
         _, *rest = events
         begin = (events[0][0], True, None, node.anchor, node.tag)
@@ -105,50 +93,9 @@ def begin(located: Located, value: Json, *, json: bool) -> Splice:
     return Splice(len(text), len(text), lead + new + located.line_break, 1, 1, whole)
 
 
-class End(NamedTuple):
-    """Where a node's text ends.
-
-    `behind` says that it is after the line break, which is part of a block scalar that keeps it (`|+`); `grows` that it
-    is a block scalar at the end of the file whose value gets a line break as soon as one follows.
-    """
-
-    offset: int
-    behind: bool = False
-    grows: bool = False
-
-
-def content_end(located: Located, node: Node) -> End:
-    """Return where the last thing written in a node ends; comments after it are not part of it.
-
-    Raises `EditError` for a block scalar whose end is not certain.
-    """
-    at = node.close if isinstance(node, Collection) else node.event
-    while True:
-        event = located.events[at]
-        start, end = span(event)
-        if not isinstance(event, CollectionEndEvent) or start < end:
-            break
-        at -= 1  # the end of a block collection has no characters of its own
-    scalar = located.stream.node(at) if isinstance(event, ScalarEvent) else None
-    if not isinstance(scalar, Scalar) or scalar.style not in ("|", ">"):
-        return End(end)
-    properties = PROPERTIES.match(located.text, scalar.start, scalar.end)
-    block = read(located.text, properties.end() if properties else scalar.start, scalar)
-    grows = not block.ended and block.chomping != "-"
-    return End(block.after, behind=True, grows=grows) if block.chomping == "+" else End(block.end, grows=grows)
-
-
-def line_end(text: str, offset: int) -> int:
-    """Return where the line ends on which `offset` is. Raises `EditError` where more than a comment follows it."""
-    rest = _REST_OF_LINE.match(text, offset)
-    if rest is None:
-        raise problem(text, offset, "more follows on this line, so what belongs below it has no place; break the line")
-    return rest.end()
-
-
-def line_start(text: str, offset: int) -> int:
-    """Return where the line begins on which `offset` is."""
-    return offset - column_of(text, offset)
+def source(located: Located, node: Node) -> str:
+    """Return how a value is written, without comments behind it."""
+    return located.text[node.start : content_end(located, node).offset]
 
 
 def _column(text: str, offset: int) -> int:
@@ -172,10 +119,20 @@ def _below(located: Located, node: Collection, written: list[str], lines: Lines)
         sentence = "the file ends in a block scalar without a line break, which would become part of its value"
         raise problem(text, len(text), f"{sentence}; end the last line first")
     if end.behind:
-        at, new = end.offset, eol.join(written) + eol
-    else:
-        at, new = line_end(text, end.offset), eol + eol.join(written)
-    return Splice(at, at, new, node.close, node.close, tuple(lines.events))
+        return Splice(end.offset, end.offset, eol.join(written) + eol, node.close, node.close, tuple(lines.events))
+    at = line_end(text, end.offset)
+    # Comment lines that are indented deeper are about what is there.
+    after = below_comments(text, next_line(text, at), _column(text, _begins(located, node)))
+    if after > next_line(text, at):
+        at = len(text[:after].removesuffix("\n").removesuffix("\r")) if text[after - 1] in "\r\n" else after
+    # The line break that follows stays behind the new lines, so theirs are like it.
+    eol = text[at : next_line(text, at)] or eol
+    return Splice(at, at, eol + eol.join(written), node.close, node.close, tuple(lines.events))
+
+
+def _begins(located: Located, node: Collection) -> int:
+    """Return where the first key or dash is."""
+    return node.nodes[0].start if isinstance(node, Mapping) else own_start(located, node)
 
 
 def _in_block(located: Located, match: Match, value: Json, lines: Lines) -> tuple[int, int, str]:
@@ -220,20 +177,26 @@ def _into_flow(located: Located, match: Match, node: Collection, added: Json, *,
         _check_bare(text, node, close)
         return fill(located, match, added, json=json)
     how = habits(located, Match(node.nodes[-1], match), json=json)
-    item, below = inline(added, how)
-    item, sep = item[1:-1], "," if how.compact else ", "
-    splice = partial(Splice, first=node.close, last=node.close, events=tuple(below[1:-1]))
+    parts: list[Json] = [{name: value} for name, value in added.items()] if isinstance(added, dict) else [added]
+    if isinstance(added, list):
+        parts = [[value] for value in added]
+    written = [inline(part, how) for part in parts]
+    items, sep = [text[1:-1] for text, _ in written], "," if how.compact else ", "
+    events_of = tuple(event for _, below in written for event in below[1:-1])
+    splice = partial(Splice, first=node.close, last=node.close, events=events_of)
     end = span(events[node.close - 1])[1]
     comma = _COMMA.match(text, end, close)
     after = comma.end() if comma else end
     begins = node.nodes[-2 if isinstance(node, Mapping) else -1].start
     indent = text[line_start(text, begins) : begins]
     if indent.strip(" \t") or "\n" not in text[after:close]:
+        item = sep.join(items)
         return splice(after, after, f"{sep[1:]}{item}," if comma else f"{sep}{item}")
     over = line_end(text, after)
+    lead = located.line_break + indent
     if comma:
-        return splice(over, over, f"{located.line_break}{indent}{item},")
-    return splice(end, over, f",{text[end:over]}{located.line_break}{indent}{item}")
+        return splice(over, over, "".join(f"{lead}{item}," for item in items))
+    return splice(end, over, f",{text[end:over]}{lead}" + f",{lead}".join(items))
 
 
 def _check_bare(text: str, node: Collection, close: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from json import JSONDecodeError, loads
 from typing import TYPE_CHECKING
@@ -12,20 +13,23 @@ from typing import TYPE_CHECKING
 from bot.core.yaml import image, merge
 from bot.core.yaml.events import LIMITS, chunks
 from bot.core.yaml.locate import locate
-from bot.core.yaml.operations import Edited, Merge, SetField, SetImage, Unset
+from bot.core.yaml.operations import Edited, Merge, SetField, SetImage
 from bot.core.yaml.path import parse
-from bot.core.yaml.round import Asked, Round, agree
+from bot.core.yaml.remove import remove
+from bot.core.yaml.round import Asked, Round, removed_changes
 from bot.core.yaml.splice import apply
-from bot.core.yaml.target import MissingError, targets
 from bot.core.yaml.verify import verify
 from bot.errors import EditError, Problem, raise_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bot.core.model import Json
     from bot.core.yaml.events import Limits
     from bot.core.yaml.locate import Located
     from bot.core.yaml.operations import FieldChange, Operation
+    from bot.core.yaml.remove import Removal
+    from bot.core.yaml.splice import Splice
 
 _BOM = "\ufeff"
 
@@ -34,8 +38,8 @@ def edit(text: str, operations: Sequence[Operation], *, json: bool = False, limi
     """Carry out `operations` on the file `text`, all or none of them.
 
     `text` is the decoded file; a byte order mark in front is kept. With `json` it must be JSON and stays JSON. Paths
-    mean the file as it is; what is not there is looked for again after what other operations made. Raises `EditError`
-    with every problem found.
+    mean the file as it is; what is not there is looked for again after what other operations made, and what is removed
+    goes last, with all that is in it. Raises `EditError` with every problem found.
     """
     mark = _BOM if text.startswith(_BOM) else ""
     with _no_collection():
@@ -44,39 +48,50 @@ def edit(text: str, operations: Sequence[Operation], *, json: bool = False, limi
 
 
 def _edit(text: str, operations: Sequence[Operation], *, json: bool, limits: Limits) -> tuple[str, list[FieldChange]]:
-    located = locate(text, limits)
-    if json:
-        _check_json(text)
-    asked, removals = _asked(located, operations)
-    agree(one.field for one in asked if isinstance(one.field, SetField) and not one.inner)
+    located = _located(text, json=json, limits=limits)
+    waiting = _asked(located, operations)
     changes: list[FieldChange] = []
-    while asked or removals:
-        # What is removed goes last and from the end of the file on, so that it changes no index that another path has.
+    removals: list[Removal] = []
+    while waiting:
         step = Round(located, edit, json=json)
-        asked, removals = (step.plan(asked), removals) if asked else (asked, step.plan(removals))
-        if not step.splices:
-            continue
-        after = apply(located.text, step.splices)
-        changes += sorted(step.changes, key=lambda change: (change.line, change.column))
-        # The last result is read for the proof only; one that more operations wait for is located at the same time.
-        more = bool(asked or removals)
-        following = locate(after, limits) if more else replace(located, text=after)
-        events = following.events if more else chain.from_iterable(chunks(after, limits))
-        verify(located, events, step.splices)
-        located = following
+        waiting = step.plan(waiting)
+        made = step.splices()
+        splices = [splice for splice, _ in made]
+        # What is removed goes last, and is found again by its place, whatever the paths mean by then.
+        removals = [one.moved(partial(_moved, splices)) for one in removals] + [
+            one.moved(partial(_moved, splices)) for one in step.removals
+        ]
+        changes += [change for _, told in made for change in told]
+        located = _spliced(located, splices, last=not waiting and not removals)
+    if removals:
+        gone = remove(located, removals)
+        changes += removed_changes(located, [one for _, ones in gone for one in ones])
+        located = _spliced(located, [splice for splice, _ in gone], last=True)
     if json:
         _check_json(located.text)
     return located.text, changes
 
 
-def _asked(located: Located, operations: Sequence[Operation]) -> tuple[list[Asked], list[Asked]]:
-    """Return the fields to set, and those to remove, the last one of the file first.
+def _spliced(located: Located, splices: Sequence[Splice], *, last: bool) -> Located:
+    """Make the splices and prove the result; the `last` one is read for the proof only."""
+    if not splices:
+        return located
+    after = apply(located.text, splices)
+    following = replace(located, text=after) if last else locate(after, located.limits)
+    events = chain.from_iterable(chunks(after, located.limits)) if last else following.events
+    verify(located, events, splices)
+    return following
 
-    Merges and images come down to fields. What is to be removed is named by a path that nothing set makes mean another.
-    """
+
+def _moved(splices: Sequence[Splice], index: int) -> int:
+    """Return the index that an event has after the splices."""
+    return index + sum(len(one.events) - (one.last - one.first) for one in splices if one.last <= index)
+
+
+def _asked(located: Located, operations: Sequence[Operation]) -> list[Asked]:
+    """Return the fields to set and to remove: merges and images come down to them."""
     asked: list[Asked] = []
     refused: list[EditError] = []
-    removals: list[tuple[int, Asked]] = []
     for operation in operations:
         try:
             if isinstance(operation, Merge):
@@ -84,46 +99,36 @@ def _asked(located: Located, operations: Sequence[Operation]) -> tuple[list[Aske
             else:
                 fields = image.fields(located, operation) if isinstance(operation, SetImage) else [operation]
             for field in fields:
+                path = parse(field.path)
                 if isinstance(field, SetField):
-                    asked.append(Asked(field, parse(field.path), field.path))
-                else:
-                    removals += _removals(located, field)
+                    _check_depth(field, located.limits.depth - len(path.segments), located.limits)
+                asked.append(Asked(field, path, field.path))
         except EditError as error:
             refused.append(error)
     raise_all(refused)
-    removals.sort(key=lambda one: -one[0])
-    return _gathered(asked), _gathered([one for _, one in removals])
+    return asked
 
 
-def _removals(located: Located, field: Unset) -> list[tuple[int, Asked]]:
-    """Return what a field to remove means, each with its offset; nothing where it means nothing."""
-    path = parse(field.path)
-    if path.append:
-        raise EditError(f"field path {path.text!r} appends an item; name the item to remove by its index")
+def _check_depth(field: SetField, left: int, limits: Limits) -> None:
+    """Refuse a value that is nested deeper than a file may be, its path included."""
+    level: list[Json] = [field.value]
+    for _ in range(left + 1):
+        below = [item for one in level if isinstance(one, dict) for item in one.values()]
+        level = below + [item for one in level if isinstance(one, list) for item in one]
+        if not level:
+            return
+    raise EditError(f"the new value of {field.path[:80]!r} is nested deeper than {limits.depth} levels")
+
+
+def _located(text: str, *, json: bool, limits: Limits) -> Located:
+    if not json:
+        return locate(text, limits)
+    _check_json(text)
     try:
-        found = targets(located, path, field.document, many=field.many)
-    except MissingError:
-        return []
-    removals = []
-    for target in found:
-        concrete = target.path + (f" | {path.inner}" if path.inner else "")
-        asked = Unset(concrete, target.selector, field.many)
-        removals.append((target.match.node.start, Asked(asked, parse(concrete), field.path)))
-    return removals
-
-
-def _gathered(asked: Sequence[Asked]) -> list[Asked]:
-    """Put together what goes on inside the same scalar: it is one edit there."""
-    gathered: dict[object, Asked] = {}
-    for index, one in enumerate(asked):
-        if one.path.inner is None:
-            gathered[index] = one
-            continue
-        key = (one.path.outer, one.field.document, one.field.many)
-        field = replace(one.field, path=one.path.inner, document=None)
-        first = gathered.setdefault(key, one)
-        gathered[key] = replace(first, inner=(*first.inner, field))
-    return list(gathered.values())
+        return locate(text, limits)
+    except EditError as error:
+        hint = "it is JSON, but not what YAML readers take; write such a character itself instead of its escapes"
+        raise EditError([replace(one, sentence=f"{one.sentence} ({hint})") for one in error.problems]) from None
 
 
 @contextmanager
@@ -143,7 +148,7 @@ def _no_collection() -> Iterator[None]:
 
 def _check_json(text: str) -> None:
     try:
-        loads(text)
+        loads(text, parse_int=str, parse_float=str)
     except JSONDecodeError as error:
         sentence = f"not JSON: {error.msg}; mend the file, or give it a name that does not end in .json"
         raise EditError(Problem(sentence, None, error.lineno, error.colno)) from None

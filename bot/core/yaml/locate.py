@@ -8,9 +8,9 @@ count code points of the text given; a byte order mark must have been taken off 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from yaml import (
     AliasEvent,
@@ -25,6 +25,8 @@ from bot.core.yaml.events import LIMITS, chunks, problem, span
 from bot.errors import EditError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import yaml
 
     from bot.core.yaml.events import Limits
@@ -96,6 +98,7 @@ class Mapping(Collection):
     """A mapping."""
 
     _pairs: list[tuple[Node, Node]] | None = None
+    _named: dict[str, list[tuple[Node, Node]]] = field(default_factory=dict)
 
     @property
     def pairs(self) -> list[tuple[Node, Node]]:
@@ -104,27 +107,37 @@ class Mapping(Collection):
             self._pairs = list(zip(self.nodes[::2], self.nodes[1::2], strict=True))
         return self._pairs
 
+    @property
+    def known(self) -> bool:
+        """Whether its pairs were made already."""
+        return self._pairs is not None
+
     def named(self, name: str) -> list[tuple[Node, Node]]:
         """Return the pairs whose key is a scalar `name`, without making nodes of the others."""
-        return self._stream.named(self, name)
+        if name not in self._named:
+            self._named[name] = self._stream.named(self, name)
+        return self._named[name]
 
 
 @dataclass(slots=True, eq=False)
 class Document:
-    """One document: its place in the file from 0, its root, and for each alias name the offset where it is first used.
+    """One document: its place in the file from 0, its root, and for each alias name the indexes of its events.
 
     `event` is the index of the event that begins it.
     """
 
     index: int
     root: Node
-    aliases: dict[str, int]
+    aliases: dict[str, list[int]]
     event: int
 
 
 @dataclass(eq=False)
 class Stream:
-    """The events of a file as libyaml gave them; `closes` leads from a collection's first event to its last."""
+    """The events of a file as libyaml gave them; `closes` leads from a collection's first event to its last.
+
+    It keeps no node: they keep it, and in a circle the events would outlive the edit until Python looks for circles.
+    """
 
     events: list[yaml.Event]
     closes: dict[int, int]
@@ -144,9 +157,21 @@ class Stream:
         end = span(self.events[close])[1]
         return made(start, end, index, event.anchor, event.tag, bool(event.flow_style), close, self)
 
+    def keys(self, node: Mapping) -> Iterator[str]:
+        """Yield the keys of a mapping that are scalars."""
+        at, closes = node.event + 1, self.closes
+        while at < node.close:
+            key = getattr(self.events[at], "value", None)
+            if key is not None:
+                yield key
+            value = closes.get(at, at) + 1
+            at = closes.get(value, value) + 1
+
     def named(self, node: Mapping, name: str) -> list[tuple[Node, Node]]:
         """Make the pairs of a mapping that have a scalar key `name`."""
         at, found, closes, events = node.event + 1, [], self.closes, self.events
+        if node.known:
+            return [(key, item) for key, item in node.pairs if isinstance(key, Scalar) and key.value == name]
         while at < node.close:
             value = closes.get(at, at) + 1
             if getattr(events[at], "value", None) == name:
@@ -171,6 +196,8 @@ class Located:
     documents: list[Document]
     stream: Stream
     limits: Limits
+    memo: dict[object, Any] = field(default_factory=dict)
+    """What was found out about it once and is asked for again."""
 
     @property
     def events(self) -> list[yaml.Event]:
@@ -200,7 +227,7 @@ def locate(text: str, limits: Limits = LIMITS) -> Located:
     closes: dict[int, int] = {}
     opened: list[int] = []
     begun: list[int] = []
-    aliases: list[dict[str, int]] = []
+    aliases: list[dict[str, list[int]]] = []
     for chunk in chunks(text, limits):
         for index, event in enumerate(chunk, len(events)):
             kind = event.__class__
@@ -212,7 +239,7 @@ def locate(text: str, limits: Limits = LIMITS) -> Located:
                     sentence = f"nested deeper than {limits.depth} levels; such a file is not edited"
                     raise problem(text, span(event)[0], sentence)
             elif kind is AliasEvent:
-                aliases[-1].setdefault(getattr(event, "anchor", ""), span(event)[0])
+                aliases[-1].setdefault(getattr(event, "anchor", ""), []).append(index)
             elif kind is DocumentStartEvent:
                 begun.append(index)
                 aliases.append({})

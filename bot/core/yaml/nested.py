@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from bot.core.yaml.block import read
 from bot.core.yaml.events import position, problem
+from bot.core.yaml.extent import own_start
 from bot.core.yaml.splice import Splice
 from bot.core.yaml.splice import replace as replace_scalar
-from bot.core.yaml.write import PROPERTIES, habits, scalar_event
+from bot.core.yaml.write import habits, scalar_event
 
 if TYPE_CHECKING:
     from bot.core.yaml.locate import Located, Scalar
@@ -31,8 +32,9 @@ def replace_inner(located: Located, match: Match, node: Scalar, inner: str, *, j
         raise problem(text, node.start, "a folded block (`>`) is not edited inside; write it as a literal one (`|`)")
     if node.style != "|":
         return replace_scalar(located, node, inner, habits(located, match, json=json))
-    properties = PROPERTIES.match(text, node.start, node.end)
-    start = properties.end() if properties else node.start
+    start = own_start(located, node)
+    if not node.value.strip("\n"):
+        return replace_scalar(located, node, inner, habits(located, match, json=json))
     block = read(text, start, node)
     first = _LINE.match(text, start)
     before, after = node.value.split("\n"), inner.split("\n")

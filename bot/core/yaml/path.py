@@ -26,8 +26,8 @@ MAX_LENGTH = 1_000
 MAX_NESTING = 100  # of filters and operators; both parsers recurse
 
 Segments: TypeAlias = tuple[segments.JSONPathSegment, ...]
-# A part of a path as what it would be if it were created: a key, an index, the fields of an item.
-Step: TypeAlias = "str | int | dict[str, Json]"
+# A part of a path as what it would be if it were created: a key, an index, the fields of an item, None for a new item.
+Step: TypeAlias = "str | int | dict[str, Json] | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ _KNOWN_SELECTORS = (
     selectors.WildcardSelector,
     selectors.Filter,
 )
+_CONTROL = re.compile(r"[\x00-\x1f]")
 _LITERALS = (
     expressions.StringLiteral,
     expressions.IntegerLiteral,
@@ -69,6 +70,7 @@ def spelt(name: str) -> str:
     if _PLAIN_NAME.fullmatch(name):
         return f".{name}"
     escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+    escaped = _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped)
     return f"['{escaped}']"
 
 

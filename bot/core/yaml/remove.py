@@ -1,187 +1,265 @@
-"""A key or a list item taken away, with its line and the comment lines that are its own; nothing else goes."""
+"""Keys and list items taken away, with their lines and the comment lines that are their own; nothing else goes."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.core.yaml.create import content_end, line_end, line_start
 from bot.core.yaml.events import problem, span
 from bot.core.yaml.explain import place
-from bot.core.yaml.locate import Collection, Mapping, Node, Scalar
+from bot.core.yaml.extent import (
+    above_comments,
+    below_comments,
+    column_of,
+    content_end,
+    last_content,
+    line_end,
+    line_start,
+    next_line,
+    own_start,
+)
+from bot.core.yaml.locate import Alias, Collection, Mapping, Node, Scalar
 from bot.core.yaml.splice import Splice, check_way
-from bot.core.yaml.walk import Match
-from bot.core.yaml.write import PROPERTIES, column_of, dash_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
     from bot.core.yaml.events import Event
     from bot.core.yaml.locate import Document, Located
+    from bot.core.yaml.walk import Match
 
-_BREAK = re.compile(r"\r\n?|\n")
 _SPACE_AND_COMMENTS = re.compile(r"(?:\s|#[^\r\n]*)*")
 _BLANKS = re.compile(r"[ \t]*(?:(?:\r\n?|\n)[ \t]*)*")
-_COMMENT_LINE = re.compile(r"([ \t]*)#[^\r\n]*(?:\r\n?|\n|\Z)")
-_BLANK_LINES = re.compile(r"(?:[ \t]*(?:\r\n?|\n))*")
 _FIRST_KEY_OF_ITEM = re.compile(r" *(?:- +)+")
+_COLON_ALONE = re.compile(r"[ \t]*:(?=[ \t]*(?:#[^\r\n]*)?[\r\n])")
 
 
-def remove(located: Located, document: Document, match: Match) -> Splice:
-    """How the node that `match` leads to goes: with its key in a mapping, with its dash in a list.
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One key or item to take away, by the indexes of its events.
 
-    The last one leaves `{}` or `[]` behind. Comment lines right above it, at its column, are its own, but for those at
-    the top of the document, and so are those right below it that are indented deeper. Raises `EditError` where more
-    than that would change.
+    `first` is its key's or its own, `node` its value's; `parent` is the collection it is in, `holder` the key of that
+    collection, None where it has none. `path` is what the user called it.
     """
-    text, node = located.text, match.node
-    if match.parent is None:
-        raise problem(text, node.start, "the path means the whole document; name a key in it, or delete the file")
-    check_way(located, document, match)
+
+    document: int
+    parent: int
+    holder: int | None
+    first: int
+    node: int
+    path: str
+
+    def moved(self, to: Callable[[int], int]) -> Removal:
+        """Return the same in a text whose events have other indexes."""
+        holder = None if self.holder is None else to(self.holder)
+        return replace(self, parent=to(self.parent), holder=holder, first=to(self.first), node=to(self.node))
+
+
+def removal(located: Located, document: Document, match: Match, path: str) -> Removal:
+    """Return what to take away where `match` leads. Raises `EditError` where more than that would change."""
+    node, parent = match.node, match.parent
+    if parent is None:
+        raise problem(
+            located.text, node.start, "the path means the whole document; name a key in it, or delete the file"
+        )
+    check_way(located, document, match, above=True)
     first = match.key.event if isinstance(match.key, Node) else node.event
     last = (node.close if isinstance(node, Collection) else node.event) + 1
-    for event in located.events[first:last]:
+    _check_aliases(located, document, first, last)
+    holder = parent.key.event if isinstance(parent.key, Node) else None
+    return Removal(document.index, parent.node.event, holder, first, node.event, path)
+
+
+def remove(located: Located, removals: Iterable[Removal]) -> list[tuple[Splice, list[Removal]]]:
+    """How all of these go: a key with its value, an item with its dash; what loses all becomes `{}` or `[]`.
+
+    Comment lines right above one, at its column, are its own, but for those at the top of the document, and so are
+    those right below it that are indented deeper. Raises `EditError` where more than that would change.
+    """
+    groups: dict[int, list[Removal]] = defaultdict(list)
+    end = 0
+    for one in sorted(removals, key=lambda one: (one.first, -_last(located, one.node))):
+        # What is in something that goes goes with it, and the same one twice goes once.
+        if one.first >= end:
+            groups[one.parent].append(one)
+            end = _last(located, one.node)
+    made: list[tuple[Splice, list[Removal]]] = []
+    for event, group in groups.items():
+        parent = located.stream.node(event)
+        if not isinstance(parent, Collection):
+            raise TypeError(f"{parent} is no collection")  # a bug of ours
+        count = len(parent.pairs) if isinstance(parent, Mapping) else len(parent.nodes)
+        if parent.flow:
+            made += _from_flow(located, parent, group, everything=len(group) == count)
+        elif len(group) == count:
+            made.append((_emptied(located, parent, group), group))
+        else:
+            made += _from_block(located, parent, group)
+    return _ended(located, made) if made else made
+
+
+def _last(located: Located, event: int) -> int:
+    return located.stream.closes.get(event, event) + 1
+
+
+def _check_aliases(located: Located, document: Document, first: int, last: int) -> None:
+    """Refuse to take an anchor away from under an alias that stays."""
+    for index in range(first, last):
+        event = located.events[index]
         anchor = getattr(event, "anchor", None)
-        if anchor in document.aliases and span(event)[0] != document.aliases[anchor]:
-            used = place(text, document.aliases[anchor])
-            sentence = f"&{anchor} is anchored here and aliased elsewhere (at {used})"
-            raise problem(text, span(event)[0], f"{sentence}; write the value out at the alias first")
-    parent = match.parent.node
-    if not isinstance(parent, Collection):
-        raise TypeError(f"{parent} is no collection")  # a bug of ours
-    if parent.flow:
-        return _from_flow(located, match, parent, (first, last))
-    if (first, last) == (parent.event + 1, parent.close):
-        return _emptied(located, document, match, parent)
-    start, end = _lines(located, document, match)
-    return Splice(start, end, "", first, last, (), old=_source(located, match), at=_begin(located, match))
+        if anchor is None or isinstance(located.stream.node(index), Alias) or anchor not in document.aliases:
+            continue
+        used = next((at for at in document.aliases[anchor] if not first <= at < last), None)
+        if used is not None:
+            at = place(located.text, span(located.events[used])[0])
+            sentence = f"&{anchor} is anchored here and aliased elsewhere (at {at})"
+            raise problem(located.text, span(event)[0], f"{sentence}; write the value out at the alias first")
 
 
-def _source(located: Located, match: Match) -> str:
-    """Return the source of the value that goes, in one line where it is a scalar."""
-    return located.text[match.node.start : content_end(located, match.node).offset]
+def _edges(located: Located, one: Removal) -> tuple[int, int]:
+    """Return from where to where a key or item and its value stand."""
+    events = located.events
+    return span(events[one.first])[0], span(events[_last(located, one.node) - 1])[1]
 
 
-def _begin(located: Located, match: Match) -> int:
+def _begin(located: Located, parent: Collection, first: int) -> int:
     """Return where the key begins, or the dash of the item."""
-    if isinstance(match.key, Node):
-        return match.key.start
-    parent = match.parent.node if match.parent else None
-    if not isinstance(parent, Collection) or not isinstance(match.key, int):
-        raise TypeError(f"{match} is no item")  # a bug of ours
-    if match.key == 0:
-        return dash_of(located.text, parent.start)
-    before = content_end(located, parent.nodes[match.key - 1]).offset
-    found = _SPACE_AND_COMMENTS.match(located.text, before)
-    return found.end() if found else before
+    if isinstance(parent, Mapping):
+        return span(located.events[first])[0]
+    if first == parent.event + 1:
+        return own_start(located, parent)
+    before = next(item for item in parent.nodes if _last(located, item.event) == first)
+    found = _SPACE_AND_COMMENTS.match(located.text, content_end(located, before).offset)
+    return found.end() if found else 0
 
 
-def _lines(located: Located, document: Document, match: Match) -> tuple[int, int]:
-    """Return from where to where the lines of a key or item go; from its own text on where a dash stands before it."""
-    text, begin = located.text, _begin(located, match)
-    start, end = line_start(text, begin), _end(located, match, column_of(text, begin))
-    if text[start:begin].strip(" "):
-        if not _FIRST_KEY_OF_ITEM.fullmatch(text, start, begin):
-            shown = text[start:begin].strip()
-            raise problem(text, begin, f"it stands behind {shown!r} on its line; give it a line of its own first")
-        blanks = _BLANKS.match(text, end)
-        return begin, blanks.end() if blanks else end
-    start = _own_comments(located, document, match, start)
-    if end == len(text) and text[-1] not in "\r\n" and start and not _is_block(located, match):
-        # The last line stays without a line break, so the one before it goes.
-        start -= 2 if text.endswith("\r\n", 0, start) else 1
-    return start, end
-
-
-def _end(located: Located, match: Match, column: int) -> int:
-    """Return where the line after the value begins, comment lines below that are indented deeper skipped."""
+def _from_block(located: Located, parent: Collection, group: Sequence[Removal]) -> list[tuple[Splice, list[Removal]]]:
+    """Take lines out of a block collection; what meets goes in one piece."""
     text = located.text
-    end = content_end(located, match.node)
-    at = end.offset
-    if not end.behind:
-        at = line_end(text, at)
-        found = _BREAK.match(text, at)
-        at = found.end() if found else at
-    while True:
-        blank = _BLANK_LINES.match(text, at)
-        comment = _COMMENT_LINE.match(text, blank.end() if blank else at)
-        if comment is None or len(comment[1]) <= column:
-            return at
-        at = comment.end()
+    pieces: list[tuple[Splice, list[Removal]]] = []
+    for one in group:
+        begin, last = _begin(located, parent, one.first), _last(located, one.node)
+        behind_dash = bool(text[line_start(text, begin) : begin].strip(" "))
+        start = begin if behind_dash else _own_start(located, parent, one, begin)
+        end = _end(located, located.stream.node(one.node), column_of(text, begin))
+        previous = pieces[-1][0] if pieces else None
+        if (
+            previous is not None
+            and previous.last == one.first
+            and start <= previous.end + (begin - line_start(text, begin))
+        ):
+            whole = replace(previous, end=end, last=last)
+            pieces[-1] = whole, [*pieces[-1][1], one]
+            continue
+        if behind_dash and not _FIRST_KEY_OF_ITEM.fullmatch(text, line_start(text, begin), begin):
+            shown = text[line_start(text, begin) : begin].strip()
+            raise problem(text, begin, f"it stands behind {shown!r} on its line; give it a line of its own first")
+        pieces.append((Splice(start, end, "", one.first, last, ()), [one]))
+    return [(_tidied(located, splice), ones) for splice, ones in pieces]
 
 
-def _own_comments(located: Located, document: Document, match: Match, start: int) -> int:
-    """Return where the comment lines begin that stand right above the line at `start`, at the same column."""
-    text, own = located.text, start
-    begin = _begin(located, match)
+def _tidied(located: Located, splice: Splice) -> Splice:
+    """Leave the dash that stands before it to the next key."""
+    text, start = located.text, splice.start
+    if text[line_start(text, start) : start].strip(" "):
+        blanks = _BLANKS.match(text, splice.end)
+        return replace(splice, end=blanks.end() if blanks else splice.end)
+    return splice
+
+
+def _ended(located: Located, made: list[tuple[Splice, list[Removal]]]) -> list[tuple[Splice, list[Removal]]]:
+    """Leave the end of a file without a last line break as it is: the break before what goes there goes too."""
+    text = located.text
+    made = sorted(made, key=lambda one: (one[0].start, one[0].end))
+    if not text or text[-1] in "\r\n" or made[-1][0].end < len(text) or made[-1][0].new:
+        return made
+    first = len(made) - 1
+    while first and made[first - 1][0].end == made[first][0].start:
+        first -= 1
+    splice, ones = made[first]
+    before = located.events[last_content(located, splice.first - 1)]
+    start = splice.start
+    if start == line_start(text, start) > 0 and getattr(before, "style", None) not in ("|", ">"):
+        start -= 2 if text.endswith("\r\n", 0, start) else 1
+    made[first] = replace(splice, start=start), ones
+    return made
+
+
+def _own_start(located: Located, parent: Collection, one: Removal, begin: int) -> int:
+    """Return where its comment lines above begin, its line where it has none."""
+    text = located.text
+    start = line_start(text, begin)
+    own = above_comments(text, start, begin - start)
+    document = located.documents[one.document]
     opened, top = span(located.events[document.event])
     if opened == top:  # nothing marks its beginning: it is where the one before, or the file, leaves off
         top = span(located.events[document.event - 1])[1]
-    while own:
-        above = line_start(text, own - (2 if text.endswith("\r\n", 0, own) else 1))
-        comment = _COMMENT_LINE.match(text, above)
-        if comment is None or len(comment[1]) != begin - start:
-            break
-        own = above
-    first = match.parent is not None and match.parent.parent is None and begin == _first(located, match)
     # What stands at the top of a document is about the document.
-    return start if first and not text[top:own].strip() else own
+    at_top = parent.event == document.root.event and one.first == parent.event + 1
+    return start if at_top and not text[top:own].strip() else own
 
 
-def _first(located: Located, match: Match) -> int:
-    """Return where the first key or dash of the collection around begins."""
-    parent = match.parent.node if match.parent else None
-    if isinstance(parent, Mapping):
-        return parent.nodes[0].start
-    return _begin(located, Match(match.node, match.parent, 0))
+def _end(located: Located, node: Node, column: int) -> int:
+    """Return where the line after the value begins, comment lines below that are indented deeper skipped."""
+    end = content_end(located, node)
+    at = end.offset if end.behind else next_line(located.text, line_end(located.text, end.offset))
+    return below_comments(located.text, at, column)
 
 
-def _is_block(located: Located, match: Match) -> bool:
-    """Whether a block scalar stands before it, which needs its line break."""
-    first = match.key.event if isinstance(match.key, Node) else match.node.event
-    return getattr(located.events[first - 1], "style", None) in ("|", ">")
-
-
-def _emptied(located: Located, document: Document, match: Match, parent: Collection) -> Splice:
-    """Leave `{}` or `[]` of a block collection whose only key or item goes."""
-    text, up = located.text, match.parent
+def _emptied(located: Located, parent: Collection, group: Sequence[Removal]) -> Splice:
+    """Leave `{}` or `[]` of a block collection that loses all."""
+    text, one = located.text, group[0]
     kind, empty = ("mapping", "{}") if isinstance(parent, Mapping) else ("sequence", "[]")
     events: tuple[Event, ...] = (
         (kind, True, None, parent.anchor, parent.tag),
         (f"{kind.title()}EndEvent", None, None, None, None),
     )
-    begin, key = _begin(located, match), up.key if up else None
-    old = _source(located, match)
-    end = content_end(located, match.node)
-    colon = (
-        re.compile(r"[ \t]*:(?=[ \t]*(?:#[^\r\n]*)?[\r\n])").match(text, key.end) if isinstance(key, Scalar) else None
-    )
+    begin = _begin(located, parent, one.first)
+    end = content_end(located, parent)
+    holder = located.stream.node(one.holder) if one.holder is not None else None
+    colon = _COLON_ALONE.match(text, holder.end) if isinstance(holder, Scalar) else None
     if colon is None or parent.anchor or parent.tag:
+        if holder is not None and not column_of(text, begin):
+            raise problem(text, begin, "nothing but an anchor or tag would be left; remove the key above it instead")
         # A block scalar that keeps the line breaks behind it goes with them.
         new = empty + located.line_break * (end.behind and not end.grows)
-        return Splice(begin, end.offset, new, parent.event, parent.close + 1, events, old=old, at=begin)
-    start = _own_comments(located, document, match, line_start(text, begin))
-    after = _end(located, match, column_of(text, begin))
+        return Splice(begin, end.offset, new, parent.event, parent.close + 1, events)
+    start = above_comments(text, line_start(text, begin), column_of(text, begin))
+    after = _end(located, parent, column_of(text, begin))
     kept = text[colon.end() : start]
     if after == len(text) and text[-1] not in "\r\n":
         kept = kept.rstrip("\r\n")
-    return Splice(colon.end(), after, f" {empty}{kept}", parent.event, parent.close + 1, events, old=old, at=begin)
+    return Splice(colon.end(), after, f" {empty}{kept}", parent.event, parent.close + 1, events)
 
 
-def _from_flow(located: Located, match: Match, parent: Collection, events: tuple[int, int]) -> Splice:
-    """Take a pair or item out of a flow collection, with one comma."""
+def _from_flow(
+    located: Located, parent: Collection, group: Sequence[Removal], *, everything: bool
+) -> list[tuple[Splice, list[Removal]]]:
+    """Take pairs or items out of a flow collection, neighbours in one piece, each with one comma."""
     text, stream = located.text, located.events
-    first, last = events
-    start = match.key.start if isinstance(match.key, Node) else match.node.start
-    end = span(stream[last - 1])[1]
     close, closed = span(stream[parent.close])
     if close == closed:
-        raise problem(text, start, "the mapping has no braces; write them first")
-    if last != parent.close:
-        end = span(stream[last])[0]
-    elif first != parent.event + 1:
-        start = span(stream[first - 1])[1]
-    else:
-        properties = PROPERTIES.match(text, parent.start)
-        start, end = (properties.end() if properties else parent.start) + 1, close
-    if "#" in text[start : match.node.start] or "#" in text[span(stream[last - 1])[1] : end]:
-        raise problem(text, start, "a comment beside it would go too; move it first")
-    return Splice(start, end, "", first, last, (), old=_source(located, match), at=_begin(located, match))
+        raise problem(text, parent.start, "the mapping has no braces; write them first")
+    runs: list[list[Removal]] = []
+    for one in group:
+        if runs and _last(located, runs[-1][-1].node) == one.first:
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    made = []
+    for run in runs:
+        first, last = run[0].first, _last(located, run[-1].node)
+        start, end = span(stream[first])[0], span(stream[last - 1])[1]
+        if everything:
+            start, end = own_start(located, parent) + 1, close
+        elif last != parent.close:
+            end = span(stream[last])[0]
+        else:
+            start = span(stream[first - 1])[1]
+        edges = [start, *(at for one in run for at in _edges(located, one)), end]
+        if any("#" in text[left:right] for left, right in zip(edges[::2], edges[1::2], strict=True)):
+            raise problem(text, start, "a comment beside it would go too; move it first")
+        made.append((Splice(start, end, "", first, last, ()), run))
+    return made

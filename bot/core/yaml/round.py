@@ -1,20 +1,19 @@
-"""Fields turned into splices, as many as one reading of the file can carry out."""
+"""Fields turned into splices: all that one reading of the file can carry out."""
 
 from __future__ import annotations
 
-import reprlib
-from bisect import bisect
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from bot.core.yaml import create, nested
+from bot.core.yaml.agree import agree, built
 from bot.core.yaml.events import position, problem
 from bot.core.yaml.explain import KINDS, place
-from bot.core.yaml.locate import Mapping, Scalar, Sequence
+from bot.core.yaml.locate import Collection, Mapping, Scalar, Sequence
 from bot.core.yaml.operations import FieldChange, SetField, Unset
-from bot.core.yaml.path import parse, steps
+from bot.core.yaml.path import steps
 from bot.core.yaml.quote import holds
-from bot.core.yaml.remove import remove
+from bot.core.yaml.remove import Removal, removal
 from bot.core.yaml.splice import check_scalar, check_way
 from bot.core.yaml.splice import replace as replace_scalar
 from bot.core.yaml.target import MissingError, creatable, targets
@@ -37,237 +36,244 @@ Field: TypeAlias = SetField | Unset
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A field, its path parsed, and the path as the user wrote it; `inner` is what to do in the scalar it leads to."""
+    """A field, its path parsed, and the path as the user wrote it."""
 
     field: Field
     path: FieldPath
     shown: str
-    inner: tuple[Field, ...] = ()
+
+
+@dataclass(slots=True)
+class _Inside:
+    """What to do inside of a scalar that is YAML itself."""
+
+    match: Match
+    node: Scalar
+    shown: str
+    fields: list[Field] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Added:
+    """What is to be written into a collection, or in place of nothing: the ways to the values, and what they are."""
+
+    match: Match | None
+    parts: list[tuple[list[Step], Json]] = field(default_factory=list)
+    fields: list[tuple[str, Json]] = field(default_factory=list)
 
 
 class Round:
-    """What can be done on `located` at once; the rest waits for the text that this leaves.
+    """What is done on `located` at once; `edit` is for what goes on inside of a scalar.
 
-    `splices` are in the file's order, `changes` in the order of the fields.
+    `splices` come with what they change; `removals` are left for the text that they make.
     """
 
     def __init__(self, located: Located, edit: Callable[..., Edited], *, json: bool) -> None:
         self.located = located
         self.json = json
-        self._edit = edit  # for what goes on inside of a scalar
-        self.splices: list[Splice] = []
-        self.changes: list[FieldChange] = []
-        self._gone: dict[int, set[int]] = {}  # by event of a collection: what of it is removed
-        self._meant: dict[int, SetField] = {}  # by event: what is set already, or is so
+        self.removals: list[Removal] = []
+        self._edit = edit
+        self._set: dict[int, tuple[SetField, Splice | None, str]] = {}  # by event
+        self._inside: dict[int, _Inside] = {}  # by event of the scalar
+        self._added: dict[int, _Added] = {}  # by event of the collection or null, -1 for a file without a document
 
     def plan(self, asked: Iterable[Asked]) -> list[Asked]:
-        """Plan what can be done now and return the rest. Raises `EditError` with all problems found."""
-        left: list[Asked] = []
+        """Plan what can be done, and return what means nothing as long as other fields did not create it.
+
+        Raises `EditError` with all problems found.
+        """
+        missing: list[Asked] = []
         refused: list[EditError] = []
-        creates = False
         for one in asked:
             try:
-                found = self._targets(one)
-                if not self._add(one, found):
-                    left += [_concrete(one, target) for target in found]
-                elif isinstance(one.field, SetField):
-                    creates = creates or one.field.create
+                self._plan(one)
             except MissingError as error:
                 refused.append(error)
-                left.append(one)
+                missing.append(one)
             except EditError as error:
                 refused.append(error)
-        # What is missing may be there once what others create is written.
-        raise_all([error for error in refused if not (creates and self.splices and isinstance(error, MissingError))])
-        return left
+        raise_all([error for error in refused if not (self._added and isinstance(error, MissingError))])
+        return missing
 
-    def _targets(self, one: Asked) -> list[Target]:
-        field = one.field
-        find = creatable if isinstance(field, SetField) and field.create else targets
-        return find(self.located, one.path, field.document, many=field.many)
+    def splices(self) -> list[tuple[Splice, list[FieldChange]]]:
+        """Return the splices of all that was planned. Raises `EditError` with all problems found."""
+        refused: list[EditError] = []
+        made: list[tuple[Splice, list[FieldChange]]] = [
+            (splice, [self._changed(splice, path)]) for _, splice, path in self._set.values() if splice is not None
+        ]
+        for added in self._added.values():
+            try:
+                splice = self._write(added)
+                made.append((splice, [self._changed(splice, path, value) for path, value in added.fields]))
+            except EditError as error:
+                refused.append(error)
+        for inside in self._inside.values():
+            try:
+                made += self._write_inside(inside)
+            except EditError as error:
+                refused.append(error)
+        raise_all(refused)
+        return sorted(made, key=lambda one: (one[0].start, one[0].end, one[0].first))
 
-    def _add(self, one: Asked, found: list[Target]) -> bool:
-        """Take the splices of a field, all or none: none where one of them touches what is taken already."""
-        made: list[tuple[Splice, list[FieldChange]]] = []
-        if not found:
-            made.append(self._begun(one))
-        for target in found:
-            splice, changes = self._inside(one, target) if one.inner else self._one(one, target)
-            if splice is not None:
-                made.append((splice, changes))
-        if isinstance(one.field, Unset) and not one.inner and not self._leaves_one(found):
-            return False
-        splices = list(self.splices)
-        for splice, _ in made:
-            at = bisect(splices, (splice.first, splice.last), key=lambda other: (other.first, other.last))
-            if at and splices[at - 1] == splice:
-                continue
-            if (at and _touch(splices[at - 1], splice)) or (at < len(splices) and _touch(splice, splices[at])):
-                return False
-            splices.insert(at, splice)
-        new = [change for splice, changes in made if splice not in self.splices for change in changes]
-        self.splices, self.changes = splices, self.changes + new
-        return True
+    def _plan(self, one: Asked) -> None:
+        located, path, asked = self.located, one.path, one.field
+        if isinstance(asked, Unset):
+            self._plan_removal(one, asked)
+            return
+        if asked.create and not located.documents:
+            self._add(None, (_way(one, steps(path, path.segments)), asked.value), one, asked)
+            return
+        find = creatable if asked.create else targets
+        for target in find(located, path, asked.document, many=asked.many):
+            if path.inner:
+                self._plan_inside(one, target)
+            elif target.missing or path.append or isinstance(asked.value, dict | list):
+                self._plan_addition(one, asked, target)
+            else:
+                self._plan_scalar(one, asked, target)
 
-    def _leaves_one(self, found: list[Target]) -> bool:
-        """Count what is removed from each collection; the last one left goes by itself, as it leaves `{}` or `[]`."""
-        gone = {event: set(nodes) for event, nodes in self._gone.items()}
-        for target in found:
-            parent = target.match.parent
-            if parent is not None and isinstance(parent.node, Mapping | Sequence):
-                nodes = gone.setdefault(parent.node.event, set())
-                nodes.add(target.match.node.event)
-                count = len(parent.node.pairs if isinstance(parent.node, Mapping) else parent.node.items)
-                if len(nodes) == count > 1:
-                    return False
-        self._gone = gone
-        return True
-
-    def _begun(self, one: Asked) -> tuple[Splice, list[FieldChange]]:
-        """Begin a file that has no document."""
-        value = one.field.value if isinstance(one.field, SetField) else None
-        path = one.path
-        splice = create.begin(
-            self.located, _built(steps(path, path.segments), [value] if path.append else value), json=self.json
-        )
-        return splice, [self._change(splice, one.shown, value)]
-
-    def _one(self, one: Asked, target: Target) -> tuple[Splice | None, list[FieldChange]]:
-        document, match, missing, *_ = target
-        field, node = one.field, match.node
-        if isinstance(field, Unset):
-            splice = remove(self.located, document, match)
-            return splice, [FieldChange(one.shown, *position(self.located.text, splice.at or 0), splice.old, "")]
-        if not missing and not one.path.append:
-            _agree(self._meant.setdefault(node.event, field), field)
-            if not isinstance(field.value, dict | list):
-                scalar = check_scalar(self.located, document, match)
-                replaced = replace_scalar(
-                    self.located, scalar, field.value, habits(self.located, match, json=self.json)
-                )
-                return replaced, [self._change(replaced, one.shown)] if replaced else []
-        added = self._added(target, field, append=one.path.append)
-        return added, [self._change(added, one.shown, field.value)] if added else []
-
-    def _inside(self, one: Asked, target: Target) -> tuple[Splice | None, list[FieldChange]]:
-        """Do what is asked inside of a scalar that is YAML itself."""
-        document, match, missing, *_ = target
-        if missing:
-            raise EditError(f"there is no text at {one.path.outer!r} to go on in; create it first")
-        located, node = self.located, check_scalar(self.located, document, match)
+    def _plan_removal(self, one: Asked, asked: Unset) -> None:
+        if one.path.append:
+            raise EditError(f"field path {one.path.text!r} appends an item; name the item to remove by its index")
         try:
-            result = self._edit(node.value, one.inner, limits=located.limits)
-        except MissingError as error:
-            raise MissingError(nested.moved(located, node, error)) from None
+            found = targets(self.located, one.path, asked.document, many=asked.many)
+        except MissingError:
+            return  # done already
+        for target in found:
+            if one.path.inner:
+                self._plan_inside(one, target)
+            else:
+                self.removals.append(removal(self.located, target.document, target.match, one.shown))
+
+    def _plan_scalar(self, one: Asked, asked: SetField, target: Target) -> None:
+        document, match, *_ = target
+        event, value = match.node.event, asked.value
+        if event in self._set:
+            agree(self._set[event][0], asked)
+            return
+        if isinstance(value, dict | list):
+            raise TypeError("only a scalar replaces a scalar")  # a bug of ours
+        scalar = check_scalar(self.located, document, match)
+        splice = replace_scalar(self.located, scalar, value, habits(self.located, match, json=self.json))
+        self._set[event] = asked, splice, one.shown
+
+    def _plan_inside(self, one: Asked, target: Target) -> None:
+        document, match, missing = target
+        if missing or one.path.inner is None:
+            raise EditError(f"there is no text at {one.path.outer!r} to go on in; create it first")
+        node = check_scalar(self.located, document, match)
+        shown = one.shown.removesuffix(one.path.inner).rstrip(" |")
+        inside = self._inside.setdefault(node.event, _Inside(match, node, shown))
+        inside.fields.append(replace(one.field, path=one.path.inner, document=None))
+
+    def _plan_addition(self, one: Asked, asked: SetField, target: Target) -> None:
+        """Plan what is written where nothing is: below the node where the path stops, or in place of an empty one."""
+        document, match, missing = target
+        node, value, append = match.node, asked.value, one.path.append
+        if not missing and (_has(node, value) if append else _holds(node, value)):
+            return
+        check_way(self.located, document, match)
+        if missing:
+            self._check_stop(match, missing[0])
+            self._add(match, (_way(one, missing), value), one, asked)
+        elif append and (isinstance(node, Sequence) or create.is_null(match)):
+            self._add(match, ([None], value), one, asked)
+        elif asked.create and not append and (create.is_null(match) or _is_empty(node, value)):
+            self._add(match, ([], value), one, asked)
+        elif append:
+            sentence = f"expected a list to append to, got {KINDS[type(node)]} (at {self._at(node)})"
+            raise problem(self.located.text, node.start, sentence)
+        else:
+            kind = "mapping" if isinstance(value, dict) else "list"
+            sentence = f"the new value is a {kind}, which is written only where nothing is; set its fields one by one"
+            raise problem(self.located.text, node.start, sentence)
+
+    def _check_stop(self, match: Match, step: Step) -> None:
+        """Refuse to go through what cannot have a key, or an item."""
+        node = match.node
+        fits = isinstance(step, str | int) if isinstance(node, Mapping) else not isinstance(step, str)
+        if not create.is_null(match) and not (isinstance(node, Collection) and fits):
+            sentence = f"creating path: unexpected node of kind {KINDS[type(node)]} (at {self._at(node)})"
+            raise problem(self.located.text, node.start, sentence)
+
+    def _add(self, match: Match | None, part: tuple[list[Step], Json], one: Asked, asked: SetField) -> None:
+        event = match.node.event if match else -1
+        added = self._added.setdefault(event, _Added(match))
+        added.parts.append(part)
+        added.fields.append((one.shown, asked.value))
+
+    def _write(self, added: _Added) -> Splice:
+        """Write all that comes into one place in one piece."""
+        located, match = self.located, added.match
+        if match is None:
+            return create.begin(located, built(added.parts), json=self.json)
+        if match.node.event in self._set:
+            at = self._at(match.node)
+            raise problem(located.text, match.node.start, f"a value is set here (at {at}) and one below it created")
+        value = built(added.parts)
+        if not isinstance(match.node, Collection) or any(not steps for steps, _ in added.parts):
+            return create.fill(located, match, value, json=self.json)
+        if isinstance(value, dict) and isinstance(match.node, Mapping):
+            return create.insert_keys(located, match, value, json=self.json)
+        if isinstance(value, list) and isinstance(match.node, Sequence):
+            return create.insert_items(located, match, value, json=self.json)
+        raise problem(located.text, match.node.start, "both keys and items would be created here; keep one kind")
+
+    def _write_inside(self, inside: _Inside) -> list[tuple[Splice, list[FieldChange]]]:
+        located, node = self.located, inside.node
+        if node.event in self._set:
+            raise problem(located.text, node.start, "the text is set and edited inside at once; do one of them")
+        try:
+            result = self._edit(node.value, inside.fields, limits=located.limits)
         except EditError as error:
             raise EditError(nested.moved(located, node, error)) from None
         if not result.changes:
-            return None, []
+            return []
         changes = [
-            replace(change, path=f"{one.path.outer} | {change.path}", line=line, column=column)
+            replace(change, path=f"{inside.shown} | {change.path}", line=line, column=column)
             for change in result.changes
             for line, column in [nested.place_of(located, node, change.line, change.column)]
         ]
-        return nested.replace_inner(located, match, node, result.text, json=self.json), changes
+        splice = nested.replace_inner(located, inside.match, node, result.text, json=self.json)
+        return [(splice, changes)] if splice else []
 
-    def _added(self, target: Target, field: SetField, *, append: bool) -> Splice | None:
-        """How something is written that is not there; None where it is there already."""
-        document, match, missing, *_ = target
-        located, node, value = self.located, match.node, field.value
-        if not missing and (_holds(node, value) if not append else _has(node, value)):
-            return None
-        whole = [value] if append else value
-        if missing:
-            check_way(located, document, match)
-            return self._created(match, missing, whole)
-        if append and isinstance(node, Sequence):
-            check_way(located, document, match)
-            return create.insert_item(located, match, value, json=self.json)
-        if (append or field.create) and create.is_null(match):
-            check_way(located, document, match)
-            return create.fill(located, match, whole, json=self.json)
-        if append:
-            at = place(located.text, node.start)
-            raise problem(located.text, node.start, f"expected a list to append to, got {KINDS[type(node)]} (at {at})")
-        kind = "mapping" if isinstance(value, dict) else "list"
-        sentence = f"the new value is a {kind}, which is written only where nothing is; set its fields one by one"
-        raise problem(located.text, node.start, sentence)
-
-    def _created(self, match: Match, missing: list[Step], value: Json) -> Splice:
-        """Write what is missing of a path below the node where it stops."""
-        located, node, step = self.located, match.node, missing[0]
-        if create.is_null(match):
-            return create.fill(located, match, _built(missing, value), json=self.json)
-        if isinstance(node, Mapping) and not isinstance(step, dict):
-            return create.insert_key(located, match, str(step), _built(missing[1:], value), json=self.json)
-        if isinstance(node, Sequence) and not isinstance(step, str):
-            item = _item(step, _built(missing[1:], value)) if isinstance(step, dict) else _built(missing[1:], value)
-            return create.insert_item(located, match, item, json=self.json)
-        at = place(located.text, node.start)
-        raise problem(located.text, node.start, f"creating path: unexpected node of kind {KINDS[type(node)]} (at {at})")
-
-    def _change(self, splice: Splice, path: str, value: Json = None) -> FieldChange:
+    def _changed(self, splice: Splice, path: str, value: Json = None) -> FieldChange:
         """Say where a value stood, or where it is written, which is below the line where it is spliced in."""
         line, column = position(self.located.text, splice.start)
-        added = splice.new.lstrip("\r\n")
         if splice.shown:
             return FieldChange(path, line, column, splice.old, splice.shown)
-        if added != splice.new:
-            line, column = line + 1, len(added) - len(added.lstrip(" ")) + 1
+        written = splice.new.lstrip(",\r\n")
+        if splice.new.startswith(("\n", "\r", ",\n", ",\r")):
+            line += 1
+            column = 1
+        column += len(written) - len(written.lstrip(" \t"))
         return FieldChange(path, line, column, "", inline(value, Habits(self.located, flow=False, json=self.json))[0])
 
-
-def agree(fields: Iterable[SetField]) -> None:
-    """Raise `EditError` for two values for one path; the same value twice is one edit."""
-    seen: dict[object, SetField] = {}
-    for field in fields:
-        if not field.path.endswith("[+]"):
-            _agree(seen.setdefault((field.path, field.document), field), field)
+    def _at(self, node: Node) -> str:
+        return place(self.located.text, node.start)
 
 
-def _agree(one: SetField, other: SetField) -> None:
-    if (type(one.value), one.value) != (type(other.value), other.value):
-        first, second = (reprlib.repr(field.value) for field in (one, other))
-        raise EditError(
-            f"{one.path!r} and {other.path!r} mean the same value but set it to {first} and {second}; keep one"
-        )
+def _way(one: Asked, missing: list[Step]) -> list[Step]:
+    """Return the way to a new value: at its end a new item where the path appends."""
+    return [*missing, None] if one.path.append else missing
 
 
-def _concrete(one: Asked, target: Target) -> Asked:
-    """Name what was found by a path that means it whatever other fields change before its turn."""
-    path = target.path + ("[+]" if one.path.append else "")
-    field = replace(one.field, path=path, document=target.selector, many=False)
-    return replace(one, field=field, path=replace(parse(path), inner=one.path.inner, outer=one.path.outer))
-
-
-def _touch(one: Splice, other: Splice) -> bool:
-    """Whether two splices, in the file's order, meet: then the second is planned on the text that the first leaves."""
-    return one.last > other.first or one.end > other.start or (one.first, one.start) == (other.first, other.start)
-
-
-def _built(missing: list[Step], value: Json) -> Json:
-    """Wrap a value in what is missing of the way to it."""
-    for step in reversed(missing):
-        if isinstance(step, str):
-            value = {step: value}
-        elif isinstance(step, dict):
-            value = [_item(step, value)]
-        elif step == 0:
-            value = [value]
-        else:
-            raise EditError(f"creating path: a new list begins with [0], not [{step}]")
-    return value
-
-
-def _item(fields: dict[str, Json], value: Json) -> Json:
-    """Put the fields that a filter asks for into the item that it finds nothing of."""
-    if not isinstance(value, dict):
-        raise EditError("a filter creates an item with fields; name the field of it that is set")
-    return {**fields, **value}
+def removed_changes(located: Located, removals: Iterable[Removal]) -> list[FieldChange]:
+    """Say what goes and where it stands, for each removal."""
+    changes = []
+    for one in removals:
+        key, node = located.stream.node(one.first), located.stream.node(one.node)
+        changes.append(FieldChange(one.path, *position(located.text, key.start), create.source(located, node), ""))
+    return changes
 
 
 def _has(node: Node, value: Json) -> bool:
     return isinstance(node, Sequence) and any(_holds(item, value) for item in node.items)
+
+
+def _is_empty(node: Node, value: Json) -> bool:
+    """Whether the node is an empty collection of the value's kind, which is as good as nothing."""
+    return isinstance(node, Collection) and not node.nodes and isinstance(node, Mapping) == isinstance(value, dict)
 
 
 def _holds(node: Node, value: Json) -> bool:

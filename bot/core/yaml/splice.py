@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.core.yaml.block import read
-from bot.core.yaml.events import problem
+from bot.core.yaml.events import problem, span
 from bot.core.yaml.explain import KINDS, place
+from bot.core.yaml.extent import own_start
 from bot.core.yaml.locate import STR_TAG, Alias, Mapping, Scalar
 from bot.core.yaml.quote import bare, holds
-from bot.core.yaml.write import PROPERTIES, Habits, scalar_event, written
+from bot.core.yaml.write import Habits, scalar_event, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
 class Splice:
     """`text[start:end]` becomes `new`, and the events from `first` up to `last` (not included) become `events`.
 
-    `old` and `shown` are the source of the value before and after, for people;
-    `at` is where it stood, where that is not `start`.
+    `old` and `shown` are the source of a value that is replaced, before and after, for people.
     """
 
     start: int
@@ -37,7 +38,6 @@ class Splice:
     events: tuple[Event, ...]
     old: str = ""
     shown: str = ""
-    at: int | None = None
 
 
 def check_scalar(located: Located, document: Document, match: Match) -> Scalar:
@@ -58,14 +58,17 @@ def check_scalar(located: Located, document: Document, match: Match) -> Scalar:
     return node
 
 
-def check_way(located: Located, document: Document, match: Match) -> None:
-    """Raise `EditError` where a change at `match` would show elsewhere too, or where a key on the way stands twice."""
+def check_way(located: Located, document: Document, match: Match, *, above: bool = False) -> None:
+    """Raise `EditError` where a change at `match` would show elsewhere too, or where a key on the way stands twice.
+
+    With `above` only what is above it is looked at.
+    """
     check_keys(located, match)
     for step in match.way():
         anchor = step.node.anchor
-        if anchor in document.aliases:
+        if anchor in document.aliases and not (above and step is match):
             what = "the value is" if step is match else f"{str(step)!r} above it is"
-            used = place(located.text, document.aliases[anchor])
+            used = place(located.text, span(located.events[document.aliases[anchor][0]])[0])
             sentence = f"{what} anchored as &{anchor} and aliased elsewhere (at {used}), where it would change too"
             raise problem(located.text, match.node.start, f"{sentence}; write the value out at the alias first")
 
@@ -75,12 +78,23 @@ def check_keys(located: Located, match: Match) -> None:
     for step in match.way():
         if not isinstance(step.key, Scalar) or step.parent is None or not isinstance(step.parent.node, Mapping):
             continue
-        name = step.key.value
-        same = [key for key, _ in step.parent.node.named(name)]
+        name, parent = step.key.value, step.parent.node
+        if parent.known and name not in _twice(located, parent):
+            continue
+        same = [key for key, _ in parent.named(name)]
         if len(same) < 2:
             continue
         where = " and ".join(place(located.text, key.start) for key in same)
         raise problem(located.text, same[1].start, f"the key {name!r} stands twice in a mapping (at {where}); keep one")
+
+
+def _twice(located: Located, mapping: Mapping) -> set[str]:
+    """Return the keys that a mapping has more than once; looked for once, as many values of it may be changed."""
+    twice: set[str] | None = located.memo.get(mapping.event)
+    if twice is None:
+        counts = Counter(located.stream.keys(mapping))
+        twice = located.memo[mapping.event] = {name for name, count in counts.items() if count > 1}
+    return twice
 
 
 def replace(located: Located, node: Scalar, value: model.Scalar, habits: Habits) -> Splice | None:
@@ -91,8 +105,7 @@ def replace(located: Located, node: Scalar, value: model.Scalar, habits: Habits)
     if holds(node, value):
         return None
     text = located.text
-    properties = PROPERTIES.match(text, node.start, node.end)
-    start, end = properties.end() if properties else node.start, node.end
+    start, end = own_start(located, node), node.end
     if node.tag == STR_TAG and not isinstance(value, str):
         raise problem(text, node.start, "the value has the tag !!str, so it stays a string; give a string")
     if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bot.core.yaml.events import problem
 from bot.core.yaml.explain import many_matches, no_match
-from bot.core.yaml.locate import Alias, Mapping, Scalar
+from bot.core.yaml.locate import Alias, Mapping, Scalar, Sequence
 from bot.core.yaml.operations import DocumentSelector
 from bot.core.yaml.path import rooted, steps
 from bot.core.yaml.splice import check_keys
@@ -24,12 +24,13 @@ class Target(NamedTuple):
     document: Document
     match: Match
     missing: list[Step]
-    rest: Segments = ()
 
     @property
     def path(self) -> str:
-        """A path that means this alone, whatever is changed elsewhere."""
-        return rooted(str(self.match)) + "".join(str(segment) for segment in self.rest)
+        """A path that means this node alone. Raises `EditError` where a key on the way is none that a path can name."""
+        if not all(isinstance(step.key, Scalar | int | None) for step in self.match.way()):
+            raise EditError("a key on the way is an alias or a collection; name the value by another way")
+        return rooted(str(self.match))
 
     @property
     def selector(self) -> DocumentSelector:
@@ -94,19 +95,23 @@ def creatable(located: Located, path: FieldPath, selector: DocumentSelector | No
                 stops.append((document, match, rest))
             else:
                 there.append(Target(document, match, []))
-    if len(documents) > 1:
+    # A document without a value, as behind a last `---`, is no place that could be meant.
+    filled = [one for one in documents if not (isinstance(one.root, Scalar) and one.root.empty)]
+    stops = [stop for stop in stops if stop[0] in filled] if len(filled) == 1 else stops
+    if len(filled or documents) > 1:
         # What the path means in one document need not be in the others.
         if not there:
-            count = len(documents)
+            count = len(filled)
             sentence = f"the file has {count} documents, none with {path.text!r}; say in which one to create it"
             raise MissingError(sentence)
         stops = []
-    found = there + [Target(document, match, steps(path, rest), rest) for document, match, rest in stops]
+    found = there + [Target(document, match, steps(path, rest)) for document, match, rest in stops]
     if len(found) > 1 and not many:
+        for target in found[:2]:
+            check_keys(located, target.match)
         raise many_matches(located, path.text, [target.match for target in found])
     for target in found:
-        if target.missing:
-            _check_stop(located, target)
+        _check_stop(located, target)
     return found
 
 
@@ -116,9 +121,10 @@ def _check_stop(located: Located, target: Target) -> None:
     if isinstance(node, Alias):
         sentence = f"creating path: {str(target.match)!r} is the alias *{node.anchor}, so nothing is created below it"
         raise problem(text, node.start, f"{sentence}; write the value out here first")
-    step = target.missing[0]
-    if isinstance(step, int) and not isinstance(node, Mapping):
-        count = len(getattr(node, "items", ()))
+    for place, step in enumerate(target.missing):
+        if not isinstance(step, int) or (not place and isinstance(node, Mapping)):
+            continue
+        count = len(node.items) if isinstance(node, Sequence) and not place else 0
         if step != count:
             sentence = f"creating path: the list has {count} items, so the next one is [{count}], not [{step}]"
             raise problem(text, node.start, f"{sentence}; or append with [+]")

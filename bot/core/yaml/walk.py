@@ -168,7 +168,7 @@ class _Walk:
     def _named(self, match: Match, name: str) -> list[Match]:
         if not isinstance(match.node, Mapping):
             return []
-        self.steps += match.node.close - match.node.event
+        self.steps += len(match.node.pairs) if match.node.known else 1
         self._count([])
         return [Match(value, match, key) for key, value in match.node.named(name)]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from bot.core.yaml.extent import column_of, own_start
 from bot.core.yaml.locate import Mapping, Scalar, Sequence
 from bot.core.yaml.quote import bare, needs_escapes, not_a_string, plain_ok, quoted
 from bot.errors import EditError
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from bot.core.yaml.events import Event
     from bot.core.yaml.locate import Located, Node
     from bot.core.yaml.walk import Match
-
-# What may stand before a node: anchors and tags, with comments between.
-PROPERTIES = re.compile(r"(?:[&!]\S*\s+(?:#[^\r\n]*\s+)*)*")
 
 _ENDS: dict[str, Event] = {
     "mapping": ("MappingEndEvent", None, None, None, None),
@@ -61,28 +58,22 @@ def habits(located: Located, match: Match, *, json: bool = False) -> Habits:
 
 def indents(located: Located) -> Indents:
     """Return the indentation that the file uses most; where it shows none, two columns, and as many for a list."""
+    known: Indents | None = located.memo.get(Indents)
+    if known is not None:
+        return known
     mappings: Counter[int] = Counter()
     sequences: Counter[int] = Counter()
     for document in located.documents:
         for key, value in _pairs(document.root):
             if value.flow or not value.nodes:
                 continue
-            begins = value.nodes[0].start if isinstance(value, Mapping) else dash_of(located.text, value.start)
+            begins = value.nodes[0].start if isinstance(value, Mapping) else own_start(located, value)
             columns = column_of(located.text, begins) - column_of(located.text, key.start)
             (mappings if isinstance(value, Mapping) else sequences)[columns] += 1
     mapping = mappings.most_common(1)[0][0] if mappings else 2
-    return Indents(mapping, sequences.most_common(1)[0][0] if sequences else mapping)
-
-
-def column_of(text: str, offset: int) -> int:
-    """Return how many code points stand before `offset` on its line."""
-    return offset - (max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1)
-
-
-def dash_of(text: str, start: int) -> int:
-    """Return the offset of the dash of the first item of a block sequence that begins at `start`."""
-    properties = PROPERTIES.match(text, start)
-    return properties.end() if properties else start
+    found = Indents(mapping, sequences.most_common(1)[0][0] if sequences else mapping)
+    located.memo[Indents] = found
+    return found
 
 
 def scalar_event(value: model.Scalar, style: str = "", anchor: str | None = None, tag: str | None = None) -> Event:

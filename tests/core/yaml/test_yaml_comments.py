@@ -79,7 +79,7 @@ CASES = {
     "associative_list, an item that is missing": (
         CONTAINERS,
         [SetField("containers[?(@.name=='job')].image", "job:1", create=True)],
-        CONTAINERS.replace("  name: log\n", "  name: log\n- name: job\n  image: job:1\n"),
+        CONTAINERS.replace("  # Below log\n", "  # Below log\n- name: job\n  image: job:1\n"),
     ),
     "keep_comments": (
         WHOLE,

@@ -182,9 +182,9 @@ def test_values_are_written_in_block_style(value: Json, expected: str) -> None:
         ("spec: [a]\n", "spec.tag", 1, "1:7: creating path: unexpected node of kind SequenceNode (at 1:7)"),
         ("a: &x {b: 1}\nc: *x\n", "c.d", 1, "2:4: creating path: 'c' is the alias *x"),
         ("a: &x {b: 1}\nc: *x\n", "a.d", 1, "1:4: the value is anchored as &x and aliased elsewhere"),
-        ("a: {b: 1}\na: {c: 1}\n", "a.d", 1, "multiple nodes matched path 'a.d'"),
+        ("a: {b: 1}\na: {c: 1}\n", "a.d", 1, "2:1: the key 'a' stands twice in a mapping"),
         ("l: [a]\n", "l[3]", 1, "1:4: creating path: the list has 1 items, so the next one is [1], not [3]"),
-        ("a: 1\n", "l[2]", 1, "creating path: a new list begins with [0], not [2]"),
+        ("a: 1\n", "l[2]", 1, "the list has 0 items, so the next one is [0], not [2]"),
         ("a: 1\n", "..b", 1, "names nothing that could be created"),
         ("l: []\n", "l[?(@.a>1)].b", 1, "names nothing that could be created"),
         ("l: []\n", "l[?(@.a==1)]", 1, "a filter creates an item with fields"),
@@ -211,9 +211,61 @@ def test_several_fields_build_on_each_other() -> None:
     assert result.text == 'a:\n  b: 1\n  m:\n    x: v\n    "y": w\nz: 2\n'
     assert result.changes == (
         FieldChange("a.m.x", 3, 3, "", "v"),
+        FieldChange("a.m.y", 3, 3, "", "w"),
         FieldChange("z", 3, 4, "1", "2"),
-        FieldChange("a.m.y", 5, 5, "", "w"),
     )
+
+
+def test_what_comes_into_one_place_is_written_at_once() -> None:
+    """Many keys and items cost one reading, and new items that two fields describe are one."""
+    fields = [(f"a.k{number}", number) for number in range(2_000)] + [("l[+]", number) for number in range(2_000)]
+    result = created("a: {}\nl:\n- x\n", *fields).text.splitlines()
+    assert (len(result), result[1], result[2_000], result[-1]) == (4_003, "  k0: 0", "  k1999: 1999", "- 1999")
+    filters = [("e[?(@.n=='B')].v", 1), ("e[?(@.n=='C')].v", 2), ("e[?(@.n=='B')].w", 3)]
+    expected = 'e:\n  - "n": B\n    v: 1\n    w: 3\n  - "n": C\n    v: 2\n'
+    assert created("e: []\n", *filters).text == expected
+
+
+def test_an_empty_collection_is_as_good_as_nothing() -> None:
+    """A value of its kind takes its place, one of the other kind does not."""
+    assert created("a: [] # none\nb: {}\n", ("a", [1]), ("b", {"c": 1})).text == "a: # none\n  - 1\nb:\n  c: 1\n"
+    with pytest.raises(EditError, match="the new value is a mapping, which is written only where nothing is"):
+        created("a: []\n", ("a", {"c": 1}))
+
+
+def test_comments_stay_with_what_they_are_about() -> None:
+    """Lines that are indented deeper belong to the key above them."""
+    text = "image:\n  opts:\n    # a: 1\nother:\n  - x\n    # about x\n"
+    expected = "image:\n  opts:\n    # a: 1\n  new: 1\nother:\n  - x\n    # about x\n  - z\n"
+    assert created(text, ("image.new", 1), ("other[+]", "z")).text == expected
+
+
+def test_old_line_breaks_stay_where_they_are() -> None:
+    """In a file with both kinds a new line ends as the one above it."""
+    assert created("a:\n  b: 1\r\nc: 2\n", ("a.d", 1)).text == "a:\n  b: 1\r\n  d: 1\r\nc: 2\n"
+
+
+@pytest.mark.parametrize("text", ["a: 1\n---\n", "---\na: 1\n---\n# none\n"])
+def test_a_document_without_a_value_is_no_other_one(text: str) -> None:
+    """Behind a last marker nothing could be meant."""
+    assert created(text, ("b", 1)).text == text.replace("a: 1\n", "a: 1\nb: 1\n")
+
+
+def test_nesting_is_bounded_in_values_and_paths() -> None:
+    """What is deeper than a file may be is refused, whichever of both it is."""
+    deep: Json = 1
+    for _ in range(5_000):
+        deep = [deep]
+    with pytest.raises(EditError, match="nested deeper than 200 levels"):
+        created("b: 1\n", ("a", deep))
+    with pytest.raises(EditError, match="200 levels"):
+        created("b: 1\n", (".".join(["a"] * 400), 1))
+
+
+def test_block_scalars_of_any_header_end_where_they_end() -> None:
+    """A key is added behind a block with a comment or an indentation indicator in its first line."""
+    assert created("a: | # why\n  x\n", ("b", 1)).text == "a: | # why\n  x\nb: 1\n"
+    assert created("a: |2\n   x\nc: 1\n", ("c", 2), ("d", 1)).text == "a: |2\n   x\nc: 2\nd: 1\n"
 
 
 def test_an_index_means_the_list_as_it_was() -> None:
@@ -226,8 +278,11 @@ def test_one_field_that_fails_leaves_all_undone() -> None:
     """A field that is neither there nor created by another one is told, and nothing is written."""
     with pytest.raises(EditError, match="no nodes matched path 'nope'"):
         edit("a: 1\n", [SetField("b", 1, create=True), SetField("nope", 1)])
-    with pytest.raises(EditError, match="'b' and 'b' mean the same value but set it to 1 and 2"):
-        created("a: 1\n", ("b", 1), ("b", 2))
+    for one, other in (("b", "b"), ("b", "['b']"), ("b.c", "b"), ("l[0]", "l.k")):
+        with pytest.raises(EditError, match=r"two fields mean the same new value|keep one kind"):
+            created("a: 1\n", (one, 1), (other, 2))
+    with pytest.raises(EditError, match=r"a value is set here .* and one below it created"):
+        created("a:\n", ("a", 1), ("a.b", 2))
 
 
 def test_many_creates_where_it_is_missing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.yaml import FieldChange, Unset, edit
+from bot.core.yaml import FieldChange, Operation, SetField, Unset, edit
 from bot.errors import EditError
 
 
@@ -102,6 +102,43 @@ def test_indexes_mean_the_list_as_it_was() -> None:
     assert edit("a:\n  b: 1\n  c: 2\n", [Unset("a.b"), Unset("a")]).text == "{}\n"
 
 
+def test_nodes_that_go_are_those_that_were_meant() -> None:
+    """What goes beside, above and below does not change which one is meant."""
+    text = "l:\n- name: side\n- args: [a]\n  command: [b]\n- args: [keep]\n  name: z\n"
+    gone = [Unset("l[0]"), Unset("l[1].args"), Unset("l[1].command")]
+    assert edit(text, gone).text == "l:\n- {}\n- args: [keep]\n  name: z\n"
+    text = "l:\n- a: 1\n- b: 1\n- {k: 1, m: 2}\n- 9\n"
+    assert edit(text, [Unset("l[1]"), Unset("l[2].k"), Unset("l[2]")]).text == "l:\n- a: 1\n- 9\n"
+    assert edit("l: [a, b, c, d]\n", [Unset("l[?@ != 'b']", many=True)]).text == "l: [b]\n"
+    assert edit("? [k]\n: {x: 1, z: 1}\nx: 2\ny: 3\n", [Unset("$.*.x")]).text == "? [k]\n: {z: 1}\nx: 2\ny: 3\n"
+
+
+def test_what_is_set_and_removed_is_gone() -> None:
+    """Removing goes last, and by the node that was meant when it began."""
+    text = "l:\n- n: a\n  v: 1\n- n: b\n"
+    fields: list[Operation] = [
+        SetField("l[0].n", "c"),
+        SetField("l[+]", {"n": "d"}),
+        Unset("l[?(@.n=='a')].v"),
+        Unset("l[-1]"),
+    ]
+    assert edit(text, fields).text == 'l:\n- n: c\n- "n": d\n'
+
+
+def test_an_alias_may_go_and_an_anchor_with_all_of_its_aliases() -> None:
+    """Only an anchor that something which stays refers to must stay."""
+    text = "x: &c {a: 1}\nb:\n  <<: *c\n  k: 1\nd:\n  <<: *c\n"
+    assert edit(text, [Unset("d")]).text == "x: &c {a: 1}\nb:\n  <<: *c\n  k: 1\n"
+    assert edit("a:\n  b: &c 1\n  d: *c\ne: 1\n", [Unset("a")]).text == "e: 1\n"
+
+
+def test_thousands_go_in_one_reading() -> None:
+    """Removing many costs what reading the file costs."""
+    text = "l:\n" + "".join(f"- n: {number}\n  v: x\n" for number in range(5_000))
+    assert edit(text, [Unset("l[*].v", many=True)]).text == text.replace("  v: x\n", "")
+    assert edit(text, [SetField("l[*].v", "y", many=True)]).text == text.replace("v: x", 'v: "y"')
+
+
 def test_many_are_removed() -> None:
     """One path removes as many as it means, if it may."""
     text = "l:\n- n: a\n  v: 1\n- n: b\n  v: 2\n"
@@ -120,7 +157,7 @@ def test_a_removal_tells_what_stood_where() -> None:
 @pytest.mark.parametrize(
     ("text", "path", "reason"),
     [
-        ("a: &x 1\nb: *x\n", "a", "1:4: the value is anchored as &x and aliased elsewhere (at 2:4)"),
+        ("a: &x 1\nb: *x\n", "a", "1:4: &x is anchored here and aliased elsewhere (at 2:4)"),
         ("a:\n  c: &x 1\nb: *x\n", "a", "2:6: &x is anchored here and aliased elsewhere (at 3:4)"),
         ("a: 1\na: 2\n", "a", "the key 'a' stands twice"),
         ("a: 1\n", "$", "the path means the whole document"),
