@@ -16,6 +16,7 @@ from bot.core.yaml import Limits
 from bot.errors import InputError
 from bot.flows.decide import MappingSource
 from bot.github import GitHub
+from bot.github.quota import Quota
 from bot.identity.webhook import WebhookSecret
 from bot.inbox.embedded import EmbeddedEngine
 from bot.inbox.sqlite import SQLiteInbox
@@ -47,7 +48,7 @@ def make(settings: Settings) -> web.Application:
         async with AsyncExitStack() as stack:
             stack.callback(inbox.close)
             session = await stack.enter_async_context(aiohttp.ClientSession())
-            forge = GitHub(session, settings.api_url, settings.app_id, settings.private_key)
+            forge = GitHub(session, settings.api_url, settings.app_id, settings.private_key, quota(settings))
             worker = Worker(inbox, forge, source)
             engine = EmbeddedEngine(inbox, worker.drain)
             app[keys.INBOX] = inbox
@@ -67,6 +68,19 @@ def make(settings: Settings) -> web.Application:
 
     app.cleanup_ctx.append(adapters)
     return app
+
+
+def quota(settings: Settings) -> Quota:
+    """Return what an installation may use, as it is set."""
+    return Quota(
+        settings.quota_writes_minute,
+        settings.quota_writes_hour,
+        settings.quota_write_interval,
+        settings.quota_concurrent,
+        settings.quota_rest_points,
+        settings.quota_graphql_points,
+        settings.quota_patience,
+    )
 
 
 def mapping_source(settings: Settings) -> MappingSource:

@@ -46,6 +46,13 @@ class Settings:
     edit_max_depth: int
     edit_max_documents: int
     edit_max_events: int
+    quota_writes_minute: int
+    quota_writes_hour: int
+    quota_write_interval: float
+    quota_concurrent: int
+    quota_rest_points: int
+    quota_graphql_points: int
+    quota_patience: float
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -176,13 +183,20 @@ def _flag(text: str) -> bool:
     return text.lower() in {"true", "1", "yes"}
 
 
-def _at_most(limit: int) -> Callable[[str], int]:
+def _at_most(limit: int, least: int = 1) -> Callable[[str], int]:
     def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or len(text) > 12 or not 1 <= int(text) <= limit:
-            raise ValueError(f"'{text}' is not a number from 1 to {limit:,}, without separators")
+        if not text.isascii() or not text.isdigit() or len(text) > 12 or not least <= int(text) <= limit:
+            off = "" if least else " (no limit)"
+            raise ValueError(f"'{text}' is not a number from {least}{off} to {limit:,}, without separators")
         return int(text)
 
     return read
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,3})?", text) or float(text) > 60:
+        raise ValueError(f"'{text}' is not a number of seconds from 0 to 60, such as 1 or 0.5")
+    return float(text)
 
 
 def _one_of(*allowed: str) -> Callable[[str], str]:
@@ -216,6 +230,14 @@ SETTINGS = (
     Setting("EDIT_MAX_DEPTH", "how deep the YAML of a file may be nested", "200", _at_most(1_000)),
     Setting("EDIT_MAX_DOCUMENTS", "how many YAML documents a file may have", "1000", _at_most(100_000)),
     Setting("EDIT_MAX_EVENTS", "how many keys, values, starts and ends of collections", "500000", _at_most(10_000_000)),
+    # GitHub's for an installation; an Enterprise Server may have its own, or none.
+    Setting("QUOTA_WRITES_MINUTE", "how many writes a minute", "80", _at_most(1_000_000, 0)),
+    Setting("QUOTA_WRITES_HOUR", "how many writes an hour", "500", _at_most(1_000_000, 0)),
+    Setting("QUOTA_WRITE_INTERVAL", "the seconds between commits to one repository", "1", _seconds),
+    Setting("QUOTA_CONCURRENT", "how many requests at once", "100", _at_most(1_000_000, 0)),
+    Setting("QUOTA_REST_POINTS", "how many points a minute by REST", "900", _at_most(1_000_000, 0)),
+    Setting("QUOTA_GRAPHQL_POINTS", "how many points a minute by GraphQL", "2000", _at_most(1_000_000, 0)),
+    Setting("QUOTA_PATIENCE", "the seconds that a request may wait for its turn", "10", _seconds),
 )
 
 _FIELDS = {"GITHUB_API_URL": "api_url", "DATABASE_URL": "database"}

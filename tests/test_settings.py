@@ -59,6 +59,13 @@ def test_what_is_not_set_has_its_default() -> None:
         edit_max_depth=200,
         edit_max_documents=1_000,
         edit_max_events=500_000,
+        quota_writes_minute=80,
+        quota_writes_hour=500,
+        quota_write_interval=1.0,
+        quota_concurrent=100,
+        quota_rest_points=900,
+        quota_graphql_points=2_000,
+        quota_patience=10.0,
     )
 
 
@@ -84,6 +91,14 @@ def test_what_is_not_set_has_its_default() -> None:
         ("EDIT_MAX_DEPTH", "1000", "edit_max_depth", 1000),
         ("EDIT_MAX_DOCUMENTS", "007", "edit_max_documents", 7),
         ("EDIT_MAX_EVENTS", "10000000", "edit_max_events", 10_000_000),
+        ("QUOTA_WRITES_MINUTE", "0", "quota_writes_minute", 0),
+        ("QUOTA_WRITES_HOUR", "1000000", "quota_writes_hour", 1_000_000),
+        ("QUOTA_WRITE_INTERVAL", "0", "quota_write_interval", 0.0),
+        ("QUOTA_WRITE_INTERVAL", "0.25", "quota_write_interval", 0.25),
+        ("QUOTA_CONCURRENT", "1", "quota_concurrent", 1),
+        ("QUOTA_REST_POINTS", "901", "quota_rest_points", 901),
+        ("QUOTA_GRAPHQL_POINTS", "0", "quota_graphql_points", 0),
+        ("QUOTA_PATIENCE", "60", "quota_patience", 60.0),
         *((name, " ", "log_level", "info") for name in ("PORT", "MAPPINGS_FILE", "LOG_LEVEL", "DATABASE_URL")),
     ],
 )
@@ -164,6 +179,27 @@ MALFORMED = (
     ("EDIT_MAX_DEPTH", "-1", "'-1' is not a number from 1 to 1,000, without separators"),
     ("EDIT_MAX_DOCUMENTS", "²", "'²' is not a number from 1 to 100,000, without separators"),
     ("EDIT_MAX_EVENTS", "9" * 5000, f"'{'9' * 5000}' is not a number from 1 to 10,000,000, without separators"),
+    *(
+        (name, text, f"'{text}' is not a number from 0 (no limit) to 1,000,000, without separators")
+        for name, text in (
+            ("QUOTA_WRITES_MINUTE", "-1"),
+            ("QUOTA_WRITES_HOUR", "none"),
+            ("QUOTA_CONCURRENT", "1.5"),
+            ("QUOTA_REST_POINTS", "1000001"),
+            ("QUOTA_GRAPHQL_POINTS", "2,000"),
+        )
+    ),
+    *(
+        (name, text, f"'{text}' is not a number of seconds from 0 to 60, such as 1 or 0.5")
+        for name, text in (
+            ("QUOTA_WRITE_INTERVAL", "61"),
+            ("QUOTA_WRITE_INTERVAL", "1s"),
+            ("QUOTA_WRITE_INTERVAL", "1e1"),
+            ("QUOTA_PATIENCE", "-1"),
+            ("QUOTA_PATIENCE", "60.1"),
+            ("QUOTA_PATIENCE", "nan"),
+        )
+    ),
 )
 
 

@@ -63,6 +63,7 @@ async def test_a_passing_fault_is_counted_waited_for_and_then_it_is_done(
         delivery = await bench.store(repository, {"tag": "new"})
         assert await bench.drain(repository) == pause
         assert (bench.row(delivery).state, bench.row(delivery).attempts) == ("pending", 1)
+        bench.later()
         assert await bench.drain(repository) is None
         assert (bench.row(delivery).state, bench.row(delivery).attempts) == ("committed", 2)
     assert waits(capsys) == [(reason, pause)]
@@ -86,6 +87,7 @@ async def test_a_primary_limit_is_waited_for_until_it_renews(
         assert bench.row(delivery).state == "pending"
         assert waits(capsys) == [("a rate limit of GitHub's is reached", pause)]
         sandbox.rate_limits[resource] = 5000
+        bench.later()
         assert await bench.drain(repository) is None
         assert bench.row(delivery).state == "committed"
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import io
+import math
+import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 import gidgethub
 from gidgethub.aiohttp import GitHubAPI
 
 from bot.errors import PointsmanError, Transient, Unavailable
+from bot.github.limits import Cost
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from bot.github.quota import Governor
+
+T = TypeVar("T")
 
 REQUESTER = "pointsman"
 # A write that GitHub answers at all, it answers in less: it ends requests after 10 s,
@@ -22,10 +29,19 @@ TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 
 UNREADABLE = "GitHub's answer cannot be read"
 LIMITED = "a rate limit of GitHub's is reached"
-# Where GitHub does not say how long:
-# https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
-_DEFAULT_PAUSE = 60.0
 _CHUNKED_BYTES = 1_000_000
+
+# The points of a request that reads and of one that writes, of both APIs:
+# https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#calculating-points-for-the-secondary-rate-limit
+_READ_POINTS, _WRITE_POINTS = 1, 5
+# Whatever is not known to read may write.
+_QUERY = re.compile(rb'\s*\{\s*"query":\s*"(?:\\n|\s)*(?:query\b|\{)')
+# Of the Git Data API: objects that no branch has yet.
+_OBJECTS = re.compile(r"/git/(?:blobs|trees|commits)$")
+
+
+class Limited(Transient):
+    """GitHub refuses a request because of a limit; without `retry_after` it did not say for how long."""
 
 
 class NoGraphQL(Transient):
@@ -35,13 +51,22 @@ class NoGraphQL(Transient):
 class InstallationAPI(GitHubAPI):
     """gidgethub's API with a token that renews itself, for a server at `url` (`https://HOST/api/v3` on Enterprise).
 
-    Besides gidgethub's exceptions for 4xx, every method raises Transient (no connection, time-out, 5xx, a rate limit)
-    and Unavailable (suspended); `query` raises NoGraphQL where the server has none.
+    Besides gidgethub's exceptions for 4xx, every method raises Transient (no connection, time-out, 5xx, a rate limit,
+    no turn in time) and Unavailable (suspended); `query` raises NoGraphQL where the server has none.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, token: Callable[[str | None], Awaitable[str]]) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        token: Callable[[str | None], Awaitable[str]],
+        governor: Governor,
+        repository: int | None = None,
+    ) -> None:
         super().__init__(session, REQUESTER, base_url=url)
         self._token = token
+        self.governor = governor
+        self._repository = repository
         # gidgethub's graphql() does not look at base_url; Enterprise Server has GraphQL beside /api/v3:
         # https://docs.github.com/en/enterprise-server@latest/graphql/guides/forming-calls-with-graphql#the-graphql-endpoint
         self._graphql_url = url.removesuffix("/").removesuffix("/v3") + "/graphql"
@@ -49,11 +74,15 @@ class InstallationAPI(GitHubAPI):
     async def query(self, document: str, **variables: object) -> Any:
         """Return the `data` of a GraphQL answer. Raises gidgethub.QueryError with the whole answer for its errors."""
         try:
-            return await self.graphql(document, endpoint=self._graphql_url, **variables)
+            data = await self.graphql(document, endpoint=self._graphql_url, **variables)
+            self.governor.succeeded()
         except gidgethub.QueryError as error:
-            pause = self._primary_limit(error.response["errors"])
-            if pause is not None:
-                raise Transient(LIMITED, pause) from error
+            # A limit comes with status 200, and where it is the hourly one with headers, which were obeyed already:
+            # https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
+            if any(each.get("type") == "RATE_LIMITED" for each in error.response["errors"]):
+                known = self.governor.state().paused_for
+                raise Transient(LIMITED, known or self.governor.limited(None, LIMITED)) from error
+            self.governor.succeeded()
             raise
         except gidgethub.GraphQLResponseTypeError as error:
             raise Transient("GitHub's GraphQL API answered something that is not JSON") from error
@@ -61,33 +90,68 @@ class InstallationAPI(GitHubAPI):
             raise refusal(int(error.status_code), str(error)) from error
         except (gidgethub.GraphQLException, ValueError) as error:  # cut off, or neither data nor errors
             raise Transient(UNREADABLE) from error
-
-    def _primary_limit(self, errors: Sequence[Mapping[str, Any]]) -> float | None:
-        """Return the seconds until a limit renews that GraphQL reports, which it does with status 200.
-
-        https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
-        """
-        if all(error.get("type") != "RATE_LIMITED" for error in errors):
-            return None
-        if self.rate_limit is None or self.rate_limit.remaining:
-            return _DEFAULT_PAUSE
-        return max(self.rate_limit.reset_datetime.timestamp() - time.time(), 1.0)
+        return data
 
     async def _request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
     ) -> tuple[int, Mapping[str, str], bytes]:
-        token = await self._token(None)
-        answered = await self._send(method, url, headers, body, token)
+        token, answered = await self._send(method, url, headers, body)
         if answered[0] == 401:  # revoked, or expired by a clock that differs from ours
-            answered = await self._send(method, url, headers, body, await self._token(token))
+            _, answered = await self._send(method, url, headers, body, token)
         if answered[0] == 404 and url == self._graphql_url:
             raise NoGraphQL(f"no GraphQL at {url}")
         return answered
 
     async def _send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, token: str
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        return await send(self._session, method, url, {**headers, "authorization": f"Bearer {token}"}, body)
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, refused: str | None = None
+    ) -> tuple[str, tuple[int, Mapping[str, str], bytes]]:
+        """Send one request when its turn comes; return its token, which is another one than `refused`, and the answer.
+
+        Tokens are asked for within the turn: in a pause nothing at all is sent for the installation. They count in none
+        of its limits (the App makes them), but a limit that refuses one stops the installation that it was for.
+        """
+        cost = self._cost(method, url, body)
+        async with self.governor.slot(cost):
+            token = await self._obeyed(self._token(refused))
+            self.governor.check()
+            signed = {**headers, "authorization": f"Bearer {token}"}
+            answered = await self._obeyed(send(self._session, method, url, signed, body))
+            self._note(answered[0], answered[1], graphql=cost.graphql)
+            return token, answered
+
+    async def _obeyed(self, answer: Awaitable[T]) -> T:
+        """Return what comes of a request; if GitHub asks for a pause, the governor knows it before anybody else."""
+        try:
+            return await answer
+        except Transient as error:
+            if isinstance(error, Limited) or error.retry_after is not None:
+                error.retry_after = self.governor.limited(error.retry_after, str(error))
+            raise
+
+    def _cost(self, method: str, url: str, body: bytes) -> Cost:
+        """Return what a request uses.
+
+        GitHub does not tell which requests it counts as content; here all that may change something do.
+        """
+        graphql = url == self._graphql_url
+        if _QUERY.match(body) if graphql else method == "GET":
+            return Cost(self._repository, graphql, _READ_POINTS)
+        path = url.partition("?")[0]
+        report = path.endswith("/check-runs") or "/check-runs/" in path
+        lands = not report and not _OBJECTS.search(path)
+        return Cost(self._repository, graphql, _WRITE_POINTS, writes=1, lands=lands, report=report)
+
+    def _note(self, status: int, headers: Mapping[str, str], *, graphql: bool) -> None:
+        """Tell the governor what an answer says of the hourly limit."""
+        remaining = _seconds(headers.get("x-ratelimit-remaining"))
+        if remaining is not None:
+            self.governor.note_remaining(int(remaining), graphql=graphql)
+            pause = _pause(headers)
+            if pause is not None:
+                self.governor.limited(pause, LIMITED)
+        # Of GraphQL the status does not tell.
+        if status < 400 and not graphql:
+            self.governor.succeeded()
 
 
 class AppAPI(GitHubAPI):
@@ -114,33 +178,38 @@ async def send(
         raise Transient(f"no connection to GitHub: {type(error).__name__}") from error
     if status >= 500:
         raise Transient(f"GitHub answered {status}", _seconds(answer_headers.get("retry-after")))
-    pause = _limited(status, answer_headers, answer)
-    if pause is not None:
-        raise Transient(LIMITED, pause)
+    if _limited(status, answer_headers, answer):
+        raise Limited(LIMITED, _pause(answer_headers))
     return status, answer_headers, answer
 
 
-def _limited(status: int, headers: Mapping[str, str], body: bytes) -> float | None:
-    """Return the seconds to wait where the answer says that a limit is reached.
+def _limited(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    """Say whether the answer is that a limit is reached.
 
     https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
     """
     if status not in {403, 429}:
-        return None
+        return False
+    used_up = headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers
+    return status == 429 or used_up or b"secondary rate limit" in body
+
+
+def _pause(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds for which GitHub wants no more requests, None where it does not say so."""
     retry_after = _seconds(headers.get("retry-after"))
-    if retry_after is not None:
+    reset = _seconds(headers.get("x-ratelimit-reset"))
+    if retry_after is not None or reset is None or headers.get("x-ratelimit-remaining") != "0":
         return retry_after
-    if headers.get("x-ratelimit-remaining") == "0":
-        reset = _seconds(headers.get("x-ratelimit-reset"))
-        return max(reset - time.time(), 1.0) if reset is not None else _DEFAULT_PAUSE
-    return _DEFAULT_PAUSE if status == 429 or b"secondary rate limit" in body else None
+    return max(reset - time.time(), 1.0)
 
 
 def _seconds(value: str | None) -> float | None:
+    """Read a number of a header; None for what is none, or no length of time."""
     try:
-        return float(value) if value is not None else None
+        seconds = float(value) if value is not None else math.nan
     except ValueError:
         return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
 class NotFound(Unavailable):

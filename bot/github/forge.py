@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from bot.github.auth import Scope, Tokens
 from bot.github.client import InstallationAPI, NoGraphQL, NotFound
 from bot.github.commit import Writer
 from bot.github.objects import Objects
+from bot.github.quota import Governor, Quota
 from bot.github.snapshot import Reader
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from bot.core.model import Repository
     from bot.core.outcome import Commit
     from bot.core.snapshot import File, Snapshot
+    from bot.github.quota import State
 
 # What each step needs and no more; metadata comes with every token.
 _CONTENTS = (("contents", "write"),)
@@ -34,15 +37,21 @@ _CHECKS = (("checks", "write"),)
 
 GRAPHQL_AGAIN_SECONDS = 600.0
 
+_KEPT = 1024
+
 
 class GitHub:
-    """GitHub, or an Enterprise Server, at the REST address `url`."""
+    """GitHub, or an Enterprise Server, at the REST address `url`; each installation may use `quota`, None: GitHub's."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, app_id: int, private_key: str) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, url: str, app_id: int, private_key: str, quota: Quota | None = None
+    ) -> None:
         self._session = session
         self._url = url
         self._tokens = Tokens(session, url, app_id, private_key)
-        self._apis: LRUCache[Scope, InstallationAPI] = LRUCache(maxsize=1024)
+        self._quota = quota or Quota()
+        self._apis: LRUCache[Scope, InstallationAPI] = LRUCache(maxsize=_KEPT)
+        self._governors: LRUCache[int, Governor] = LRUCache(maxsize=_KEPT)
         self._objects = Objects()
         self._no_graphql_until = 0.0
 
@@ -84,6 +93,17 @@ class GitHub:
         api = self._api(Scope(repository.installation, repository.id, _CHECKS))
         await reports.create_check_run(api, repository, check_run)
 
+    async def ready(self, repository: Repository) -> None:
+        """Return when a commit to `repository` could begin now, by the limits of its installation.
+
+        Raises Transient, with the seconds until then, where that is longer than the quota's patience.
+        """
+        await self._governor(repository.installation).ready(repository.id)
+
+    def quota(self) -> dict[int, State]:
+        """Return what is known of the limits of each installation, for metrics."""
+        return {installation: governor.state() for installation, governor in self._governors.items()}
+
     @property
     def _graphql(self) -> bool:
         return time.monotonic() >= self._no_graphql_until
@@ -93,12 +113,21 @@ class GitHub:
         api = self._api(Scope(repository.installation, repository.id, _CONTENTS))
         return Reader(api, repository, self._objects, graphql=self._graphql)
 
+    def _governor(self, installation: int) -> Governor:
+        governor = self._governors.get(installation)
+        if governor is None:
+            governor = self._governors[installation] = Governor(self._quota, asyncio.get_running_loop())
+        return governor
+
     def _api(self, scope: Scope) -> InstallationAPI:
+        governor = self._governor(scope.installation)
         api = self._apis.get(scope)
-        if api is None:
+        # Two governors of one installation would let twice as much go.
+        if api is None or api.governor is not governor:
 
             async def token(refused: str | None) -> str:
                 return await self._tokens.token(scope, refused)
 
-            api = self._apis[scope] = InstallationAPI(self._session, self._url, token)
+            api = InstallationAPI(self._session, self._url, token, governor, scope.repository)
+            self._apis[scope] = api
         return api

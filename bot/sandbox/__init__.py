@@ -7,6 +7,7 @@ from bot.sandbox.app import App
 from bot.sandbox.call import Exchange
 from bot.sandbox.faults import Fault
 from bot.sandbox.objects import DIRECTORY, EXECUTABLE, FILE, SUBMODULE, SYMLINK
+from bot.sandbox.presets import PRESETS
 from bot.sandbox.repository import Repository
 from bot.sandbox.sandbox import Sandbox
 
@@ -14,6 +15,7 @@ __all__ = [
     "DIRECTORY",
     "EXECUTABLE",
     "FILE",
+    "PRESETS",
     "SUBMODULE",
     "SYMLINK",
     "App",

@@ -18,13 +18,22 @@ class Answer:
 
 
 class ApiError(Exception):
-    """A refusal: status, GitHub's message, and where it has them the `errors` of a validation."""
+    """A refusal: status, GitHub's message, and where it has them the `errors` of a validation, and headers."""
 
-    def __init__(self, status: int, message: str, errors: list[Any] | None = None, docs: str = DOCS) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        errors: list[Any] | None = None,
+        *,
+        docs: str = DOCS,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         self.status = status
         self.message = message
         self.errors = errors
         self.docs = docs
+        self.headers = headers or {}
         super().__init__(message)
 
     def answer(self) -> Answer:
@@ -32,8 +41,20 @@ class ApiError(Exception):
         body: dict[str, Any] = {"message": self.message}
         if self.errors is not None:
             body["errors"] = self.errors
+        if "Location" in self.headers:
+            body["url"] = self.headers["Location"]
         body |= {"documentation_url": self.docs, "status": str(self.status)}
-        return Answer(self.status, body)
+        return Answer(self.status, body, dict(self.headers))
+
+    @classmethod
+    def moved(cls, method: str, address: str) -> ApiError:
+        """Give the redirection to where a renamed repository is: 301 for reading, 307 for all else.
+
+        github.com/18F/charlie/pull/85 quotes the 307, whose message is that of a 301.
+        """
+        status = 301 if method in {"GET", "HEAD"} else 307
+        docs = "https://docs.github.com/rest/guides/best-practices-for-using-the-rest-api#follow-redirects"
+        return cls(status, "Moved Permanently", docs=docs, headers={"Location": address})
 
 
 def not_found() -> ApiError:
@@ -48,6 +69,8 @@ def invalid(resource: str, field_name: str, code: str = "invalid", message: str 
         error["message"] = message
     return ApiError(422, "Validation Failed", [error])
 
+
+ARCHIVED = "Repository was archived so is read-only."
 
 # "Repository rule violations found" as the answer to a ref update and to a Contents write:
 # github.com/satisfactory-factories/application/issues/67 quotes it for refs; the blank lines are GitHub's.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ TOKEN_SECONDS = 3600
 MAX_JWT_SECONDS = 600
 # GitHub's servers allow a clock to be this far ahead before "issued in the future".
 CLOCK_DRIFT = 60
-EVENTS = ("push", "repository_dispatch")
+EVENTS = ("push", "repository", "repository_dispatch")
 PERMISSIONS = {
     "checks": "write",
     "contents": "write",
@@ -130,17 +129,6 @@ class Grant:
     def allows(self, permission: str, level: str) -> bool:
         """Say whether `permission` was granted at `level` (read, write, admin) or above."""
         return LEVELS.get(self.permissions.get(permission, ""), 0) >= LEVELS[level]
-
-
-@dataclass
-class Installation:
-    """The App on one account; `selection` is GitHub's "all" or "selected"."""
-
-    id: int
-    account: str
-    selection: str = "all"
-    created: int = field(default_factory=lambda: int(time.time()))
-    suspended: bool = False
 
 
 def new_token(prefix: str) -> str:

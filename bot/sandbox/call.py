@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from bot.sandbox.answers import Answer, ApiError, invalid, not_found
 from bot.sandbox.shapes import Shapes
@@ -57,12 +58,46 @@ class Call:
         return self.grant
 
     @property
+    def is_graphql(self) -> bool:
+        """Whether it goes to GraphQL."""
+        return self.path.endswith("/graphql")
+
+    @property
+    def is_mutation(self) -> bool:
+        """Whether it is a mutation of GraphQL."""
+        return self.is_graphql and is_mutation(self.data)
+
+    @property
+    def of_repository(self) -> bool:
+        """Whether the path names a repository."""
+        return "repo" in self.params or "repository" in self.params
+
+    @property
     def repo(self) -> Repository:
-        """The repository the path names, ApiError 404 if it is not there for this caller."""
-        repo = self.sandbox.find_repository(f"{self.params['owner']}/{self.params['repo']}")
+        """The repository the path names.
+
+        ApiError 404 if it is not there for this caller, the redirection to its id if it was renamed.
+        """
+        if "repository" in self.params:
+            repo = self.sandbox.repository_by_id(int(self.params["repository"]))
+        else:
+            repo = self.sandbox.find_repository(self.name, former=True)
         if repo is None or not self.sandbox.reaches(self.grant, repo):
             raise not_found()
+        self.follow(repo)
         return repo
+
+    @property
+    def name(self) -> str:
+        """The OWNER/NAME in the path."""
+        return f"{self.params['owner']}/{self.params['repo']}"
+
+    def follow(self, repo: Repository) -> None:
+        """Raise the redirection to a repository's id where the path has a name that it had before."""
+        if "repo" in self.params and self.name.lower() != repo.full_name.lower():
+            rest = quote(self.path.removeprefix(f"/repos/{self.name}"))
+            query = "?" + urlencode(self.query) if self.query else ""
+            raise ApiError.moved(self.method, f"{self.api}/repositories/{repo.id}{rest}{query}")
 
     def url(self, suffix: str) -> str:
         """Give the address of something of the repository: `suffix` begins with a slash."""
@@ -80,6 +115,11 @@ class Call:
             last = -(-len(items) // size)
             headers["Link"] = f'<{base}&page={number + 1}>; rel="next", <{base}&page={last}>; rel="last"'
         return items[start : start + size], headers
+
+
+def is_mutation(data: Any) -> bool:
+    """Say whether a GraphQL request's body is a mutation."""
+    return isinstance(data, dict) and re.match(r"\s*mutation\b", str(data.get("query"))) is not None
 
 
 def _number(text: str | None, default: int) -> int:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bot.sandbox.repository import HEADS, ZERO
+from bot.sandbox.objects import HEADS, ZERO
 from bot.sandbox.shapes import Shapes, node_id, split_person, timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.sandbox.installation import Installation
     from bot.sandbox.repository import Push, Repository
     from bot.sandbox.sandbox import Sandbox
 
 COMMITS_IN_PUSH = 2048
+_ONLY_IN_REST = {"network_count", "subscribers_count"}
 
 
 def _common(sandbox: Sandbox, repo: Repository, sender: str) -> dict[str, Any]:
@@ -27,8 +31,9 @@ def _common(sandbox: Sandbox, repo: Repository, sender: str) -> dict[str, Any]:
     }
     installation = sandbox.installation_of(repo)
     number = installation.id if installation else 0
+    told = shapes.repository(repo)
     return {
-        "repository": shapes.repository(repo),
+        "repository": {key: value for key, value in told.items() if key not in _ONLY_IN_REST},
         "organization": organization,
         "sender": shapes.user(sender),
         "installation": {"id": number, "node_id": node_id("IntegrationInstallation", number)},
@@ -44,6 +49,51 @@ def dispatch_payload(
         "branch": repo.default_branch,
         "client_payload": client_payload,
         **_common(sandbox, repo, sender),
+    }
+
+
+def repository_payload(
+    sandbox: Sandbox, repo: Repository, action: str, changes: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Write the `repository` event of what its owner did: renamed, transferred, archived, unarchived, deleted."""
+    told = {"changes": changes} if changes else {}
+    return {"action": action, **told, **_common(sandbox, repo, "octocat")}
+
+
+def installation_payload(installation: Installation, action: str) -> dict[str, Any]:
+    """Write the `installation` event: created, deleted (both with its repositories), suspend or unsuspend."""
+    shapes = Shapes(installation.sandbox, installation.sandbox.url)
+    repos = [_brief(repo) for repo in installation.repositories()]
+    told: dict[str, Any] = {"repositories": repos} if action in {"created", "deleted"} else {}
+    return {
+        "action": action,
+        "installation": shapes.installation(installation),
+        **told,
+        "sender": shapes.user("octocat"),
+    }
+
+
+def repositories_payload(installation: Installation, action: str, repos: Sequence[Repository]) -> dict[str, Any]:
+    """Write the `installation_repositories` event: repositories `added` or `removed`."""
+    shapes, told = Shapes(installation.sandbox, installation.sandbox.url), [_brief(repo) for repo in repos]
+    return {
+        "action": action,
+        "installation": shapes.installation(installation),
+        "repository_selection": installation.selection,
+        "repositories_added": told if action == "added" else [],
+        "repositories_removed": told if action == "removed" else [],
+        "requester": None,
+        "sender": shapes.user("octocat"),
+    }
+
+
+def _brief(repo: Repository) -> dict[str, Any]:
+    return {
+        "id": repo.id,
+        "node_id": node_id("Repository", repo.id),
+        "name": repo.name,
+        "full_name": repo.full_name,
+        "private": repo.private,
     }
 
 

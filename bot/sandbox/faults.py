@@ -2,30 +2,84 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
+import random
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from bot.sandbox.presets import PRESETS
+
 Callback: TypeAlias = Callable[[], Awaitable[Any] | Any]
 
 
-@dataclass
-class Fault:
-    """What befalls the next `times` requests that match, after `skip` of them that pass.
+@dataclass(frozen=True)
+class Asked:
+    """What a request is after: `path` is without `/api/v3`, `operation` the name of a GraphQL operation.
 
-    `method` and `operation` (of GraphQL) must be equal where given, `path` (a regular expression over the path without
-    `/api/v3`) must be found. `delay` is in seconds. With `status`, that is answered with `body` (JSON data or a
-    string) and `headers`; with `reset`, the connection is dropped; either happens before the request is handled, or
-    `after` its effect. `callback` runs before.
+    `repository` is the id of the one that the path, or a GraphQL variable, names; `moves` tells whether the request
+    would move a branch.
+    """
+
+    method: str
+    path: str
+    operation: str | None = None
+    repository: int | None = None
+    moves: bool = False
+
+
+@dataclass(kw_only=True)
+class Odds:
+    """How often something strikes: after `skip` that pass, `times` (None: without end), each with `probability`.
+
+    ValueError if `probability` is not between 0 and 1. What the dice spare does not count as one of the `times`.
+    """
+
+    times: int | None = 1
+    skip: int = 0
+    probability: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"a probability is between 0 and 1, not {self.probability}")
+
+    @property
+    def spent(self) -> bool:
+        """Whether it will never strike again."""
+        return self.times is not None and self.times <= 0
+
+    def strikes(self, dice: random.Random) -> bool:
+        """Count one that it is meant for, and say whether it strikes; only a probability below 1 takes of the dice."""
+        if self.spent:
+            return False
+        if self.skip:
+            self.skip -= 1
+            return False
+        if self.probability < 1 and dice.random() >= self.probability:
+            return False
+        if self.times is not None:
+            self.times -= 1
+        return True
+
+
+@dataclass(kw_only=True)
+class Fault(Odds):
+    """What befalls requests: those that match, as often as the Odds say.
+
+    `method`, `operation` (of GraphQL) and `repository` (an id) must be equal where given, `path` (a regular expression
+    over the path without `/api/v3`) must be found; with `moves`, only requests that would move a branch match. With
+    `status`, that is answered with `body` (JSON data, or bytes as they are) and `headers`; with `reset`, the
+    connection is dropped. Either happens before the request is handled, or `after` its effect, and `delay` seconds
+    pass first. `callback` runs before the request is handled.
     """
 
     method: str | None = None
     path: str | None = None
     operation: str | None = None
-    times: int = 1
-    skip: int = 0
+    repository: int | None = None
+    moves: bool = False
     status: int | None = None
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -34,13 +88,14 @@ class Fault:
     reset: bool = False
     callback: Callback | None = None
 
-    def matches(self, method: str, path: str, operation: str | None) -> bool:
+    def matches(self, asked: Asked) -> bool:
         """Say whether this fault is meant for such a request."""
         return (
-            self.times > 0
-            and self.method in {None, method}
-            and self.operation in {None, operation}
-            and (self.path is None or re.search(self.path, path) is not None)
+            self.method in {None, asked.method}
+            and self.operation in {None, asked.operation}
+            and self.repository in {None, asked.repository}
+            and (asked.moves or not self.moves)
+            and (self.path is None or re.search(self.path, asked.path) is not None)
         )
 
     async def run_callback(self) -> None:
@@ -50,11 +105,21 @@ class Fault:
             await result
 
 
+def dice(seed: int) -> random.Random:
+    """Give dice that fall the same way for the same seed."""
+    return random.Random(seed)  # noqa: S311 - chance that can be repeated is the point; nothing is kept secret by it
+
+
 class Faults:
-    """The faults waiting for their request, in the order they were added."""
+    """The faults waiting for their request, in the order they were added; their dice are seeded with 0."""
 
     def __init__(self) -> None:
         self.waiting: list[Fault] = []
+        self.dice = dice(0)
+
+    def seed(self, number: int) -> None:
+        """Let the dice fall from now on as they always do for this number."""
+        self.dice = dice(number)
 
     def add(self, **properties: Any) -> Fault:
         """Add a fault with these properties of `Fault`; TypeError names one that it does not have."""
@@ -62,18 +127,24 @@ class Faults:
         self.waiting.append(fault)
         return fault
 
+    def cause(self, name: str, **properties: Any) -> Fault:
+        """Add the fault that `presets.PRESETS` has by this name; `properties` replace its own, or add headers to it.
+
+        ValueError names the presets if there is none of that name.
+        """
+        if name not in PRESETS:
+            near = difflib.get_close_matches(name, PRESETS, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {sorted(PRESETS)}"
+            raise ValueError(f"the sandbox has no fault {name!r}: {hint}")
+        headers = {**PRESETS[name].get("headers", {}), **properties.pop("headers", {})}
+        return self.add(**{**PRESETS[name], **properties, "headers": headers})
+
     def clear(self) -> None:
         """Forget all faults that still wait."""
         self.waiting.clear()
 
-    def take(self, method: str, path: str, operation: str | None) -> list[Fault]:
-        """Give the faults for this request, each counted as used once."""
-        matching = [fault for fault in self.waiting if fault.matches(method, path, operation)]
-        found = [fault for fault in matching if not fault.skip]
-        for fault in matching:
-            if fault.skip:
-                fault.skip -= 1
-            else:
-                fault.times -= 1
-        self.waiting = [fault for fault in self.waiting if fault.times > 0]
+    def take(self, asked: Asked) -> list[Fault]:
+        """Give the faults that strike this request, each counted."""
+        found = [fault for fault in self.waiting if fault.matches(asked) and fault.strikes(self.dice)]
+        self.waiting = [fault for fault in self.waiting if not fault.spent]
         return found

@@ -24,7 +24,8 @@ from dulwich.protocol import Protocol
 from bot.sandbox.answers import ApiError
 from bot.sandbox.app import Grant
 from bot.sandbox.call import Exchange
-from bot.sandbox.repository import HEADS, ZERO, Push
+from bot.sandbox.objects import HEADS, ZERO
+from bot.sandbox.repository import Push
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -107,7 +108,8 @@ async def _answer(
 
 async def _suffer(server: Server, request: web.Request) -> None:
     """Wait for the latency and for what befalls this request; ApiError, of status 0 where the connection is dropped."""
-    for fault in await server.wait(request.method, request.path):
+    found = await server.wait(server.asked(request.method, request.path, None))
+    for fault in (fault for fault in found if not fault.after):
         if fault.reset and request.transport:
             request.transport.abort()
         if fault.reset or fault.status:
@@ -133,7 +135,8 @@ def _admit(server: Server, request: web.Request, grant: Grant | None) -> Reposit
     sandbox, service = server.sandbox, _service(request)
     if service not in {READ, WRITE}:
         raise ApiError(403, "Git's dumb HTTP protocol is not offered here: update your git.")
-    repo = sandbox.find_repository(f"{request.match_info['owner']}/{request.match_info['repo'].removesuffix('.git')}")
+    full_name = f"{request.match_info['owner']}/{request.match_info['repo'].removesuffix('.git')}"
+    repo = sandbox.find_repository(full_name, former=True)  # GitHub redirects git, which follows
     if repo is None or not sandbox.reaches(grant, repo):
         raise ApiError(404 if grant else 401, "Repository not found.")
     level = "write" if service == WRITE else "read"
@@ -143,6 +146,8 @@ def _admit(server: Server, request: web.Request, grant: Grant | None) -> Reposit
         raise ApiError(401, "No anonymous write access.")
     if not grant.allows("contents", level) or not sandbox.holds(grant, repo):
         raise ApiError(403, f"Permission to {repo.full_name}.git denied to {grant.login}.")
+    if level == "write" and repo.archived:
+        raise ApiError(403, "This repository was archived so it is read-only.")
     return repo
 
 

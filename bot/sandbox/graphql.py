@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLError, GraphQLSchema, build_schema, default_field_resolver, graphql_sync
 
-from bot.sandbox.answers import RULE_VIOLATION, Answer, ApiError
+from bot.sandbox.answers import ARCHIVED, RULE_VIOLATION, Answer, ApiError
 from bot.sandbox.graphql_nodes import CommitNode, Node, QueryError, RefNode, RepositoryNode
-from bot.sandbox.objects import FILE, is_malformed
-from bot.sandbox.repository import HEADS, OCTOCAT
+from bot.sandbox.objects import FILE, HEADS, OCTOCAT, is_malformed
 from bot.sandbox.rest_git import GITHUB
 from bot.sandbox.shapes import read_node_id, timestamp
 
@@ -88,7 +87,7 @@ class Query:
         return RepositoryNode(self.call, self._find(f"{owner}/{name}"))
 
     def _find(self, full_name: str) -> Repository:
-        repo = self.call.sandbox.find_repository(full_name)
+        repo = self.call.sandbox.find_repository(full_name, former=True)
         if repo is None or not self.call.sandbox.reaches(self.call.grant, repo):
             raise QueryError("NOT_FOUND", f"Could not resolve to a Repository with the name '{full_name}'.")
         return repo
@@ -143,6 +142,8 @@ def commit_on_branch(call: Call, repo: Repository, branch: str, request: dict[st
     """
     if not (call.grant and call.grant.allows("contents", "write") and call.sandbox.holds(call.grant, repo)):
         raise QueryError("FORBIDDEN", "Resource not accessible by integration")
+    if repo.archived:  # quoted, without the full stop, in github.com/actions-automation/manage-your-labels/issues/4
+        raise QueryError("UNPROCESSABLE", ARCHIVED.removesuffix("."))
     head, expected = repo.ref(HEADS + branch), request["expectedHeadOid"]
     if head is None:
         raise QueryError("NOT_FOUND", f"Branch '{branch}' does not exist in {repo.full_name}")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLError
 
-from bot.sandbox.objects import SUBMODULE, Entry
-from bot.sandbox.repository import HEADS
+from bot.sandbox.objects import HEADS, SUBMODULE, Entry
 from bot.sandbox.shapes import node_id, split_person, timestamp
 
 if TYPE_CHECKING:
@@ -114,7 +113,9 @@ class RepositoryNode(Node):
     def is_private(self) -> bool:
         return self.repo.private
 
-    is_archived = False
+    @property
+    def is_archived(self) -> bool:
+        return self.repo.archived
 
     @property
     def default_branch_ref(self) -> Node | None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FILE, EXECUTABLE, SYMLINK, SUBMODULE, DIRECTORY = 0o100644, 0o100755, 0o120000, 0o160000, 0o040000
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 OID_LENGTH = 40
+HEADS = "refs/heads/"
+ZERO = "0" * OID_LENGTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,10 @@ class Entry:
     def type(self) -> str:
         """`tree`, `commit` (a submodule) or `blob`, as git names them."""
         return {DIRECTORY: "tree", SUBMODULE: "commit"}.get(self.mode, "blob")
+
+
+# The person whose token and foreign commits the sandbox has: GitHub's own mascot.
+OCTOCAT = Person("The Octocat", "583231+octocat@users.noreply.github.com")
 
 
 def is_malformed(path: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +11,16 @@ from dulwich.objects import Commit, ObjectID
 from dulwich.refs import Ref
 from dulwich.repo import Repo
 
-from bot.sandbox.objects import FILE, SUBMODULE, SYMLINK, Objects, Person
+from bot.sandbox.events import repository_payload
+from bot.sandbox.objects import FILE, HEADS, OCTOCAT, SUBMODULE, SYMLINK, ZERO, Objects
+from bot.sandbox.shapes import Shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
-HEADS = "refs/heads/"
-ZERO = "0" * 40
-
-# The person whose token and foreign commits the sandbox has: GitHub's own mascot.
-OCTOCAT = Person("The Octocat", "583231+octocat@users.noreply.github.com")
+    from bot.sandbox.faults import Fault
+    from bot.sandbox.sandbox import Sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +49,16 @@ class Push:
 class Repository(Objects):
     """A bare repository with what GitHub keeps beside it: id, visibility, protected branches, check runs."""
 
+    sandbox: Sandbox = field(repr=False, compare=False)
     id: int
     full_name: str
     path: Path
     default_branch: str = "main"
     private: bool = True
     installed: bool = True
+    archived: bool = False
     protected: dict[str, str] = field(default_factory=dict)
     on_push: Callable[[Repository, Push], None] | None = None
-    on_change: Callable[[], None] | None = None
     runs: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -181,6 +182,25 @@ class Repository(Objects):
             raise RuntimeError(f"{branch} of {self.full_name} moved while {message!r} was committed: commit again")
         return oid
 
+    def commit_before_next_write(
+        self, files: Mapping[str, str | bytes], message: str = "A person was faster", branch: str | None = None
+    ) -> Fault:
+        """Commit `files` as a person would, just before the next request that would move a branch here is handled.
+
+        So it comes between that writer's read and its write. Give the fault that waits for it.
+        """
+        return self.sandbox.before(lambda: self.commit(files, message, branch), repository=self.id, moves=True)
+
+    def force_push(self, oid: str, branch: str | None = None) -> None:
+        """Let a branch (the default branch if None) point to any commit, as `git push --force` does.
+
+        KeyError tells which branch or commit is not there; RuntimeError if the branch moved at this very moment.
+        """
+        branch = branch or self.default_branch
+        after = self.commit_object(oid).id.decode()
+        if not self.move(HEADS + branch, self.head(branch), after, "octocat"):
+            raise RuntimeError(f"{branch} of {self.full_name} moved while it was pushed to: push again")
+
     def symlink(self, path: str, target: str, branch: str | None = None) -> str:
         """Commit a symbolic link at `path` that points to `target`; give the new head's oid."""
         return self.commit({path: target}, f"Link {path} to {target}", branch, modes={path: SYMLINK})
@@ -198,5 +218,65 @@ class Repository(Objects):
         By a ruleset, or by a classic branch protection rule: GraphQL's errors tell them apart.
         """
         self.protected[branch or self.default_branch] = "classic" if classic else "ruleset"
-        if self.on_change:
-            self.on_change()
+        self.sandbox.save()
+
+    # -- what an owner does on its settings page, told to the App where it hears `repository` events
+
+    def rename(self, name: str) -> None:
+        """Give it another name below the same owner; ValueError if that is taken.
+
+        Under the old name REST redirects, and GraphQL and git find it, until another repository gets that name.
+        """
+        changes = {"repository": {"name": {"from": self.name}}}
+        self._call_it(f"{self.owner}/{name}")
+        self._tell("renamed", changes)
+
+    def transfer(self, owner: str) -> None:
+        """Give it to another owner; ValueError if there is one of that name.
+
+        The App keeps it only where it is installed on all that the new owner has.
+        """
+        sandbox, old = self.sandbox, self.sandbox.installation_of(self)
+        account = Shapes(sandbox, sandbox.url).user(self.owner)
+        kind = "user" if account["type"] == "User" else "organization"
+        new = sandbox.installations.get(owner)
+        self._call_it(f"{owner}/{self.name}")
+        self.installed = new is not None and new.selection == "all"
+        sandbox.save()
+        if old:
+            old.tell_repositories("removed", [self])
+        if new and self.installed:
+            new.tell_repositories("added", [self])
+            self._tell("transferred", {"owner": {"from": {kind: account}}})
+
+    def archive(self) -> None:
+        """Make it read-only: whatever writes is then answered 403."""
+        self.archived = True
+        self.sandbox.save()
+        self._tell("archived")
+
+    def unarchive(self) -> None:
+        """Take writes again."""
+        self.archived = False
+        self.sandbox.save()
+        self._tell("unarchived")
+
+    def delete(self) -> None:
+        """Delete it with all that it holds; its names are free again, its id is not used another time."""
+        self._tell("deleted")
+        self.sandbox.forget(self)
+        self.git.close()
+        shutil.rmtree(self.path)
+
+    def _call_it(self, full_name: str) -> None:
+        """Let it be found by another name, and move its folder."""
+        path = self.sandbox.call_it(self, full_name)
+        self.git.close()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.rename(path)
+        self.path, self.git = path, Repo(str(path))
+
+    def _tell(self, action: str, changes: dict[str, Any] | None = None) -> None:
+        if self.sandbox.webhooks.listens(self, "repository"):
+            payload = repository_payload(self.sandbox, self, action, changes)
+            self.sandbox.webhooks.send(self, "repository", payload)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.sandbox.answers import Answer, ApiError, not_found
-from bot.sandbox.app import LEVELS, TOKEN_SECONDS, Grant, Installation, new_token
+from bot.sandbox.app import LEVELS, TOKEN_SECONDS, Grant, new_token
 from bot.sandbox.call import Call, Route
 from bot.sandbox.shapes import timestamp
 from bot.sandbox.webhooks import delivery_json
+
+if TYPE_CHECKING:
+    from bot.sandbox.installation import Installation
 
 
 def get_app(call: Call) -> Answer:
@@ -29,10 +32,13 @@ def get_installation(call: Call) -> Answer:
 
 def get_repository_installation(call: Call) -> Answer:
     """Give the installation that reaches a repository."""
-    repo = call.sandbox.find_repository(f"{call.params['owner']}/{call.params['repo']}")
-    installation = call.sandbox.installation_of(repo) if repo else None
-    if installation is None:
+    number = call.params.get("repository")
+    sandbox = call.sandbox
+    repo = sandbox.repository_by_id(int(number)) if number else sandbox.find_repository(call.name, former=True)
+    installation = sandbox.installation_of(repo) if repo else None
+    if repo is None or installation is None:
         raise not_found()
+    call.follow(repo)
     return Answer(200, call.shapes.installation(installation))
 
 
@@ -53,7 +59,7 @@ def create_token(call: Call) -> Answer:
         raise ApiError(403, "This installation has been suspended")
     body = call.body if call.data is not None else {}
     permissions = _narrowed_permissions(call, body)
-    chosen = _chosen_repositories(call, installation, body)
+    chosen = _chosen_repositories(installation, body)
     expires = call.sandbox.clock() + TOKEN_SECONDS
     token = new_token("ghs_")
     reach = None if chosen is None else frozenset(repo.id for repo in chosen)
@@ -82,11 +88,11 @@ def _narrowed_permissions(call: Call, body: dict[str, Any]) -> dict[str, str]:
     return {**asked, "metadata": "read"}
 
 
-def _chosen_repositories(call: Call, installation: Installation, body: dict[str, Any]) -> list[Any] | None:
+def _chosen_repositories(installation: Installation, body: dict[str, Any]) -> list[Any] | None:
     ids, names = body.get("repository_ids"), body.get("repositories")
     if not ids and not names:
         return None
-    reachable = call.sandbox.installed_repositories(installation)
+    reachable = installation.repositories()
     chosen = [repo for repo in reachable if repo.id in (ids or ()) or repo.name in (names or ())]
     if len(chosen) < len({*(ids or ()), *(names or ())}):
         raise ApiError(
@@ -102,7 +108,7 @@ def list_installation_repositories(call: Call) -> Answer:
     installation = call.sandbox.installation_by_id(grant.installation or 0)
     if installation is None:
         raise ApiError(403, "You must authenticate with an installation access token in order to list repositories.")
-    reachable = call.sandbox.installed_repositories(installation)
+    reachable = installation.repositories()
     repos = [repo for repo in reachable if grant.repositories is None or repo.id in grant.repositories]
     page, headers = call.page(repos)
     body = {
@@ -119,7 +125,7 @@ def list_deliveries(call: Call) -> Answer:
     cursor = call.query.get("cursor")
     found = [
         delivery
-        for delivery in reversed(call.sandbox.webhooks.deliveries)
+        for delivery in sorted(call.sandbox.webhooks.deliveries, key=lambda delivery: -delivery.id)
         if cursor is None or delivery.id < int(cursor.removeprefix("v1_"))
     ]
     headers = {}

@@ -5,16 +5,18 @@ from __future__ import annotations
 import base64
 import io
 import posixpath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from dulwich.config import ConfigFile, parse_submodules
 
 from bot.sandbox.answers import Answer, ApiError, not_found
 from bot.sandbox.call import Call, Route
-from bot.sandbox.objects import FILE, SYMLINK, Entry, is_malformed
-from bot.sandbox.repository import HEADS, Repository
+from bot.sandbox.objects import FILE, HEADS, SYMLINK, Entry, is_malformed
 from bot.sandbox.rest_git import check_rules, decoded, git_commit_json, people
+
+if TYPE_CHECKING:
+    from bot.sandbox.repository import Repository
 
 INLINE_BYTES = 2**20
 RAW_BYTES = 100 * 2**20

@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from bot.sandbox.answers import RULE_VIOLATION, Answer, ApiError, invalid, not_found
 from bot.sandbox.call import Call, Route
-from bot.sandbox.objects import DIRECTORY, EXECUTABLE, FILE, SUBMODULE, SYMLINK, Entry, Person, is_malformed
-from bot.sandbox.repository import HEADS, OCTOCAT
+from bot.sandbox.objects import (
+    DIRECTORY,
+    EXECUTABLE,
+    FILE,
+    HEADS,
+    OCTOCAT,
+    SUBMODULE,
+    SYMLINK,
+    Entry,
+    Person,
+    is_malformed,
+)
 from bot.sandbox.shapes import GITHUB_EMAIL, node_id, split_person, timestamp
 
 if TYPE_CHECKING:

@@ -24,16 +24,8 @@ COMMITS_SHOWN = 250
 
 
 def get_repository(call: Call) -> Answer:
-    """Give a repository by its name."""
+    """Give a repository by its name, or by its id, which survives renaming."""
     return Answer(200, call.shapes.repository(call.repo, call.grant))
-
-
-def get_repository_by_id(call: Call) -> Answer:
-    """Give a repository by its id, which survives renaming."""
-    repo = call.sandbox.repository_by_id(int(call.params["id"]))
-    if repo is None or not call.sandbox.reaches(call.grant, repo):
-        raise not_found()
-    return Answer(200, call.shapes.repository(repo, call.grant))
 
 
 # -- branches
@@ -188,7 +180,8 @@ def compare(call: Call) -> Answer:
         "total_commits": len(ahead),
         "files": _files(call, merge_base, head)[:FILES_SHOWN],
     }
-    page, headers = call.page(ahead, COMMITS_SHOWN) if "per_page" in call.query else (ahead[:COMMITS_SHOWN], {})
+    paged = "per_page" in call.query or "page" in call.query
+    page, headers = call.page(ahead) if paged else (ahead[:COMMITS_SHOWN], {})
     return Answer(200, {**body, "commits": [commit_json(call, oid) for oid in page]}, headers)
 
 
@@ -223,7 +216,6 @@ def dispatch(call: Call) -> Answer:
 _REPO = "/repos/{owner}/{repo}"
 ROUTES = (
     Route("GET", _REPO, "metadata:read", get_repository),
-    Route("GET", r"/repositories/{id:\d+}", "metadata:read", get_repository_by_id),
     Route("GET", _REPO + "/branches", "contents:read", list_branches),
     Route("GET", _REPO + "/branches/{branch:.+}", "contents:read", get_branch),
     Route("GET", _REPO + "/commits", "contents:read", list_commits),

@@ -8,9 +8,10 @@ import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from bot.sandbox.app import EVENTS, App, Grant, Installation, new_token
+from bot.sandbox.app import EVENTS, App, Grant, new_token
 from bot.sandbox.events import dispatch_payload, push_payload
 from bot.sandbox.faults import Faults
+from bot.sandbox.installation import Installation
 from bot.sandbox.repository import Push, Repository
 from bot.sandbox.server import Server
 from bot.sandbox.webhooks import Webhooks
@@ -26,6 +27,7 @@ STATE_FILE = "sandbox.json"
 REQUESTS_KEPT = 10_000
 FIRST_REPOSITORY = 1296269
 FIRST_INSTALLATION = 25669
+_KEPT = ("id", "full_name", "default_branch", "private", "installed")
 
 
 class Sandbox:
@@ -34,8 +36,9 @@ class Sandbox:
     `directory` holds OWNER/NAME.git bare repositories and `sandbox.json`; it is made if absent and loaded if present,
     with the App it was made with. `latency` is the seconds each answer takes; `graphql=False` answers `/graphql` with
     404, as an old Enterprise Server; `observer` is given each `Exchange`. All four may be changed at any time, as may
-    `webhook_url`, `clock` (seconds since the epoch), `tree_limit` (entries of a recursive listing) and `rate_limits`
-    (requests an hour by resource).
+    `webhook_url`, `clock` (seconds since the epoch), `tree_limit` (entries of a recursive listing), `rate_limits`
+    (requests an hour by resource) and `secondary_limits` (whether each installation may make content 80 times a minute
+    and 500 times an hour only).
     """
 
     def __init__(
@@ -56,6 +59,8 @@ class Sandbox:
         self.clock: Callable[[], float] = time.time
         self.tree_limit = 100_000
         self.rate_limits = {"core": 5000, "graphql": 5000}
+        self.secondary_limits = False
+        self.former: dict[str, int] = {}
         self.repositories: dict[str, Repository] = {}
         self.installations: dict[str, Installation] = {}
         self.tokens: dict[str, Grant] = {}
@@ -82,11 +87,12 @@ class Sandbox:
         """
         if self.find_repository(full_name):
             raise ValueError(f"the sandbox already has a repository {full_name!r}")
-        number = FIRST_REPOSITORY + len(self.repositories)
+        number = FIRST_REPOSITORY + self.made["repositories"]
+        self.made["repositories"] += 1
+        self.former.pop(full_name.lower(), None)
         repo = self._open(number, full_name, default_branch, private=private, installed=installed)
         if installed:
-            number = FIRST_INSTALLATION + len(self.installations)
-            self.installations.setdefault(repo.owner, Installation(number, repo.owner))
+            self._installation(repo.owner)
         self.save()
         if files:
             repo.commit(files, "Initial commit")
@@ -94,18 +100,52 @@ class Sandbox:
 
     def _open(self, number: int, full_name: str, branch: str, *, private: bool, installed: bool) -> Repository:
         path = self.directory / f"{full_name}.git"
-        repo = Repository(number, full_name, path, branch, private=private, installed=installed)
-        repo.on_push, repo.on_change = self._pushed, self.save
+        repo = Repository(self, number, full_name, path, branch, private=private, installed=installed)
+        repo.on_push = self._pushed
         self.repositories[full_name.lower()] = repo
         return repo
 
-    def find_repository(self, full_name: str) -> Repository | None:
-        """Give a repository by OWNER/NAME (in any case, as GitHub), None if there is none."""
-        return self.repositories.get(full_name.lower())
+    def find_repository(self, full_name: str, *, former: bool = False) -> Repository | None:
+        """Give a repository by OWNER/NAME (in any case, as GitHub), None if there is none.
+
+        With `former`, by a name that it had before, too.
+        """
+        found = self.repositories.get(full_name.lower())
+        return self.repository_by_id(self.former.get(full_name.lower(), 0)) if former and found is None else found
+
+    def repository(self, full_name: str) -> Repository:
+        """Give a repository by OWNER/NAME; KeyError says which there are."""
+        repo = self.find_repository(full_name)
+        if repo is None:
+            names = sorted(known.full_name for known in self.repositories.values())
+            raise KeyError(f"the sandbox has no repository {full_name!r}; it has {names}")
+        return repo
 
     def repository_by_id(self, number: int) -> Repository | None:
         """Give a repository by its id, None if there is none."""
         return next((repo for repo in self.repositories.values() if repo.id == number), None)
+
+    def call_it(self, repo: Repository, full_name: str) -> Path:
+        """Let a repository be found by another name, and by its old ones; give the folder that belongs to it.
+
+        ValueError if another one has that name. `Repository.rename` and `transfer` do the rest.
+        """
+        found = self.find_repository(full_name)
+        if found is not None and found is not repo:
+            raise ValueError(f"the sandbox already has a repository {full_name!r}")
+        del self.repositories[repo.full_name.lower()]
+        self.former[repo.full_name.lower()] = repo.id
+        self.former.pop(full_name.lower(), None)
+        self.repositories[full_name.lower()] = repo
+        repo.full_name = full_name
+        self.save()
+        return self.directory / f"{full_name}.git"
+
+    def forget(self, repo: Repository) -> None:
+        """Let a repository not be found any more, by any name; `Repository.delete` does the rest."""
+        del self.repositories[repo.full_name.lower()]
+        self.former = {name: number for name, number in self.former.items() if number != repo.id}
+        self.save()
 
     def _pushed(self, repo: Repository, push: Push) -> None:
         if self.webhooks.listens(repo, "push"):
@@ -117,6 +157,29 @@ class Sandbox:
         """Give the id of an organization: made from its login, so the same in every sandbox."""
         return 1_000_000 + zlib.crc32(login.lower().encode()) % 100_000_000
 
+    def install(self, account: str, *names: str) -> Installation:
+        """Install the App on an account: on its repositories of these names (without the owner), or on all.
+
+        ValueError if it is there already; KeyError tells a repository that is not there.
+        """
+        if account in self.installations:
+            raise ValueError(f"the App is installed on {account!r} already")
+        chosen = [self.repository(f"{account}/{name}") for name in names]
+        installation = self._installation(account, "selected" if names else "all")
+        for repo in self.repositories.values():
+            if repo.owner == account:
+                repo.installed = not names or repo in chosen
+        self.save()
+        installation.tell("created")
+        return installation
+
+    def _installation(self, account: str, selection: str = "all") -> Installation:
+        if account not in self.installations:
+            number = FIRST_INSTALLATION + self.made["installations"]
+            self.made["installations"] += 1
+            self.installations[account] = Installation(self, number, account, selection)
+        return self.installations[account]
+
     def installation_of(self, repo: Repository) -> Installation | None:
         """Give the installation that reaches a repository, None if the App is not installed there."""
         return self.installations.get(repo.owner) if repo.installed else None
@@ -124,10 +187,6 @@ class Sandbox:
     def installation_by_id(self, number: int) -> Installation | None:
         """Give an installation by its id, None if there is none."""
         return next((found for found in self.installations.values() if found.id == number), None)
-
-    def installed_repositories(self, installation: Installation) -> list[Repository]:
-        """Give the repositories an installation reaches, in the order they were made."""
-        return [repo for repo in self.repositories.values() if self.installation_of(repo) is installation]
 
     def reaches(self, grant: Grant | None, repo: Repository) -> bool:
         """Say whether a caller may know that a repository exists."""
@@ -142,9 +201,14 @@ class Sandbox:
             return False
         return grant.repositories is None or repo.id in grant.repositories
 
+    def revoke_tokens(self) -> None:
+        """End the tokens of all installations: the next use of one is answered 401."""
+        for installation in self.installations.values():
+            installation.revoke_tokens()
+
     def rate_report(self, grant: Grant | None) -> dict[str, dict[str, int]]:
         """Give each resource's limit, used, remaining and reset (epoch seconds) for a caller."""
-        return self._server.rates(grant.installation if grant else None)
+        return self._server.limits.report(grant.installation if grant else None)
 
     # -- events
 
@@ -153,16 +217,15 @@ class Sandbox:
 
         Gives the delivery GUID, None where no App listens. KeyError if there is no such repository.
         """
-        repo = self.find_repository(full_name)
-        if repo is None:
-            raise KeyError(f"the sandbox has no repository {full_name!r}; it has {sorted(self.repositories)}")
+        repo = self.repository(full_name)
         payload = dispatch_payload(self, repo, "octocat", event_type, client_payload)
         return self.webhooks.send(repo, "repository_dispatch", payload)
 
     def before(self, callback: Callback, **properties: Any) -> Fault:
         """Run `callback` (a function or coroutine function) just before a request that matches is handled.
 
-        `properties` are those of `Fault`: `method`, `path`, `operation`, `times`, `skip`.
+        `properties` are those of `Fault`: `method`, `path`, `operation`, `repository`, `moves`, `times`, `skip`,
+        `probability`.
         """
         return self.faults.add(callback=callback, **properties)
 
@@ -196,12 +259,16 @@ class Sandbox:
         self.born = int(state.get("born", time.time()))
         self.user_token: str = state.get("user_token") or new_token("ghp_")
         self.tokens[self.user_token] = Grant("user", "octocat", {"contents": "write", "metadata": "read"})
+        lists = {name: len(state.get(name, ())) for name in ("repositories", "installations")}
+        self.made: dict[str, int] = {**lists, **state.get("made", {})}
         for saved in state.get("installations", ()):
-            self.installations[saved["account"]] = Installation(**saved)
+            self.installations[saved["account"]] = Installation(self, **saved)
         for saved in state.get("repositories", ()):
             flags = {name: saved[name] for name in ("private", "installed")}
             repo = self._open(saved["id"], saved["full_name"], saved["default_branch"], **flags)
             repo.protected.update(saved["protected"])
+            repo.archived = saved.get("archived", False)
+            self.former |= dict.fromkeys(saved.get("former", ()), repo.id)
         self.save()
 
     def save(self) -> None:
@@ -209,8 +276,8 @@ class Sandbox:
         app = {**vars(self.app), "events": list(self.app.events)}
         repositories = [
             {
-                **{name: getattr(repo, name) for name in ("id", "full_name", "default_branch", "private", "installed")},
-                "protected": repo.protected,
+                **{name: getattr(repo, name) for name in (*_KEPT, "archived", "protected")},
+                "former": [name for name, number in self.former.items() if number == repo.id],
             }
             for repo in self.repositories.values()
         ]
@@ -218,7 +285,8 @@ class Sandbox:
             "app": app,
             "born": self.born,
             "user_token": self.user_token,
-            "installations": [vars(installation) for installation in self.installations.values()],
+            "made": self.made,
+            "installations": [installation.state() for installation in self.installations.values()],
             "repositories": repositories,
         }
         path = self.directory / STATE_FILE

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from bot.sandbox import git_http, rest_app, rest_checks, rest_contents, rest_git, rest_repos, web_pages
-from bot.sandbox.answers import Answer, ApiError, not_found
+from bot.sandbox.answers import ARCHIVED, Answer, ApiError, not_found
 from bot.sandbox.app import Grant
-from bot.sandbox.call import Call, Exchange, Route
+from bot.sandbox.call import Call, Exchange, Route, is_mutation
+from bot.sandbox.faults import Asked
+from bot.sandbox.limits import RATE_DOCS, Limits
 from bot.sandbox.shapes import timestamp
 
 if TYPE_CHECKING:
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
 
 ENTERPRISE_PREFIX = "/api/v3"
 MAX_BODY = 100 * 2**20
-HOUR = 3600
-RATE_DOCS = "https://docs.github.com/rest/overview/resources-in-the-rest-api#rate-limiting"
+BY_NAME, BY_ID = "/repos/{owner}/{repo}", r"/repositories/{repository:\d+}"
 ROUTES = (
     *rest_app.ROUTES,
     *rest_repos.ROUTES,
@@ -42,8 +43,7 @@ class Server:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self._runner: web.AppRunner | None = None
-        self._used: dict[tuple[int | None, str], int] = {}
-        self._window = 0
+        self.limits = Limits(sandbox)
 
     async def start(self, host: str, port: int) -> str:
         """Listen; give the root URL. OSError if the address is taken."""
@@ -51,6 +51,9 @@ class Server:
         for route in ROUTES:
             for prefix in ("", ENTERPRISE_PREFIX):
                 app.router.add_route(route.method, prefix + route.path, partial(self._handle, route))
+                if route.path.startswith(BY_NAME):  # where a repository that was renamed is found
+                    path = prefix + route.path.replace(BY_NAME, BY_ID)
+                    app.router.add_route(route.method, path, partial(self._handle, route))
         for path in ("/graphql", "/api/graphql"):
             app.router.add_post(path, partial(self._handle, Route("POST", path, "token", self._graphql)))
         for method, path in git_http.PATHS:
@@ -87,8 +90,8 @@ class Server:
         path = request.path.removeprefix(ENTERPRISE_PREFIX)
         raw = await request.read()
         data = _json(raw)
-        operation = _operation(data) if path.endswith("/graphql") else None
-        faults = await self.wait(request.method, path, operation)
+        asked = self.asked(request.method, path, data)
+        faults = await self.wait(asked)
         call = Call(
             self.sandbox,
             request.method,
@@ -100,15 +103,24 @@ class Server:
             self.sandbox.url + (ENTERPRISE_PREFIX if enterprise else ""),
         )
         answer = self._answer_with_faults(route, call, faults)
-        response = self._response(call, answer or Answer(0), operation)
+        await asyncio.sleep(sum(fault.delay for fault in faults if fault.after))
+        response = self._response(call, answer or Answer(0), asked.operation)
         if answer is None and request.transport:
             request.transport.abort()
         return response
 
-    async def wait(self, method: str, path: str, operation: str | None = None) -> list[Fault]:
-        """Let a request take its time; give the faults that are meant for it, their callbacks run."""
-        faults = self.sandbox.faults.take(method, path, operation)
-        await asyncio.sleep(self.sandbox.latency + sum(fault.delay for fault in faults))
+    def asked(self, method: str, path: str, data: Any) -> Asked:
+        """Tell what a request is after, for faults; `data` is the body's JSON."""
+        operation = _operation(data) if path.endswith("/graphql") else None
+        repo = self.sandbox.find_repository(_named(path, data), former=True)
+        by_id = re.match(r"/repositories/(\d+)", path)
+        number = repo.id if repo else int(by_id[1]) if by_id else None
+        return Asked(method, path, operation, number, _moves(method, path, data))
+
+    async def wait(self, asked: Asked) -> list[Fault]:
+        """Let a request take its time; give the faults that strike it, their callbacks run."""
+        faults = self.sandbox.faults.take(asked)
+        await asyncio.sleep(self.sandbox.latency + sum(fault.delay for fault in faults if not fault.after))
         for fault in faults:
             await fault.run_callback()
         return faults
@@ -137,12 +149,12 @@ class Server:
     def _answer(self, route: Route, call: Call) -> Answer:
         try:
             call.grant = self.authenticate(call.headers.get("Authorization", ""))
-            self._count(call)
+            self.limits.count(call)
             self._authorize(route, call)
             answer = route.handler(call)
         except ApiError as error:
             answer = error.answer()
-            if error.docs == RATE_DOCS and self._resource(call) == "graphql":
+            if error.docs == RATE_DOCS and call.is_graphql:
                 answer = Answer(200, {"errors": [{"type": "RATE_LIMITED", "message": error.message}]})
         return self._conditional(call, answer)
 
@@ -178,49 +190,18 @@ class Server:
         if call.grant is None or route.needs == "token":
             return
         permission, _, level = route.needs.partition(":")
-        if "repo" in call.params and level == "read" and not call.repo.private:
+        if call.of_repository and level == "read" and not call.repo.private:
             return
         if not call.grant.allows(permission, level) or not self._holds(call):
             kind = "personal access token" if call.grant.kind == "user" else "integration"
             raise ApiError(403, f"Resource not accessible by {kind}")
+        if call.of_repository and level == "write" and call.repo.archived:
+            raise ApiError(403, ARCHIVED)
 
     def _holds(self, call: Call) -> bool:
-        return "repo" not in call.params or self.sandbox.holds(call.grant, call.repo)
+        return not call.of_repository or self.sandbox.holds(call.grant, call.repo)
 
-    # -- limits and validators
-
-    def _resource(self, call: Call) -> str:
-        return "graphql" if call.path.endswith("/graphql") else "core"
-
-    def _key(self, call: Call) -> tuple[int | None, str]:
-        return (call.grant.installation if call.grant else None, self._resource(call))
-
-    def rates(self, installation: int | None) -> dict[str, dict[str, int]]:
-        """Give each resource's limit, used, remaining and reset (epoch seconds) for an installation."""
-        report = {}
-        for resource, limit in self.sandbox.rate_limits.items():
-            used = self._used.get((installation, resource), 0)
-            reset = (int(self.sandbox.clock()) // HOUR + 1) * HOUR
-            report[resource] = {"limit": limit, "used": used, "remaining": max(limit - used, 0), "reset": reset}
-        return report
-
-    def _count(self, call: Call) -> None:
-        hour = int(self.sandbox.clock()) // HOUR
-        if hour != self._window:
-            self._window = hour
-            self._used.clear()
-        if call.path == "/rate_limit":
-            return
-        key = self._key(call)
-        used = self._used.get(key, 0)
-        if used >= self.sandbox.rate_limits[key[1]]:
-            raise ApiError(403, f"API rate limit exceeded for installation ID {key[0]}.", docs=RATE_DOCS)
-        self._used[key] = used + 1
-
-    def _rate_headers(self, call: Call) -> dict[str, str]:
-        installation, resource = self._key(call)
-        rate = self.rates(installation)[resource]
-        return {f"x-ratelimit-{name}": str(value) for name, value in rate.items()} | {"x-ratelimit-resource": resource}
+    # -- validators and the record
 
     def _conditional(self, call: Call, answer: Answer) -> Answer:
         """Give a successful GET its ETag; 304, which costs nothing, if the caller has it already."""
@@ -229,8 +210,7 @@ class Server:
         content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
         etag = f'"{hashlib.sha256(content).hexdigest()}"'
         if etag in re.findall(r'"[^"]*"', call.headers.get("If-None-Match", "")):
-            key = self._key(call)
-            self._used[key] = max(self._used.get(key, 0) - 1, 0)
+            self.limits.refund(call)
             answer = Answer(304, None, answer.headers)
         answer.headers["ETag"] = f"W/{etag}"
         return answer
@@ -240,7 +220,7 @@ class Server:
             "x-github-request-id": str(uuid.uuid4()),
             "x-github-media-type": "github.v3; format=json",
             "x-github-api-version-selected": call.headers.get("X-GitHub-Api-Version", "2022-11-28"),
-            **self._rate_headers(call),
+            **self.limits.headers(call),
             **answer.headers,
         }
         grant = call.grant or Grant("", "")
@@ -280,6 +260,29 @@ def _operation(data: Any) -> str | None:
         return None
     named = re.search(r"\b(?:query|mutation)\s+(\w+)", str(data.get("query")))
     return data.get("operationName") or (named[1] if named else None)
+
+
+def _named(path: str, data: Any) -> str:
+    """Give the OWNER/NAME in a path, or in a GraphQL request's variables; empty if there is none."""
+    if path.endswith("/graphql"):
+        variables = _member(data, "variables")
+        named = _member(_member(_member(variables, "input"), "branch"), "repositoryNameWithOwner")
+        return named if isinstance(named, str) else f"{_member(variables, 'owner')}/{_member(variables, 'name')}"
+    found = re.match(r"/repos/([^/]+/[^/]+)|/([^/]+/[^/]+)/(?:info/refs|git-\w+-pack)$", path)
+    return (found[1] or found[2].removesuffix(".git")) if found else ""
+
+
+def _member(data: Any, name: str) -> Any:
+    """Give a member of what may be a JSON object, None if it is not or has none."""
+    return data.get(name) if isinstance(data, dict) else None
+
+
+def _moves(method: str, path: str, data: Any) -> bool:
+    """Say whether a request would move a branch."""
+    if path.endswith("/graphql"):
+        return is_mutation(data)
+    written = re.search(r"/contents/|/git/refs(/|$)|/git-receive-pack$", path) is not None
+    return written and method not in {"GET", "HEAD"}
 
 
 def _unknown(_call: Call) -> Answer:

@@ -6,10 +6,11 @@ import base64
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bot.sandbox.repository import OCTOCAT
+from bot.sandbox.objects import OCTOCAT
 
 if TYPE_CHECKING:
-    from bot.sandbox.app import Grant, Installation
+    from bot.sandbox.app import Grant
+    from bot.sandbox.installation import Installation
     from bot.sandbox.repository import Repository
     from bot.sandbox.sandbox import Sandbox
 
@@ -150,13 +151,15 @@ class Shapes:
             "language": None,
             "mirror_url": None,
             "license": None,
-            "archived": False,
+            "archived": repo.archived,
             "disabled": False,
             "visibility": "private" if repo.private else "public",
             "default_branch": repo.default_branch,
             **dict.fromkeys((*_COUNTS, *_MORE_COUNTS), 0),
             **dict.fromkeys(("has_issues", "has_projects", "has_downloads", "has_wiki"), True),
-            **dict.fromkeys(("has_pages", "has_discussions"), False),
+            **dict.fromkeys(("has_pages", "has_discussions", "is_template", "web_commit_signoff_required"), False),
+            "topics": [],
+            "custom_properties": {},
         }
         if grant:
             push = grant.allows("contents", "write")

@@ -18,7 +18,7 @@ def _text(text: str) -> Answer:
 
 
 def _repo(call: Call) -> Repository:
-    repo = call.sandbox.find_repository(f"{call.params['owner']}/{call.params['repo']}")
+    repo = call.sandbox.find_repository(call.name, former=True)
     if repo is None:
         raise not_found()
     return repo

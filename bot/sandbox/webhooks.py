@@ -8,14 +8,16 @@ import hmac
 import json
 import uuid
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from bot.sandbox.faults import Odds, dice
 from bot.sandbox.shapes import timestamp
 
 if TYPE_CHECKING:
+    from bot.sandbox.installation import Installation
     from bot.sandbox.repository import Repository
     from bot.sandbox.sandbox import Sandbox
 
@@ -40,7 +42,7 @@ class Delivery:
     guid: str
     event: str
     payload: dict[str, Any]
-    repository: Repository
+    repository: Repository | None
     installation: int
     redelivery: bool = False
     delivered_at: float | None = None
@@ -53,16 +55,51 @@ class Delivery:
     response_body: str = ""
 
 
+@dataclass(kw_only=True)
+class Mishap(Odds):
+    """What befalls deliveries of an `event`, or of any, as often as the Odds say."""
+
+    event: str | None = None
+
+
 class Webhooks:
     """Sends deliveries one after the other for each repository, while nobody waits for them."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self.deliveries: deque[Delivery] = deque(maxlen=KEPT)
+        # By repository id; 0 has what concerns no single one.
         self._queues: dict[int, deque[Delivery]] = {}
         self._senders: dict[int, asyncio.Task[None]] = {}
         self._session: aiohttp.ClientSession | None = None
         self._next_id = 1
+        self._lost: list[Mishap] = []
+        self._doubled: list[Mishap] = []
+        self._dice = dice(0)
+
+    def seed(self, number: int) -> None:
+        """Let the dice of `lose` and `double` fall from now on as they always do for this number (0 at first)."""
+        self._dice = dice(number)
+
+    def lose(self, times: int | None = None, *, probability: float = 1.0, event: str | None = None) -> None:
+        """Lose the next `times` deliveries (None: all from now on) of an event or of any, each with `probability`.
+
+        A lost one does not reach the receiver. It is listed as failed, and can be redelivered.
+        """
+        self._lost.append(Mishap(times=times, probability=probability, event=event))
+
+    def double(self, times: int | None = None, *, probability: float = 1.0, event: str | None = None) -> None:
+        """Send the next `times` deliveries (None: all from now on) twice with the same GUID, chosen as by `lose`."""
+        self._doubled.append(Mishap(times=times, probability=probability, event=event))
+
+    def heal(self) -> None:
+        """Lose and double nothing more."""
+        self._lost.clear()
+        self._doubled.clear()
+
+    def _strikes(self, mishaps: list[Mishap], event: str) -> bool:
+        struck = [mishap.strikes(self._dice) for mishap in mishaps if mishap.event in {None, event}]
+        return any(struck)
 
     def start(self) -> None:
         """Begin to send; what happens before `start` or after `stop` is told to nobody."""
@@ -91,6 +128,15 @@ class Webhooks:
         installation = self.sandbox.installation_of(repo)
         if installation is None or not self.listens(repo, event):
             return None
+        return self._new(installation, event, payload, repo)
+
+    def tell(self, installation: Installation, event: str, payload: dict[str, Any]) -> str | None:
+        """Queue an event of an installation itself, which every App gets; give the GUID, None if nobody receives."""
+        if self._session is None or self.sandbox.webhook_url is None:
+            return None
+        return self._new(installation, event, payload, None)
+
+    def _new(self, installation: Installation, event: str, payload: dict[str, Any], repo: Repository | None) -> str:
         delivery = Delivery(self._take_id(), str(uuid.uuid4()), event, payload, repo, installation.id)
         self._queue(delivery)
         return delivery.guid
@@ -110,7 +156,7 @@ class Webhooks:
         return self._next_id
 
     def _queue(self, delivery: Delivery) -> None:
-        key = delivery.repository.id
+        key = delivery.repository.id if delivery.repository else 0
         self._queues.setdefault(key, deque()).append(delivery)
         if key not in self._senders:
             self._senders[key] = asyncio.get_running_loop().create_task(self._send_all(key))
@@ -119,8 +165,12 @@ class Webhooks:
         try:
             while self._queues[key]:
                 delivery = self._queues[key].popleft()
-                await self._send(delivery)
-                self.deliveries.append(delivery)
+                copies = [delivery]
+                if self._strikes(self._doubled, delivery.event):
+                    copies.append(replace(delivery, id=self._take_id()))
+                for copy in copies:
+                    await self._send(copy)
+                    self.deliveries.append(copy)
         finally:
             del self._senders[key]
 
@@ -142,8 +192,8 @@ class Webhooks:
         }
         began = loop.time()
         try:
-            if self._session is None:
-                raise aiohttp.ClientConnectionError("stopped")
+            if self._session is None or self._strikes(self._lost, delivery.event):
+                raise aiohttp.ClientConnectionError("stopped, or lost on the way")
             async with self._session.post(delivery.url, data=body, headers=delivery.request_headers) as response:
                 delivery.status_code = response.status
                 delivery.response_headers = dict(response.headers)
@@ -170,7 +220,7 @@ def delivery_json(delivery: Delivery, *, full: bool = False) -> dict[str, Any]:
         "event": delivery.event,
         "action": delivery.payload.get("action"),
         "installation_id": delivery.installation,
-        "repository_id": delivery.repository.id,
+        "repository_id": delivery.repository.id if delivery.repository else None,
         "throttled_at": None,
     }
     if full:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,8 @@ from running import REFUSAL
 
 from bot.errors import Transient, Unavailable
 from bot.github import client
+from bot.github.limits import Cost
+from bot.github.quota import Governor, Quota
 
 if TYPE_CHECKING:
     from bot.sandbox import Repository, Sandbox
@@ -53,6 +57,49 @@ async def test_a_primary_limit_ends_when_githubs_header_says_so(sandbox: Sandbox
         with pytest.raises(Transient, match=client.LIMITED) as caught:
             await forge.open(repository, [])
     assert caught.value.retry_after == pytest.approx(120, abs=5)
+
+
+QUERY, MUTATION = "\n  query Open($a: Int) { a }", "\nmutation Commit($input: X!) { a }"
+READS = Cost(42, points=1)
+CREATES = Cost(42, points=5, writes=1)
+LANDS = CREATES._replace(lands=True)
+REPORTS = CREATES._replace(report=True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "document", "expected"),
+    [
+        ("GET", "/repos/a/b/git/trees/c?recursive=1", "", READS),
+        ("GET", "/repos/a/b/commits/c/check-runs", "", READS),
+        ("POST", "/repos/a/b/git/blobs", "", CREATES),
+        ("POST", "/repos/a/b/git/trees", "", CREATES),
+        ("POST", "/repos/a/b/git/commits", "", CREATES),
+        ("PATCH", "/repos/a/b/git/refs/heads/git/trees/x", "", LANDS),
+        ("PUT", "/repos/a/b/contents/values.yaml", "", LANDS),
+        ("DELETE", "/repos/a/b/contents/values.yaml", "", LANDS),
+        ("POST", "/repos/a/b/check-runs", "", REPORTS),
+        ("PATCH", "/repos/a/b/check-runs/7", "", REPORTS),
+        ("POST", "/graphql", QUERY, READS),
+        ("POST", "/graphql", "{ a }", READS),
+        ("POST", "/graphql", MUTATION, LANDS),
+        ("POST", "/graphql", "queryset { a }", LANDS),
+        ("POST", "/graphql", "fragment F on X { a } query { ...F }", LANDS),
+    ],
+)
+async def test_a_request_costs_what_github_counts_or_more(
+    method: str, path: str, document: str, expected: Cost
+) -> None:
+    """Points by kind; a write is whatever may be one; a branch moves wherever that cannot be excluded."""
+    async with aiohttp.ClientSession() as session:
+        governor = Governor(Quota(), asyncio.get_running_loop())
+        api = client.InstallationAPI(session, "https://api.github.com", no_token, governor, 42)
+        body = json.dumps({"query": document, "variables": {"q": "query"}}).encode() if document else b""
+        cost = api._cost(method, f"https://api.github.com{path}", body)
+    assert cost == expected._replace(graphql=bool(document))
+
+
+async def no_token(_: str | None) -> str:
+    raise AssertionError
 
 
 async def test_no_answer_in_time_is_transient(

@@ -324,3 +324,45 @@ async def test_dumb_git_is_turned_away(sandbox: Sandbox, gitops: Repository) -> 
     headers = {"Authorization": basic(sandbox.user_token)}
     status, sentence, _ = await ask(sandbox, f"/{gitops.full_name}.git/info/refs", headers=headers)
     assert (status, "update your git" in sentence) == (403, True)
+
+
+async def test_a_renamed_repository_is_cloned_and_pushed_to_under_its_old_name(
+    sandbox: Sandbox, gitops: Repository, tmp_path: Path
+) -> None:
+    """As by GitHub's redirection, which git follows."""
+    gitops.rename("deploy")
+    git = await cloned(sandbox, tmp_path, sandbox.user_token)
+    oid = await git.change("README.md", "# New\n")
+    assert (await git("push", "-q")) == (0, "")
+    assert (gitops.head(), gitops.full_name) == (oid, "acme/deploy")
+
+
+async def test_an_archived_repository_is_cloned_and_not_pushed_to(
+    sandbox: Sandbox, gitops: Repository, tmp_path: Path
+) -> None:
+    """Git shows GitHub's sentence, and the branch stays."""
+    gitops.archive()
+    git = await cloned(sandbox, tmp_path, sandbox.user_token)
+    await git.change("README.md", "# New\n")
+    ran = await git("push", "-q")
+    assert ("This repository was archived so it is read-only." in ran.said, len(gitops.log())) == (True, 1)
+
+
+async def test_a_person_can_be_faster_than_a_push(sandbox: Sandbox, gitops: Repository, tmp_path: Path) -> None:
+    """What comes between git's look and its push is not lost."""
+    git = await cloned(sandbox, tmp_path, sandbox.user_token)
+    await git.change("README.md", "# New\n")
+    gitops.commit_before_next_write({VALUES: "image:\n  tag: 2\n"}, "Faster")
+    ran = await git("push", "-q")
+    assert (ran.code, [entry.message for entry in gitops.log()]) == (1, ["Faster", "Initial commit"])
+
+
+async def test_what_would_come_after_the_effect_passes_git_by(
+    sandbox: Sandbox, gitops: Repository, tmp_path: Path
+) -> None:
+    """Its answer is on the way by then: a push arrives and says so."""
+    git = await cloned(sandbox, tmp_path, sandbox.user_token)
+    oid = await git.change("README.md", "# New\n")
+    sandbox.faults.cause("reset after", times=None)
+    assert (await git("push", "-q")) == (0, "")
+    assert gitops.head() == oid

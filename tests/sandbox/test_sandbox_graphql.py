@@ -269,3 +269,30 @@ async def test_enterprise_server_has_its_own_addresses(client: Client, gitops: R
     client.prefix = "/api"
     reply = await client.graphql('{ repository(owner: "acme", name: "gitops") { databaseId } }')
     assert reply["data"]["repository"]["databaseId"] == gitops.id
+
+
+async def test_a_history_is_followed_page_by_page(client: Client, gitops: Repository) -> None:
+    """Each commit once, newest first, with the body in which trailers stand, its parent and who made it when."""
+    for number in range(5):
+        gitops.commit({"a": str(number)}, f"change {number}\n\nWhy.\n\nPointsman-Delivery: {number}")
+    query = """query History($after: String) { repository(owner: "acme", name: "gitops") {
+      defaultBranchRef { target { ... on Commit { history(first: 2, after: $after) {
+        totalCount pageInfo { hasNextPage endCursor }
+        nodes { oid message messageBody committedDate author { name email date } parents(first: 1) { nodes { oid } } }
+      } } } } } }"""
+    commits: list[dict[str, Any]] = []
+    cursor, more = None, True
+    while more:
+        reply = (await client.graphql(query, after=cursor))["data"]["repository"]["defaultBranchRef"]["target"]
+        page = reply["history"]
+        commits += page["nodes"]
+        cursor, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
+        assert page["totalCount"] == 6
+    log = gitops.log()
+    assert [commit["oid"] for commit in commits] == [entry.oid for entry in log]
+    assert [commit["message"] for commit in commits] == [entry.message for entry in log]
+    parents = [tuple(parent["oid"] for parent in commit["parents"]["nodes"]) for commit in commits]
+    assert parents == [entry.parents for entry in log]
+    assert commits[0]["messageBody"] == "Why.\n\nPointsman-Delivery: 4"
+    assert commits[0]["committedDate"] == commits[0]["author"]["date"]
+    assert commits[0]["author"]["email"] == "583231+octocat@users.noreply.github.com"

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bot.sandbox.objects import OCTOCAT
+
 if TYPE_CHECKING:
     from sandbox_ends import Client, Receiver
 
@@ -71,6 +73,27 @@ async def test_a_comparison_tells_which_side_is_ahead(client: Client, gitops: Re
     assert await compared("main...main") == ("identical", 0, 0, [], [])
     assert await compared("side...main") == ("diverged", 1, 1, [ahead], ["a"])
     assert (await client("GET", f"{REPO}/compare/main...nothing")).status == 404
+
+
+async def test_a_comparison_comes_in_pages(client: Client, gitops: Repository) -> None:
+    """Messages oldest first; 250 commits at most without paging, else a page at a time with a link to the next."""
+    base, head = gitops.head(), gitops.head()
+    tree = gitops.tree_of(base)
+    for number in range(251):
+        head = gitops.write_commit(tree, [head], f"commit {number}", (OCTOCAT, OCTOCAT))
+    gitops.force_push(head)
+
+    async def messages(query: str) -> list[str]:
+        reply = await client("GET", f"{REPO}/compare/{base}...main{query}")
+        assert (reply.data["total_commits"], reply.data["ahead_by"]) == (251, 251)
+        assert ('rel="next"' in reply.headers.get("Link", "")) == ("page" in query and "=3" not in query)
+        return [commit["commit"]["message"] for commit in reply.data["commits"]]
+
+    every = [f"commit {number}" for number in range(251)]
+    assert await messages("") == every[:250]
+    assert await messages("?per_page=100&page=2") == every[100:200]
+    assert await messages("?per_page=100&page=3") == every[200:]
+    assert await messages("?page=1") == every[:30]
 
 
 async def test_a_check_run_is_made_changed_and_listed(client: Client, gitops: Repository) -> None:

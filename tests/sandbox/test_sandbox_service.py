@@ -245,7 +245,7 @@ def test_the_description_tells_wrong_exchanges(body: object, status: int, answer
 
 
 def test_the_state_file_holds_no_more_than_needed(tmp_path: Path) -> None:
-    """What is remembered beside the repositories is the App, the user's token and the lists."""
+    """What is remembered beside the repositories is the App, the user's token, how many were made and the lists."""
     Sandbox(tmp_path).close()
     state = json.loads((tmp_path / "sandbox.json").read_text())
-    assert set(state) == {"app", "born", "user_token", "installations", "repositories"}
+    assert set(state) == {"app", "born", "user_token", "made", "installations", "repositories"}
