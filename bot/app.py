@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import structlog
@@ -15,17 +16,20 @@ from bot.core import mapping_file
 from bot.core.yaml import Limits
 from bot.errors import InputError
 from bot.flows.decide import MappingSource
+from bot.flows.sweep import Sweep
 from bot.github import GitHub
+from bot.github.deliveries import DeliveryList
 from bot.github.quota import Quota
 from bot.identity.webhook import WebhookSecret
 from bot.inbox.embedded import EmbeddedEngine
+from bot.inbox.records import retain
 from bot.inbox.sqlite import SQLiteInbox
 from bot.web import health, keys, webhook
 from bot.web.errors import errors
 from bot.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from bot.settings import Settings
 
@@ -33,6 +37,11 @@ log = structlog.get_logger(__name__)
 
 # Orchestrators send SIGKILL half a minute after SIGTERM; what is left then is taken up at the next start.
 GRACE_SECONDS = 25.0
+# What has landed should be said, but a report is not worth being killed over.
+REPORT_SECONDS = 3.0
+# `pointsman deliveries replay` changes the database, and nothing tells this process but looking.
+LOOK_SECONDS = 2.0
+RETENTION_SECONDS = 3600.0
 
 
 def make(settings: Settings) -> web.Application:
@@ -53,7 +62,13 @@ def make(settings: Settings) -> web.Application:
             engine = EmbeddedEngine(inbox, worker.drain)
             app[keys.INBOX] = inbox
             app[keys.ENGINE] = engine
+            await inbox.resume()  # what freed it may have been told while nobody listened
             await engine.start()
+            await stack.enter_async_context(every(LOOK_SECONDS, engine.start))
+            deliveries = DeliveryList(session, settings.api_url, settings.app_id, settings.private_key)
+            sweep = Sweep(deliveries, inbox, engine, app[keys.CLOCK])
+            await stack.enter_async_context(background(sweep.run(settings.sweep_interval)))
+            await stack.enter_async_context(every(RETENTION_SECONDS, lambda: forget(settings)))
             log.info(
                 "started",
                 version=__version__,
@@ -65,9 +80,44 @@ def make(settings: Settings) -> web.Application:
             log.info("stopping")
             if not await engine.stop(GRACE_SECONDS):
                 log.warning("stopped with work under way; it is taken up at the next start")
+            await worker.settle(REPORT_SECONDS)
 
     app.cleanup_ctx.append(adapters)
     return app
+
+
+@asynccontextmanager
+async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Do `work` at once and then every so many seconds, whatever it raises, until the context is left."""
+
+    async def repeat() -> None:
+        while True:
+            try:
+                await work()
+            except Exception:
+                log.exception("background work failed")
+            await asyncio.sleep(seconds)
+
+    async with background(repeat()):
+        yield
+
+
+@asynccontextmanager
+async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Let `work` go on until the context is left."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def forget(settings: Settings) -> None:
+    """Take out of the database what is older than it should keep."""
+    rows = await retain(settings.database, settings.retention_days)
+    if rows:
+        log.info("forgot", rows=rows, days=settings.retention_days)
 
 
 def quota(settings: Settings) -> Quota:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from bot.core.changeset import Changeset
     from bot.core.glob import Glob
     from bot.core.message import CheckRun, CommitMessage
-    from bot.core.model import Actor, Delivery, Repository
-    from bot.core.outcome import Commit, Outcome
+    from bot.core.model import Actor, Delivery, Repository, Writer
+    from bot.core.outcome import Commit, Landed, Outcome
     from bot.core.snapshot import File, Snapshot
 
 
@@ -22,9 +22,15 @@ class Forge(Protocol):
     Every method may raise Transient (try again later) or Unavailable (no retry helps before somebody acts).
     """
 
-    async def open(self, repository: Repository, paths: Sequence[str], branch: str = "") -> Snapshot:
+    async def ready(self, repository: Repository) -> None:
+        """Return when a commit could be made now, as far as limits say."""
+
+    async def open(
+        self, repository: Repository, paths: Sequence[str], branch: str = "", *, remembered: bool = False
+    ) -> Snapshot:
         """Return the head of `branch` ("" is the default branch) with the files at `paths` as far as they exist.
 
+        With `remembered` it may be what is known of the branch from before; the snapshot says which.
         Raises InputError where there is no such branch.
         """
 
@@ -35,13 +41,35 @@ class Forge(Protocol):
         """Return a file of the `.github` repository of the owner, None where there is none that we may read."""
 
     async def commit(self, repository: Repository, changeset: Changeset, message: CommitMessage) -> Commit:
-        """Make `changeset` one commit on its branch. Raises StaleHead and Blocked, and then nothing was written."""
+        """Make `changeset` one commit on its branch. Raises StaleHead and Blocked, and then nothing was written.
+
+        After Transient it may have been: see `landed`.
+        """
+
+    async def landed(self, repository: Repository, branch: str, base: str) -> Landed:
+        """Look for commits of ours on `branch` since `base`, by the deliveries in their trailers."""
+
+    async def pushed(self, repository: Repository, branch: str, head: str) -> None:
+        """Take the news that a branch moved to `head`, "" that it is gone. Raises nothing."""
 
     async def report(self, repository: Repository, check_run: CheckRun) -> None:
         """Create a check run."""
 
 
-class Inbox(Protocol):
+class Journal(Protocol):
+    """What is written down of commits, before they are made and after."""
+
+    async def intend(self, branch: str, base: str, fields: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+        """Note that a commit is about to be made on `base`, and which (path, field) each delivery writes in it."""
+
+    async def withdraw(self, branch: str, base: str, deliveries: Sequence[str]) -> None:
+        """Note that the commit that was about to be made on `base` was not."""
+
+    async def writers(self, target: int) -> Mapping[tuple[str, str, str], Writer]:
+        """Return who wrote last, by branch, path and field."""
+
+
+class Inbox(Journal, Protocol):
     """The durable record of deliveries: a delivery is in it before it is answered."""
 
     async def add(self, delivery: Delivery, outcome: Outcome | None = None) -> bool:
@@ -62,6 +90,12 @@ class Inbox(Protocol):
     async def postpone(self, deliveries: Sequence[str], reason: str) -> None:
         """Note why unfinished deliveries wait."""
 
+    async def wait(self, deliveries: Sequence[str], reason: str) -> None:
+        """Set unfinished deliveries aside until `resume`, and note why."""
+
+    async def resume(self, target: int = 0, installation: int = 0) -> Sequence[int]:
+        """Make what waits for a repository or an installation, or for anything, pending again; return the targets."""
+
     async def reopen(self, delivery: Delivery) -> bool:
         """Make a delivery that did not do all it should pending again, with its body; False where it did.
 
@@ -71,7 +105,8 @@ class Inbox(Protocol):
     async def finish(self, outcomes: Sequence[Outcome], deliveries: Sequence[str]) -> None:
         """Record outcomes, and that these deliveries have ended on every branch; all or none.
 
-        The bodies of those that have ended are dropped.
+        Of the bodies of those that have ended only what the mappings used stays; what was begun for them is settled,
+        and they are the last to have written the fields of their commits.
         """
 
 

@@ -38,6 +38,8 @@ class Settings:
     host: str
     port: int
     database: Path
+    retention_days: int
+    sweep_interval: int
     mappings_file: Path | None
     org_mappings: bool
     log_level: str
@@ -199,6 +201,12 @@ def _seconds(text: str) -> float:
     return float(text)
 
 
+def _interval(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 12 or int(text) > 86_400:
+        raise ValueError(f"'{text}' is not a number of seconds from 0 (only at the start) to 86400")
+    return int(text)
+
+
 def _one_of(*allowed: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text.lower() not in allowed:
@@ -219,6 +227,9 @@ SETTINGS = (
     Setting("HOST", "the address to listen on", "0.0.0.0", str),  # noqa: S104 - a container's port is published on purpose
     Setting("PORT", "the port to listen on", "8080", _port),
     Setting("DATABASE_URL", "where deliveries are kept", "sqlite:///pointsman.db", _database),
+    # GitHub's own list goes back three days: what is in it and was forgotten here would be taken for lost.
+    Setting("RETENTION_DAYS", "for how many days deliveries are kept that have ended", "30", _at_most(36_500, 4)),
+    Setting("SWEEP_INTERVAL", "the seconds between looks at GitHub's list for lost webhooks", "300", _interval),
     Setting("MAPPINGS_FILE", "a mapping file for repositories that have none", "", _file),
     Setting(
         "ORG_MAPPINGS", "take the mapping file of the owner's .github repository where there is none", "false", _flag

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import structlog
 
@@ -19,10 +20,12 @@ from bot.flows.decide import MappingSource, Request
 from bot.flows.report import report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from bot.core.model import Delivery
     from bot.ports import Forge, Inbox
+
+News: TypeAlias = trigger.Push | trigger.Freed
 
 log = structlog.get_logger(__name__)
 
@@ -39,11 +42,15 @@ SUSPICIOUS = 2
 class Worker:
     """Turns what is pending in the inbox into outcomes. An engine calls `drain`, one call at a time for a target."""
 
-    def __init__(self, inbox: Inbox, forge: Forge, source: MappingSource, retry: Retry | None = None) -> None:
+    def __init__(
+        self, inbox: Inbox, forge: Forge, source: MappingSource, retry: Retry | None = None, window: float = 0.0
+    ) -> None:
         self._inbox = inbox
         self._forge = forge
         self._source = source
         self._retry = retry or Retry()
+        self._window = window
+        self._tasks: set[asyncio.Task[None]] = set()
         self._bugs: Counter[str] = Counter()
 
     async def drain(self, target: int) -> float | None:
@@ -52,9 +59,14 @@ class Worker:
         Returns the seconds after which to call again, None where nothing is left. What the inbox raises is raised: no
         outcome could be recorded then, and nothing more may be done.
         """
-        pending = await self._inbox.pending(target, BATCH)
-        if not pending:
+        first = await self._inbox.pending(target, 1)
+        if not first:
             return None
+        pause = await self._gather(first[0])
+        if pause is not None:
+            return pause
+        # What came in while the first one waited goes with it.
+        pending = await self._inbox.pending(target, BATCH)
         # One of them may be what ends the process: alone, it does not take the others along.
         alone = any(delivery.interrupted >= SUSPICIOUS for delivery in pending)
         deliveries = pending[:1] if alone else pending
@@ -71,15 +83,56 @@ class Worker:
         more = len(pending) == BATCH or len(pending) > len(deliveries)
         return 0.0 if pause is None and more else pause
 
+    async def _gather(self, delivery: Delivery) -> float | None:
+        """Wait until a commit could be made; return the seconds to wait where that takes long.
+
+        It is no attempt: nothing failed.
+        """
+        requests, *_ = _understand([delivery])
+        if requests:
+            try:
+                await self._forge.ready(requests[0].dispatch.repository)
+            except Transient as error:
+                await self._inbox.postpone([delivery.id], str(error))
+                return error.retry_after or self._retry.first
+        if self._window:
+            await asyncio.sleep(self._window)
+        return None
+
+    async def settle(self, seconds: float | None = None) -> None:
+        """Wait for the reports under way, for so long at most; what is not said then is lost."""
+        if self._tasks:
+            _, unfinished = await asyncio.wait(set(self._tasks), timeout=seconds)
+            for task in unfinished:
+                task.cancel()
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let something go on beside the drain, which does not wait for it."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _hear(self, news: News) -> None:
+        """Take a hint that a branch moved, or let go on what may have waited for this."""
+        if isinstance(news, trigger.Push):
+            self._beside(self._forge.pushed(news.repository, news.branch, news.head))
+            return
+        targets = await self._inbox.resume(news.repository, news.installation)
+        if targets:
+            log.info("resumed", targets=list(targets))
+
     async def _attempt(self, deliveries: Sequence[Delivery]) -> float | None:
-        requests, outcomes = _understand(deliveries)
+        requests, outcomes, heard = _understand(deliveries)
+        for news in heard:
+            await self._hear(news)
         await self._end(outcomes)
         if not requests:
             return None
         repository = requests[-1].dispatch.repository
-        applied = await apply(self._forge, repository, requests, self._source)
+        applied = await apply(self._forge, repository, requests, self._source, self._inbox)
         await self._end(applied.outcomes, [one.delivery for one in requests if one.delivery not in applied.left])
-        await report(self._forge, repository, applied.outcomes)
+        # The commits that wait behind must not wait for reports.
+        self._beside(report(self._forge, repository, applied.outcomes))
         if applied.stopped is None:
             return None
         left = [delivery for delivery in deliveries if delivery.id in applied.left]
@@ -88,7 +141,8 @@ class Worker:
     async def _stopped(self, left: Sequence[Delivery], error: Exception) -> float | None:
         """Do what is right for deliveries that `error` kept from ending: fail, wait, or go on one by one."""
         if isinstance(error, Unavailable):
-            await self._end([Outcome(delivery.id, "failed", str(error)) for delivery in left])
+            await self._inbox.wait([delivery.id for delivery in left], str(error))
+            log.warning("waiting", reason=str(error), deliveries=[delivery.id for delivery in left])
             return None
         if isinstance(error, Transient):
             return await self._wait(left, str(error), error.retry_after)
@@ -139,23 +193,40 @@ class Worker:
             level(outcome.state, delivery=outcome.delivery, reason=outcome.reason, **known)
 
 
-def _understand(deliveries: Sequence[Delivery]) -> tuple[list[Request], list[Outcome]]:
-    """Return what asks for something, and how the rest ended."""
-    requests, outcomes = [], []
+def _understand(deliveries: Sequence[Delivery]) -> tuple[list[Request], list[Outcome], list[News]]:
+    """Return what asks for something, how the rest ended, and what it brought news of."""
+    requests: list[Request] = []
+    outcomes: list[Outcome] = []
+    heard: list[News] = []
     for delivery in deliveries:
         try:
             match trigger.parse(delivery.event, json.loads(delivery.body, parse_float=Number)):
                 case trigger.Dispatch() as dispatch:
-                    requests.append(Request(delivery.id, delivery.actor, dispatch, delivery.ended))
+                    requests.append(_request(delivery, dispatch))
                 case trigger.Ignored(reason):
                     outcomes.append(Outcome(delivery.id, "ignored", reason))
+                case trigger.Push() | trigger.Freed() as news:
+                    heard.append(news)
+                    outcomes.append(Outcome(delivery.id, "ignored", f"heard: {delivery.event}"))
         except InputError as error:
             outcomes.append(Outcome(delivery.id, "failed", str(error)))
         except Exception:
             # It was understood when it came in, so this is a bug of ours, and pure: another attempt would show it too.
             log.exception("unexpected error", delivery=delivery.id)
             outcomes.append(Outcome(delivery.id, "failed", "an unexpected error; the log has the details"))
-    return requests, outcomes
+    return requests, outcomes, heard
+
+
+def _request(delivery: Delivery, dispatch: trigger.Dispatch) -> Request:
+    return Request(
+        delivery.id,
+        delivery.actor,
+        dispatch,
+        delivery.ended,
+        origin=delivery.origin,
+        forced=delivery.forced,
+        intents=delivery.intents,
+    )
 
 
 def _dead(delivery: Delivery, reason: str) -> Outcome:

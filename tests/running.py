@@ -138,7 +138,7 @@ async def running(sandbox: Sandbox, folder: Path, **variables: str) -> AsyncIter
         await sandbox.webhooks.drained()
     finally:
         await runner.cleanup()
-    assert checker.found == []
+    assert checker.found == [], checker.found
 
 
 class Bench:
@@ -151,8 +151,15 @@ class Bench:
         self.inbox = inbox
         self.forge = forge
 
-    async def store(self, repository: Repository, payload: Any, event_type: str = "update-gitops-repo") -> str:
-        """Store a dispatch as the webhook would, and return its delivery id."""
+    async def store(
+        self,
+        repository: Repository,
+        payload: Any,
+        event_type: str = "update-gitops-repo",
+        *,
+        origin: datetime | None = None,
+    ) -> str:
+        """Store a dispatch as the webhook would, or as one that came about at `origin`; return its delivery id."""
         body = dispatch_payload(self.sandbox, repository, "octocat", event_type, payload)
         delivery = Delivery(
             id=str(uuid.uuid4()),
@@ -160,14 +167,16 @@ class Bench:
             actor=Actor("webhook", "octocat", 583231),
             target=repository.id,
             body=json.dumps(body).encode(),
-            origin=datetime.now(UTC),
+            origin=origin or datetime.now(UTC),
         )
         assert await self.inbox.add(delivery)
         return delivery.id
 
     async def drain(self, repository: Repository) -> float | None:
         """Drain the repository once; return the pause that the worker asks for."""
-        return await self.worker.drain(repository.id)
+        pause = await self.worker.drain(repository.id)
+        await self.worker.settle()
+        return pause
 
     async def dispatch(self, repository: Repository, payload: Any, event_type: str = "update-gitops-repo") -> Row:
         """Store a dispatch, drain once, and return what became of it."""
@@ -202,7 +211,7 @@ async def draining(
             yield Bench(sandbox, folder, worker, inbox, forge)
     finally:
         inbox.close()
-    assert checker.found == []
+    assert checker.found == [], checker.found
 
 
 def named(sandbox: Sandbox, repository: Repository) -> Named:

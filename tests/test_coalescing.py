@@ -64,7 +64,7 @@ async def test_deliveries_that_wait_make_one_commit_with_one_check_run(sandbox: 
         sent = [await bench.store(repository, {"app": i % 2, "tag": f"v{i}"}) for i in range(3)]
         assert await bench.drain(repository) is None
     commit = repository.log()[0]
-    assert commit.message == "3 updates: app\n\n* app: v0\n* app: v1\n* app: v2\n\n" + "\n".join(
+    assert commit.message == "3 updates: app\n\n* app: v0 (superseded below)\n* app: v1\n* app: v2\n\n" + "\n".join(
         f"Pointsman-Delivery: {delivery}" for delivery in sent
     )
     assert len(repository.log()) == 2
@@ -168,7 +168,7 @@ async def test_what_landed_before_the_rest_was_stopped_is_committed(sandbox: San
     body = {"data": {"createCommitOnBranch": None}, "errors": [error]}
 
     def then() -> None:
-        sandbox.faults.add(operation="Commit", callback=lambda: sandbox.faults.add(operation="Open", reset=True))
+        sandbox.faults.add(operation="Commit", skip=1, reset=True)
 
     sandbox.faults.add(operation="Commit", status=200, body=body, callback=then)
     async with draining(sandbox, tmp_path) as bench:

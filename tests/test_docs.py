@@ -6,7 +6,7 @@ import re
 import shlex
 import textwrap
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import typer.core
@@ -27,7 +27,15 @@ TEXT = "\n".join(page.read_text() for page in PAGES)
 GROUP = typer.main.get_command(cli.app)
 assert isinstance(GROUP, typer.core.TyperGroup)
 COMMANDS = GROUP.commands
-OPTIONS = {verb: {option for one in command.params for option in one.opts} for verb, command in COMMANDS.items()}
+
+
+def options_of(command: Any) -> set[str]:
+    """Return the options of a command, with those of all its own commands if it is a group."""
+    below = getattr(command, "commands", {}).values()
+    return {option for one in command.params for option in one.opts}.union(*map(options_of, below))
+
+
+OPTIONS = {verb: options_of(command) for verb, command in COMMANDS.items()}
 
 # `pointsman …` as code: a line of its own (maybe behind a mark or settings), or in backticks.
 _LINE = re.compile(r"^(?:#? {4,}|# Try it: |\$ )(?:[A-Z_]+=\S+ )*pointsman (?P<rest>[^#|>\n]*)", re.MULTILINE)

@@ -21,6 +21,7 @@ BENCH = tuple(sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "benc
 # Who makes an Actor, and on what proof.
 ACTORS = {
     "bot/identity/webhook.py": "a signature that holds",
+    "bot/flows/sweep.py": "GitHub's own list of deliveries, read with the App's private key",
     "bot/directory/__init__.py": "whoever sits at the terminal may write the folder anyway",
     "bot/inbox/sqlite.py": "reads back what was proven before it was stored",
 }

@@ -51,6 +51,8 @@ def test_what_is_not_set_has_its_default() -> None:
         host="0.0.0.0",  # noqa: S104 - the default
         port=8080,
         database=Path("pointsman.db"),
+        retention_days=30,
+        sweep_interval=300,
         mappings_file=None,
         org_mappings=False,
         log_level="info",
@@ -81,6 +83,9 @@ def test_what_is_not_set_has_its_default() -> None:
         ("PORT", "65535", "port", 65535),
         ("DATABASE_URL", "sqlite:///data/x.db", "database", Path("data/x.db")),
         ("DATABASE_URL", "sqlite:////data/x.db", "database", Path("/data/x.db")),
+        ("RETENTION_DAYS", "4", "retention_days", 4),
+        ("SWEEP_INTERVAL", "0", "sweep_interval", 0),
+        ("SWEEP_INTERVAL", "86400", "sweep_interval", 86_400),
         ("MAPPINGS_FILE", __file__, "mappings_file", Path(__file__)),
         ("ORG_MAPPINGS", "True", "org_mappings", True),
         ("ORG_MAPPINGS", "1", "org_mappings", True),
@@ -168,6 +173,11 @@ MALFORMED = (
     ("DATABASE_URL", "sqlite://pointsman.db", f"'sqlite://…' {NO_FILE_URL}"),
     ("DATABASE_URL", "sqlite:///", f"'sqlite://…' {NO_FILE_URL}"),
     ("DATABASE_URL", "postgres://me:hunter2@db/x", f"'postgres://…' {NO_FILE_URL}"),
+    ("RETENTION_DAYS", "3", "'3' is not a number from 4 to 36,500, without separators"),
+    *(
+        ("SWEEP_INTERVAL", text, f"'{text}' is not a number of seconds from 0 (only at the start) to 86400")
+        for text in ("-1", "0.5", "5m", "86401", "²", "9" * 5000)
+    ),
     ("MAPPINGS_FILE", "no.yaml", "there is no file 'no.yaml'"),
     ("MAPPINGS_FILE", "/", "there is no file '/'"),
     ("ORG_MAPPINGS", "maybe", "'maybe' is neither true nor false"),

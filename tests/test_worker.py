@@ -103,7 +103,7 @@ async def test_a_delivery_without_attempts_left_is_dead(
         assert [await bench.drain(repository) for _ in range(3)] == [2.0, 4.0, None]
         row = bench.row(delivery)
         assert await bench.drain(repository) is None
-    assert (row.state, row.reason, row.body) == ("dead", "given up after 3 attempts: GitHub answered 500", b"")
+    assert (row.state, row.reason) == ("dead", "given up after 3 attempts: GitHub answered 500")
     assert row.reason in [event.get("reason") for event in logged(capsys.readouterr().err)]
 
 
@@ -168,10 +168,13 @@ GONE = [
 
 @pytest.mark.parametrize("warm", [False, True])
 @pytest.mark.parametrize(("happen", "said"), GONE)
-async def test_what_only_a_person_can_mend_fails_at_once_with_githubs_words(
+async def test_what_only_a_person_can_mend_waits_with_githubs_words(
     sandbox: Sandbox, tmp_path: Path, happen: Any, said: str, warm: bool
 ) -> None:
-    """No retry, whether we find out by asking for a token or with one in hand; the next delivery is tried again."""
+    """No retry, whether we find out by asking for a token or with one in hand; the next delivery is tried again.
+
+    What waits is taken up when something changed that it may have waited for.
+    """
     repository = gitops(sandbox)
     async with draining(sandbox, tmp_path, retry=RETRY) as bench:
         if warm and happen is not forbid:  # a token in hand keeps the permissions it was made with
@@ -184,7 +187,10 @@ async def test_what_only_a_person_can_mend_fails_at_once_with_githubs_words(
         happen(sandbox, repository)
         assert await bench.drain(repository) is None
         row = bench.row(delivery)
-    assert (row.state, row.attempts) == ("failed", 1)
+        assert await bench.inbox.resume(target=repository.id + 1) == []
+        assert await bench.inbox.resume(target=repository.id) == [repository.id]
+        assert bench.row(delivery).state == "pending"
+    assert (row.state, row.attempts) == ("waiting", 1)
     assert said in row.reason
 
 

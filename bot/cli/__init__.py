@@ -10,6 +10,7 @@ import typer
 from bot.cli.apply import apply
 from bot.cli.check import check
 from bot.cli.convert import convert
+from bot.cli.deliveries import deliveries
 from bot.cli.demo import demo
 from bot.cli.image import image
 from bot.cli.migrate import migrate
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 for verb in (serve, demo, sandbox, check, plan, apply, set, unset, image, schema, convert, migrate):
     app.command(cls=SetCommand if verb is set else None)(verb)
+app.add_typer(deliveries)
 
 
 def main() -> None:

@@ -45,7 +45,7 @@ class Dump:
 def collect(asked: Asked, forge: Directory, properties: Mapping[str, Json], given: Mapping[str, str]) -> Dump:
     """Return what there is. Raises InputError for mappings that are not in the DSL, and for every problem of theirs."""
     from bot.core import dsl
-    from bot.core.mapping import PAYLOAD
+    from bot.core.trigger import PAYLOAD
     from bot.errors import InputError
 
     regexes = asked.dsl_regexes(given)

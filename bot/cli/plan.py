@@ -25,7 +25,7 @@ def plan(
     Example: `pointsman plan --directory gitops --var docker_image_tag=1.4.2-dev`
     """
     from bot.cli.request import Asked
-    from bot.flows.decide import decide
+    from bot.flows.decide import Turn, decide
 
     asked = Asked(directory, mappings, payload, tuple(var or ()), tuple(regex or ()), event_type, branch)
 
@@ -33,7 +33,7 @@ def plan(
         properties, forge = asked.properties({}), asked.forge()
         request, source = asked.request(forge, properties), asked.source({})
         local.warn(source.rules.warnings if source.rules else ())
-        decided = asyncio.run(decide(forge, forge.repository, [request], source))
+        decided = asyncio.run(decide(forge, forge.repository, Turn([request]), source))
         return local.show(local.Shown.of(decided.decisions, branch), output)
 
     raise typer.Exit(local.perform(run, output))

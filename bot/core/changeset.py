@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from bot.core import edits, snapshot, yaml
 from bot.core.edits import Editor
@@ -13,11 +13,14 @@ from bot.core.snapshot import REGULAR, File
 from bot.errors import InputError, NoReferenceError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bot.core.glob import Glob
     from bot.core.plan import Edit, Plan
     from bot.core.snapshot import Snapshot
+
+    # Why an edit may not change a value (any more), as a sentence; None where it may.
+    Objection: TypeAlias = "Callable[[Edit, str, Span], str | None]"
 
 # What a span says in place of a field where it is the file itself that came or went.
 CREATED = "the file is created"
@@ -83,19 +86,23 @@ class NoChange:
 
 
 def compute(
-    plan: Plan, view: Snapshot, clock: Callable[[], float], limits: yaml.Limits = yaml.LIMITS
+    plan: Plan,
+    view: Snapshot,
+    clock: Callable[[], float],
+    limits: yaml.Limits = yaml.LIMITS,
+    objection: Objection | None = None,
 ) -> Changeset | NoChange:
     """Carry out `plan` on `view`, each edit on the files that the one before left.
 
     `clock` returns seconds and only rises; it bounds the time that regexes may take, a budget for each file. `limits`
-    bound what of YAML is edited. Raises InputError: a literal path that is a symlink, submodule or LFS pointer, a file
-    that is not UTF-8 or too large, an edit that is refused, a file to create that is there with other content or has no
-    place.
+    bound what of YAML is edited. An edit leaves a file alone where `objection` is against one of its spans.
+    Raises InputError: a literal path that is a symlink, submodule or LFS pointer, a file that is not UTF-8 or too
+    large, an edit that is refused, a file to create that is there with other content or has no place.
     """
     if not plan.edits:
         return NoChange(("no mapping holds",))
-    work = _Work(view, Editor(clock, limits))
-    notes = tuple(dict.fromkeys(note for edit in plan.edits if (note := work.carry_out(edit))))
+    work = _Work(view, Editor(clock, limits), objection or _no_objection)
+    notes = tuple(dict.fromkeys(note for edit in plan.edits for note in work.carry_out(edit)))
     files = work.changes()
     if not files:
         return NoChange(notes or ("the edits undo each other",))
@@ -105,35 +112,58 @@ def compute(
 class _Work:
     """The files of a view while a plan is carried out on them."""
 
-    def __init__(self, view: Snapshot, editor: Editor) -> None:
+    def __init__(self, view: Snapshot, editor: Editor, objection: Objection) -> None:
         self._view = view
+        self._objection = objection
         self._editor = editor
         self._files = dict(view.files)
         self._spans: dict[str, list[Span]] = {}
 
-    def carry_out(self, edit: Edit) -> str | None:
-        """Carry out one edit on every file that it names; return what to note where it had nothing to do."""
-        operation = edit.operation
+    def carry_out(self, edit: Edit) -> list[str]:
+        """Carry out one edit on every file that it names; return what to note of what was not done."""
         found, changed, paths = False, False, self._paths(edit)
+        objections: list[str] = []
         for path in paths:
-            if isinstance(operation, Create):
-                found, spans = True, self._create(operation, path)
-            elif isinstance(operation, Delete):
-                found, spans = True, self._delete(path)
+            made = self._carried_out(edit, path)
+            if made is None:
+                continue  # a glob means the files among its own that have the image
+            file, spans, there = made
+            found = found or there
+            against = [why for span in spans if (why := self._objection(edit, path, span))]
+            if against:
+                objections += against
+                continue
+            if file is not None:
+                self._files[path] = file
             else:
-                file = self._files[path]
-                try:
-                    edited = self._editor.edit(operation, path, file)
-                except NoReferenceError:
-                    if any(glob.literal == path for glob in edit.files):
-                        raise
-                    continue  # a glob means the files among its own that have the image
-                found, spans = found or edited.found, tuple(Span("", *place) for place in edited.places)
-                if spans:
-                    self._files[path] = replace(file, data=edited.data, size=len(edited.data))
-            self._spans.setdefault(path, []).extend(replace(span, mapping=edit.mapping) for span in spans)
+                del self._files[path]
+            self._spans.setdefault(path, []).extend(spans)
             changed = changed or bool(spans)
-        return None if changed else _note(edit, paths, found=found)
+        if objections:
+            return [f"mapping '{edit.mapping}': {why}" for why in dict.fromkeys(objections)]
+        return [] if changed else [_note(edit, paths, found=found)]
+
+    def _carried_out(self, edit: Edit, path: str) -> tuple[File | None, tuple[Span, ...], bool] | None:
+        """Return a file as an edit leaves it (None: gone), what changed in it, and whether what was meant is there.
+
+        None where the file is not meant.
+        """
+        operation = edit.operation
+        if isinstance(operation, Create):
+            created = self._create(operation, path)
+            return created, _whole(edit, CREATED) if created != self._files.get(path) else (), True
+        if isinstance(operation, Delete):
+            self._check_small(path)
+            return None, _whole(edit, DELETED), True
+        file = self._files[path]
+        try:
+            edited = self._editor.edit(operation, path, file)
+        except NoReferenceError:
+            if any(glob.literal == path for glob in edit.files):
+                raise
+            return None
+        spans = tuple(Span(edit.mapping, *place) for place in edited.places)
+        return (replace(file, data=edited.data, size=len(edited.data)) if spans else file), spans, edited.found
 
     def changes(self) -> dict[str, FileChange]:
         """Return what is otherwise in the end than it was in the view, by path."""
@@ -165,11 +195,12 @@ class _Work:
             )
         return list(paths)
 
-    def _create(self, operation: Create, path: str) -> tuple[Span, ...]:
+    def _create(self, operation: Create, path: str) -> File:
+        """Return the new file, or the one that is there with the same content."""
         data = edits.content(operation, path)
         if there := self._files.get(path):
             if there.data == data:
-                return ()
+                return there
             sentence = "the file exists already with other content; delete it in an update before, or change its fields"
             raise InputError(Problem(sentence, path))
         # What is deleted before counts too: a file does not make room for a folder in the same commit.
@@ -183,15 +214,20 @@ class _Work:
         file = File(REGULAR, "", data, len(data))
         if refusal := unwritable(path, file):
             raise InputError(refusal)
-        self._files[path] = file
-        return (Span("", CREATED, 1, 1, "", ""),)
+        return file
 
-    def _delete(self, path: str) -> tuple[Span, ...]:
+    def _check_small(self, path: str) -> None:
         if self._files[path].data is None:
             sentence = f"the file has more than {snapshot.MAX_FILE_BYTES:,} bytes, and such files are left alone"
             raise InputError(Problem(sentence, path))
-        del self._files[path]
-        return (Span("", DELETED, 1, 1, "", ""),)
+
+
+def _whole(edit: Edit, what: str) -> tuple[Span, ...]:
+    return (Span(edit.mapping, what, 1, 1, "", ""),)
+
+
+def _no_objection(edit: Edit, path: str, span: Span) -> None:
+    del edit, path, span
 
 
 def combine(changesets: Iterable[Changeset]) -> Changeset | None:
@@ -210,6 +246,17 @@ def combine(changesets: Iterable[Changeset]) -> Changeset | None:
             )
     files = {path: change for path, change in files.items() if change.before != change.after}
     return Changeset(*destination, files) if files else None
+
+
+def overwritten(changesets: Sequence[Changeset]) -> list[bool]:
+    """Say of each changeset whether later ones write all of its fields again."""
+    later: set[tuple[str, str]] = set()
+    over = []
+    for changeset in reversed(changesets):
+        fields = {(path, span.field) for path, change in changeset.files.items() for span in change.spans}
+        over.append(fields <= later)
+        later |= fields
+    return over[::-1]
 
 
 def unwritable(path: str, file: File) -> str | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from bot.core.regexes import Pattern
 from bot.core.template import Template, UndefinedError
+from bot.core.trigger import PAYLOAD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Map
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from bot.core.model import Json, Scalar
     from bot.errors import Problem
 
-PAYLOAD = "client_payload"
 
 # What a mapping with `for_each` calls the item that it runs for, whatever else is called so.
 ITEM = "item"
@@ -182,7 +182,8 @@ class Mapping:
 
     `for_each` is an expression whose value is a list or an object: the mapping runs once for each of its items, each
     the variable `item` in its turn; those of an object are objects with `key` and `value`. `branch` is rendered as
-    text, the destination of the edits (see `refused_branch`); None means the default branch.
+    text, the destination of the edits (see `refused_branch`); None means the default branch. With `order` no value is
+    replaced by an older version.
     """
 
     name: str
@@ -193,6 +194,7 @@ class Mapping:
     line: int
     for_each: Template | None = None
     branch: Template | None = None
+    order: Literal["semver"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

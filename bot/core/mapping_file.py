@@ -6,13 +6,12 @@ the others. Names are looked up among all that the file mentions, so that one mi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bot.core import dsl, mapping_source
 from bot.core.glob import Glob, check_path
 from bot.core.mapping import (
     ITEM,
-    PAYLOAD,
     CommitSettings,
     Environment,
     Mapping,
@@ -24,6 +23,7 @@ from bot.core.mapping_schema import schema
 from bot.core.mapping_updates import Updates
 from bot.core.suggest import did_you_mean
 from bot.core.template import OPEN, Template
+from bot.core.trigger import PAYLOAD
 from bot.errors import InputError
 
 if TYPE_CHECKING:
@@ -131,7 +131,8 @@ class _Builder(Updates):
         on = frozenset(text for text, _ in self.texts(data, (*loc, "on")))
         name = self.get(data, (*loc, "name"), "")
         update = tuple(update for update in made if update)
-        return Mapping(name, environment, on or None, when, update, self.line(loc), for_each, branch)
+        order: Literal["semver"] | None = "semver" if self.get(data, (*loc, "order")) == "semver" else None
+        return Mapping(name, environment, on or None, when, update, self.line(loc), for_each, branch, order)
 
     def _for_each(self, data: Any, loc: Loc) -> tuple[Template | None, frozenset[str]]:
         """Read the expression, and say which variables are there because of it."""

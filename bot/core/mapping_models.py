@@ -138,6 +138,10 @@ class MappingModel(Model):
         None, min_length=1, description="The branch to commit to, with expressions; default: the default branch."
     )
     deliver: Deliver = Field("commit", description=_DELIVER)
+    order: Literal["semver"] | None = Field(
+        None,
+        description="semver: no value is replaced by an older version; default: the later dispatch wins.",
+    )
     update: list[UpdateModel] = Field(min_length=1, description="What to change, in this order.")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from bot.core import diff
-from bot.core.changeset import CREATED, DELETED
+from bot.core.changeset import CREATED, DELETED, overwritten
 from bot.core.template import defuse
 from bot.core.trigger import TRAILER
 from bot.core.verdict import MAPPING_PATH
@@ -84,7 +84,11 @@ def commit_message(changes: Sequence[tuple[str, Plan, Changeset]], settings: Com
     else:
         mappings = dict.fromkeys(name for _, _, changeset in changes for name in changeset.mappings)
         headline = _shorten(f"{len(messages)} updates: {', '.join(mappings)}")
-        entries = "\n".join(f"* {message.partition(chr(10))[0]}" for message in messages)
+        over = overwritten([changeset for _, _, changeset in changes])
+        entries = "\n".join(
+            f"* {message.partition(chr(10))[0]}{' (superseded below)' * over[index]}"
+            for index, message in enumerate(messages)
+        )
         body = f"{entries}\n\n{trailers}"
     return CommitMessage(headline, body, settings.author, settings.committer)
 

@@ -73,6 +73,8 @@ class Delivery:
     `id` is the `X-GitHub-Delivery` GUID, `event` the `X-GitHub-Event` name, `body` the raw JSON as received,
     `target` the id of the repository it concerns, `origin` when it was received (UTC), `attempts` how often it was
     taken up, `interrupted` how often in a row the process ended over it, `ended` the branches on which it has ended.
+    `installation` is the id of the App's installation (0: none). `intents` are (branch, base commit) of commits that
+    were begun for it and may have landed. `forced`: it is carried out though a newer one wrote the same fields.
     """
 
     id: str
@@ -84,6 +86,17 @@ class Delivery:
     attempts: int = 0
     interrupted: int = 0
     ended: frozenset[str] = frozenset()
+    installation: int = 0
+    intents: frozenset[tuple[str, str]] = frozenset()
+    forced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Which delivery wrote a field last, and when that one came about (UTC)."""
+
+    delivery: str
+    origin: datetime
 
 
 @dataclass(frozen=True, slots=True)

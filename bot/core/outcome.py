@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bot.core.changeset import Changeset
     from bot.core.plan import Plan
@@ -29,6 +29,18 @@ class Commit:
     oid: str
     url: str
     parent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What is on a branch at `head` since a base commit: for each delivery in a trailer of ours, its commit.
+
+    `whole` says that all commits since the base were looked at; it is False where the base is no ancestor any more.
+    """
+
+    head: str
+    commits: Mapping[str, Commit]
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

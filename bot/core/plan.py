@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bot.core import glob
 from bot.core.filters import type_name
@@ -15,6 +15,7 @@ from bot.core.match import evaluate
 from bot.core.model import Result
 from bot.core.rendered import Create, render, texts
 from bot.core.template import UndefinedError
+from bot.core.trigger import PAYLOAD
 from bot.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,13 +39,14 @@ class Edit:
     """One operation on the files that `files` name.
 
     `mapping` is the name of the mapping that asks for it, `branch` the short name of the destination, "" for the
-    default branch. Files to create are named by literal paths.
+    default branch. Files to create are named by literal paths. With `order` it replaces no value by an older version.
     """
 
     mapping: str
     files: tuple[Glob, ...]
     operation: Rendered
     branch: str = ""
+    order: Literal["semver"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,15 @@ class Plan:
     """Edits in the order in which they apply, and how every mapping came out.
 
     `used` are the variables that conditions, templates and regexes of the mappings that hold looked at: what a report
-    shows and a finished delivery keeps. `message` is the rendered `commit.message`, None where the file has none.
+    shows. `properties` are those of the payload that it was made of, which a finished delivery keeps; None for all.
+    `message` is the rendered `commit.message`, None where the file has none.
     """
 
     matched: tuple[MappingResult, ...]
     edits: tuple[Edit, ...]
     used: Map[str, str]
     message: str | None
+    properties: frozenset[str] | None = None
 
     @property
     def globs(self) -> tuple[Glob, ...]:
@@ -111,7 +115,19 @@ def plan(mapping_file: MappingFile, dispatch: Dispatch) -> Plan:
             making.note(error)
     if making.problems:
         raise InputError(list(making.problems))
-    return Plan(matched, tuple(making.edits), texts(scope, making.used), message)
+    properties = _properties(mapping_file, making.used)
+    return Plan(matched, tuple(making.edits), texts(scope, making.used), message, properties)
+
+
+def _properties(mapping_file: MappingFile, used: set[str]) -> frozenset[str] | None:
+    """Return the properties of the payload that the used variables come from, None where it is used as a whole."""
+    names = set(used)
+    for name, expression in reversed(mapping_file.variables):
+        if any(one.partition(".")[0] == name for one in names):
+            names |= expression.names
+    if PAYLOAD in names:
+        return None
+    return frozenset(name.removeprefix(f"{PAYLOAD}.").partition(".")[0] for name in names)
 
 
 @dataclass(slots=True)
@@ -179,7 +195,8 @@ class _Making:
         for update in mapping.update:
             try:
                 files = _files(update, scope)
-                self.edits.append(Edit(mapping.name, files, render(update.operation, scope), branch))
+                made = render(update.operation, scope)
+                self.edits.append(Edit(mapping.name, files, made, branch, mapping.order))
             except InputError as error:
                 self.note(error, update.line)
 

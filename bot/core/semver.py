@@ -1,4 +1,4 @@
-"""Ranges of semantic versions as npm reads them: https://github.com/npm/node-semver#ranges."""
+"""Semantic versions and their ranges, as npm reads them: https://github.com/npm/node-semver#ranges."""
 
 from __future__ import annotations
 
@@ -53,6 +53,12 @@ def parse(source: str) -> Range:
             f"'{text[:80]}' is no range of versions; write it as npm does, such as '>=1.2 <2', '~1.4' or '^2'"
         )
     return Range(source, parsed)
+
+
+def older(one: str, other: str) -> bool:
+    """Whether `one` comes before `other` (https://semver.org/#spec-item-11); False where either is no version."""
+    first, second = _version(one), _version(other)
+    return first is not None and second is not None and bool(first.compare(second) < 0)
 
 
 def _version(text: str) -> Any:

@@ -47,6 +47,8 @@ class Snapshot:
 
     `files` has every path that was asked for and exists, and every path that a glob asked for matched. A path that is
     not in it does not exist, as far as it was asked for. `folders` are those of the paths asked for that are folders.
+    `fresh` says that the head was asked for just now, not remembered: a commit on a remembered one is refused if the
+    branch moved, but that nothing is to be done must not rest on it.
     """
 
     repository: Repository
@@ -54,6 +56,7 @@ class Snapshot:
     head: str
     files: Mapping[str, File] = field(default_factory=lambda: MappingProxyType({}))
     folders: frozenset[str] = frozenset()
+    fresh: bool = True
 
     def with_(self, changeset: Changeset) -> Snapshot:
         """Return the view that the next delivery of the same drain has: as if `changeset` were committed."""

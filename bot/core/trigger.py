@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import UUID
 
 from bot.core.model import Repository
 from bot.errors import InputError
@@ -15,6 +17,14 @@ if TYPE_CHECKING:
     from bot.core.model import Json
 
 TRAILER = "Pointsman-Delivery"
+PAYLOAD = "client_payload"
+
+# What else stays of a webhook, object by object.
+_KEPT = {
+    "repository": ("id", "full_name", "default_branch"),
+    "installation": ("id",),
+    "sender": ("login", "id", "type"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +47,37 @@ class Ignored:
     reason: str
 
 
-Trigger: TypeAlias = Dispatch | Ignored
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A branch moved to the commit `head`, "" where it is gone: a hint, it may come late."""
+
+    repository: Repository
+    branch: str
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """Something changed that deliveries may wait for: of one repository (its id), or of all of an installation."""
+
+    repository: int
+    installation: int
+
+
+Trigger: TypeAlias = Dispatch | Push | Freed | Ignored
+
+# After these what GitHub refused before may go: https://docs.github.com/en/webhooks/webhook-events-and-payloads
+_FREEING = {
+    "installation": {"created", "unsuspend", "new_permissions_accepted"},
+    "installation_repositories": {"added"},
+    "repository": {"renamed", "transferred", "unarchived", "edited", "created"},
+}
+_HEADS = "refs/heads/"
+
+# https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-1
+_UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)
+_KEPT_BY_GITHUB = timedelta(days=3, hours=1)
+_SKEW = timedelta(minutes=5)
 
 
 def parse(event: str, body: Mapping[str, Any]) -> Trigger:
@@ -48,28 +88,47 @@ def parse(event: str, body: Mapping[str, Any]) -> Trigger:
     """
     if event == "repository_dispatch":
         return _dispatch(body)
-    if event == "push" and _is_own_push(body):
-        return Ignored("the App's own push")
+    if event == "push":
+        return _push(body)
+    if body.get("action") in _FREEING.get(event, set()):
+        # An installation's event says which repositories, but those that wait may be others of it, renamed since.
+        repository = repository_id(body) if event == "repository" else 0
+        return Freed(repository, 0 if repository else installation_id(body))
     if event == "ping":
         return Ignored("ping: the webhook works")
     return Ignored(f"nothing is done on the event '{event}'")
 
 
+def _push(body: Mapping[str, Any]) -> Push | Ignored:
+    """Understand a push; what is no branch of a repository of ours, or is not as documented, concerns us not."""
+    ref = str(body.get("ref", ""))
+    if not ref.startswith(_HEADS) or not isinstance(body.get("installation"), dict):
+        return Ignored("a push to no branch, or not for an installation of the App")
+    try:
+        repository = _repository(body)
+    except (KeyError, TypeError, ValueError):
+        return Ignored("the push lacks what GitHub documents")
+    return Push(repository, ref.removeprefix(_HEADS), "" if body.get("deleted") else str(body.get("after", "")))
+
+
+def _repository(body: Mapping[str, Any]) -> Repository:
+    repository = body["repository"]
+    return Repository(
+        id=int(repository["id"]),
+        full_name=str(repository["full_name"]),
+        default_branch=str(repository["default_branch"]),
+        installation=int(body["installation"]["id"]),
+    )
+
+
 def _dispatch(body: Mapping[str, Any]) -> Trigger:
-    installation = body.get("installation")
-    if installation is None:
+    if body.get("installation") is None:
         return Ignored("not sent by an installation of the App: a repository's own webhook points here")
     try:
-        repository = body["repository"]
         # GitHub puts the event type that the caller chose into `action`:
         # https://docs.github.com/en/webhooks/webhook-events-and-payloads#repository_dispatch
         trigger = Dispatch(
-            repository=Repository(
-                id=int(repository["id"]),
-                full_name=str(repository["full_name"]),
-                default_branch=str(repository["default_branch"]),
-                installation=int(installation["id"]),
-            ),
+            repository=_repository(body),
             event_type=str(body["action"]),
             payload=body.get("client_payload") or {},
         )
@@ -87,16 +146,32 @@ def _dispatch(body: Mapping[str, Any]) -> Trigger:
     return trigger
 
 
-def _is_own_push(body: Mapping[str, Any]) -> bool:
-    """Whether a bot pushed a commit that carries our trailer.
+def trimmed(body: bytes, properties: frozenset[str] | None) -> bytes:
+    """Return what stays of a stored body: whom it concerns, and of the `client_payload` these properties (None: all).
 
-    Anybody can write a trailer, so this may only ever lead to doing nothing.
+    It is understood as the whole body is.
     """
-    sender, head = body.get("sender"), body.get("head_commit")
-    if not isinstance(sender, dict) or not isinstance(head, dict):
-        return False
-    last_paragraph = str(head.get("message", "")).rstrip().rpartition("\n\n")[2]
-    return sender.get("type") == "Bot" and f"{TRAILER}:" in last_paragraph
+    try:
+        payload = json.loads(body)
+        if not isinstance(payload, dict):
+            return b""
+        kept = {key: payload[key] for key in ("action", PAYLOAD) if key in payload}
+        for key, fields in _KEPT.items():
+            if isinstance(payload.get(key), dict):
+                kept[key] = {name: payload[key][name] for name in fields if name in payload[key]}
+    except (ValueError, TypeError):
+        return b""
+    payload = kept.get(PAYLOAD)
+    if properties is not None and isinstance(payload, dict):
+        kept[PAYLOAD] = {name: value for name, value in payload.items() if name in properties}
+    return json.dumps(kept, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def installation_id(body: Mapping[str, Any]) -> int:
+    """Return the id of the installation that a webhook comes from, 0 where it comes from none."""
+    installation = body.get("installation")
+    value = installation.get("id") if isinstance(installation, dict) else None
+    return value if isinstance(value, int) else 0
 
 
 def repository_id(body: Mapping[str, Any]) -> int:
@@ -104,3 +179,24 @@ def repository_id(body: Mapping[str, Any]) -> int:
     repository = body.get("repository")
     value = repository.get("id") if isinstance(repository, dict) else None
     return value if isinstance(value, int) else 0
+
+
+def created(delivery: str, received: datetime) -> datetime:
+    """Return when a delivery came about: by its GUID, where that tells it, else when it was received (UTC).
+
+    GitHub's GUIDs are UUIDs of version 1, which begin with a time
+    (https://docs.github.com/en/webhooks/webhook-events-and-payloads#delivery-headers shows one). It is the same however
+    late the delivery arrives, and in GitHub's own list. The header is not signed: a time that is further from the
+    receipt than clocks may differ, or GitHub keeps deliveries, counts for nothing.
+    """
+    try:
+        guid = UUID(delivery)
+    except ValueError:
+        return received
+    if guid.version != 1:
+        return received
+    try:
+        stamped = _UUID_EPOCH + timedelta(microseconds=guid.time // 10)
+    except OverflowError:
+        return received
+    return stamped if received - _KEPT_BY_GITHUB <= stamped <= received + _SKEW else received

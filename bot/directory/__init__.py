@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bot.core.glob import Globs
 from bot.core.model import Actor, Repository
-from bot.core.outcome import Commit
+from bot.core.outcome import Commit, Landed
 from bot.core.snapshot import EXECUTABLE, MAX_FILE_BYTES, REGULAR, SYMLINK, File, Snapshot, matching
 from bot.errors import InputError
 
@@ -47,8 +47,15 @@ class Directory:
         self._root, self._suffix, self._git = root, suffix, git
         self.repository = Repository(id=0, full_name=root.resolve().name, default_branch=branch, installation=0)
 
-    async def open(self, repository: Repository, paths: Sequence[str], branch: str = "") -> Snapshot:
+    async def ready(self, repository: Repository) -> None:
+        """Return: a folder has no limits."""
+        del repository
+
+    async def open(
+        self, repository: Repository, paths: Sequence[str], branch: str = "", *, remembered: bool = False
+    ) -> Snapshot:
         """Return a snapshot with the files at `paths` as far as they exist. Raises InputError for another branch."""
+        del remembered  # nothing is
         own = self.repository.default_branch
         if branch not in {"", own}:
             stands = f"the branch '{own}'" if own else "the default branch"
@@ -127,6 +134,15 @@ class Directory:
     def _above(self, file: Path) -> Sequence[Path]:
         """Return the folders between a file and the root, the innermost first."""
         return file.parents[: len(file.relative_to(self._root).parts) - 1]
+
+    async def landed(self, repository: Repository, branch: str, base: str) -> Landed:
+        """Return nothing: what is written to a folder is written when `commit` returns."""
+        del repository, branch
+        return Landed(base, {})
+
+    async def pushed(self, repository: Repository, branch: str, head: str) -> None:
+        """Do nothing: what is in the folder is read each time."""
+        del repository, branch, head
 
     async def report(self, repository: Repository, check_run: CheckRun) -> None:
         """Do nothing: the command line prints."""

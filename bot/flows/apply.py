@@ -9,15 +9,17 @@ from bot.core.changeset import combine
 from bot.core.message import commit_message
 from bot.core.outcome import Outcome
 from bot.errors import Blocked, StaleHead, Transient
-from bot.flows.decide import decide
+from bot.flows.decide import Turn, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from bot.core.model import Repository
+    from bot.core.changeset import Changeset
+    from bot.core.model import Repository, Writer
+    from bot.core.order import Field
     from bot.core.outcome import Commit, State
     from bot.flows.decide import Decided, Decision, Destination, MappingSource, Request
-    from bot.ports import Forge
+    from bot.ports import Forge, Journal
 
 # How often the rules are evaluated anew because the branch moved under us, before the delivery waits for its next turn.
 EVALUATIONS = 8
@@ -39,13 +41,20 @@ class Applied:
     stopped: Exception | None = None
 
 
-async def apply(forge: Forge, repository: Repository, requests: Sequence[Request], source: MappingSource) -> Applied:
+async def apply(
+    forge: Forge,
+    repository: Repository,
+    requests: Sequence[Request],
+    source: MappingSource,
+    journal: Journal | None = None,
+) -> Applied:
     """Decide and act on requests of one repository, in order.
 
     On each branch one commit carries all of them that change something there. What landed before something stopped the
-    rest is in the answer, as it cannot be taken back.
+    rest is in the answer, as it cannot be taken back. The `journal` is told before each commit what it is to be: after
+    an answer that never came it is looked for, instead of made again.
     """
-    application = _Application(forge, repository, source)
+    application = _Application(forge, repository, source, journal)
     try:
         await application.run(requests)
     except Exception as error:  # noqa: BLE001 - handed to the caller, beside what had landed by then
@@ -58,14 +67,17 @@ async def apply(forge: Forge, repository: Repository, requests: Sequence[Request
 class _Application:
     """One call of `apply`: what has ended so far, by delivery and branch."""
 
-    def __init__(self, forge: Forge, repository: Repository, source: MappingSource) -> None:
+    def __init__(self, forge: Forge, repository: Repository, source: MappingSource, journal: Journal | None) -> None:
         self._forge = forge
         self._repository = repository
         self._source = source
+        self._journal = journal
         self._ended: dict[tuple[str, str], Outcome] = {}
         # Where each delivery goes, as far as that is known, and where nothing more is to be done for it.
         self._goes_to: dict[str, set[str]] = {}
         self._settled: dict[str, set[str]] = {}
+        # At which head of a branch commits that may have landed were looked for last.
+        self._looked_at: dict[str, str] = {}
         self._blocked = 0
 
     @property
@@ -84,26 +96,55 @@ class _Application:
 
     async def run(self, requests: Sequence[Request], only: str | None = None) -> None:
         """Commit what the rules say of `requests`, evaluated again as often as a branch moves under us."""
+        fresh = False
         for _ in range(EVALUATIONS):
-            decided = await decide(self._forge, self._repository, requests, self._source, only)
+            requests = await self._without_landed(requests)
+            turn = Turn(requests, only, fresh, await self._writers())
+            decided = await decide(self._forge, self._repository, turn, self._source)
             if only is None:
                 self._note(requests, decided)
-            moved: set[str] = set()
+            again: set[str] = set()
+            passing: Transient | None = None
             for destination in decided.destinations:
                 if only is None:
                     self._blocked = 0
-                moved |= await self._act(destination)
-            if not moved:
+                try:
+                    again |= await self._act(destination)
+                except Transient as error:
+                    passing = error  # branches have nothing to do with each other
+            if passing is not None:
+                raise passing
+            if not again:
                 return
-            requests = [
-                replace(request, ended=request.ended | self._settled.get(request.delivery, set()))
-                for request in requests
-                if request.delivery in moved
-            ]
+            fresh = True
+            requests = [self._rest(request) for request in requests if request.delivery in again]
         if self.left(requests):
             raise Transient(
                 f"the branch moved {EVALUATIONS} times while the rules were evaluated; others write to it fast"
             )
+
+    def _rest(self, request: Request) -> Request:
+        """Return what of a request is not settled yet."""
+        return replace(request, ended=request.ended | self._settled.get(request.delivery, set()))
+
+    async def _writers(self) -> Mapping[Field, Writer]:
+        return await self._journal.writers(self._repository.id) if self._journal else {}
+
+    async def _without_landed(self, requests: Sequence[Request]) -> list[Request]:
+        """End those whose commit was made although no answer said so, before anything is written again."""
+        doubtful = sorted(
+            {intent for request in requests for intent in request.intents if intent[0] not in request.ended}
+        )
+        for branch, base in doubtful:
+            landed = await self._forge.landed(self._repository, branch, base)
+            self._looked_at[branch] = landed.head
+            for request in requests:
+                commit = landed.commits.get(request.delivery) if (branch, base) in request.intents else None
+                if commit is not None:
+                    reason = f"{commit.url or 'written'} (found after its answer was lost)"
+                    self._end(Outcome(request.delivery, "committed", reason, base, commit=commit, branch=branch))
+                    self._goes_to.setdefault(request.delivery, set()).add(branch)
+        return [self._rest(request) for request in requests]
 
     def _note(self, requests: Sequence[Request], decided: Decided) -> None:
         """Note where each request goes by this evaluation; by an earlier one it may have gone elsewhere."""
@@ -115,7 +156,9 @@ class _Application:
 
     async def _act(self, destination: Destination) -> set[str]:
         """Commit to one branch; return the deliveries for which the rules are to be evaluated again."""
-        deliveries = {decision.request.delivery for decision in destination.decisions}
+        snapshot, deliveries = destination.snapshot, {one.request.delivery for one in destination.decisions}
+        if self._moved_since_looking(destination):
+            return deliveries
         try:
             commit = await self._commit(destination)
         except StaleHead:
@@ -123,13 +166,22 @@ class _Application:
         except Blocked as error:
             await self._apart(destination, error)
             return set()
+        if commit is None and not snapshot.fresh:
+            # Only a commit shows that the branch is still as it was remembered.
+            return deliveries
         if commit is not None:
             self._blocked = 0
         # If it landed on another head than the one that the rules were evaluated on, look again what they say.
-        settled = commit is None or commit.parent == destination.snapshot.head
+        settled = commit is None or commit.parent == snapshot.head
         for decision in destination.decisions:
             self._end(_outcome(decision, destination, commit), settled=settled)
         return set() if settled else deliveries
+
+    def _moved_since_looking(self, destination: Destination) -> bool:
+        """Whether a commit that was looked for may have landed between looking and reading."""
+        branch, head = destination.snapshot.branch, destination.snapshot.head
+        doubtful = any(branch == one for decision in destination.decisions for one, _ in decision.request.intents)
+        return doubtful and self._looked_at.get(branch) != head
 
     async def _commit(self, destination: Destination) -> Commit | None:
         """Make one commit of all that may change something; None where nothing does."""
@@ -142,7 +194,17 @@ class _Application:
         if combined is None:
             return None
         message = commit_message(changes, destination.commit)
-        return await self._forge.commit(self._repository, combined, message)
+        if self._journal is None:
+            return await self._forge.commit(self._repository, combined, message)
+        fields = {delivery: _fields(changeset) for delivery, _, changeset in changes}
+        await self._journal.intend(combined.branch, combined.base, fields)
+        try:
+            return await self._forge.commit(self._repository, combined, message)
+        except (StaleHead, Blocked):
+            # Certain not to have landed: nothing needs to be looked for, unless an earlier one on this base may have.
+            certain = [one.request.delivery for one in destination.decisions if not _intended(one, combined)]
+            await self._journal.withdraw(combined.branch, combined.base, certain)
+            raise
 
     async def _apart(self, destination: Destination, error: Blocked) -> None:
         """GitHub refused a commit: of one delivery it ends so, of several halve until only the refused ones stay out.
@@ -170,6 +232,16 @@ class _Application:
             self._ended[key] = outcome
         if settled:
             self._settled.setdefault(outcome.delivery, set()).add(outcome.branch)
+
+
+def _fields(changeset: Changeset) -> list[tuple[str, str]]:
+    """Return what a changeset writes: (path, field)."""
+    return [(path, span.field) for path, change in changeset.files.items() for span in change.spans]
+
+
+def _intended(decision: Decision, changeset: Changeset) -> bool:
+    """Whether an earlier attempt began the same commit, and nobody knows how that went."""
+    return (changeset.branch, changeset.base) in decision.request.intents
 
 
 def _outcome(

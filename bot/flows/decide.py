@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from bot.core import mapping_file, yaml
 from bot.core.changeset import NoChange, compute
 from bot.core.mapping import CommitSettings
+from bot.core.model import Writer
+from bot.core.order import Order
 from bot.core.outcome import Outcome
 from bot.core.plan import plan
 from bot.core.verdict import MAPPING_PATH, judge
@@ -17,11 +19,13 @@ from bot.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
-    from bot.core.changeset import Changeset
+    from bot.core.changeset import Changeset, Span
     from bot.core.glob import Glob
     from bot.core.mapping import MappingFile
     from bot.core.model import Actor, Repository
+    from bot.core.order import Field
     from bot.core.outcome import State
     from bot.core.plan import Edit, Plan
     from bot.core.snapshot import Snapshot
@@ -32,12 +36,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One delivery that may lead to a change: its id, who asks, for what, and the branches on which it has ended."""
+    """One delivery that may lead to a change: its id, who asks, for what, and the branches on which it has ended.
+
+    `origin` is when it came about, None where order does not matter; `forced`: whoever wrote the same before.
+    `intents` are (branch, base) of commits begun for it that may have landed.
+    """
 
     delivery: str
     actor: Actor
     dispatch: Dispatch
     ended: frozenset[str] = frozenset()
+    origin: datetime | None = None
+    forced: bool = False
+    intents: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Requests to decide, in order: on the branch `only` where that is given, on `fresh` heads if they must be.
+
+    `writers` are the deliveries that wrote last, by branch, path and field.
+    """
+
+    requests: Sequence[Request]
+    only: str | None = None
+    fresh: bool = False
+    writers: Mapping[Field, Writer] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +82,7 @@ class MappingSource:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to be done for one request on one branch: plan, changeset and verdict, or how it ended without.
-
-    `plan` has the edits for this branch only.
-    """
+    """What is to be done for one request on one branch: plan (of that branch), changeset, verdict, or how it ended."""
 
     request: Request
     outcome: Outcome | None = None
@@ -94,15 +115,14 @@ class Decided:
 _Planned: TypeAlias = tuple["Request", "Plan"]
 
 
-async def decide(
-    forge: Forge, repository: Repository, requests: Sequence[Request], source: MappingSource, only: str | None = None
-) -> Decided:
+async def decide(forge: Forge, repository: Repository, turn: Turn, source: MappingSource) -> Decided:
     """Read what the rules need and decide each request on the view the one before left, for each branch it goes to.
 
     The rules are those of the default branch, wherever a change goes. A branch on which a request has ended is left
-    out, and with `only` every other one is.
+    out, and with `turn.only` every other one is.
     """
-    default = await forge.open(repository, [MAPPING_PATH])
+    requests, only = turn.requests, turn.only
+    default = await forge.open(repository, [MAPPING_PATH], remembered=not turn.fresh)
     # What ends before it is known where a request goes has ended on no branch.
     nowhere = replace(default, branch="")
     try:
@@ -115,11 +135,17 @@ async def decide(
     # Regexes run for as long as their budget lets them; the event loop must not wait for that.
     planned, failed = await asyncio.to_thread(_plan, rules, requests, nowhere)
     branches = _branches(planned, default.branch)
+    if not default.fresh and branches.keys() - {default.branch}:
+        # A commit on another branch does not show whether the rules are still those of the default one.
+        return await decide(forge, repository, replace(turn, fresh=True), source)
     if only is not None:
         branches = {only: branches[only]} if only in branches else {}
     # Branches have nothing to do with each other, so they are read at the same time.
     destinations = await asyncio.gather(
-        *(_destination(forge, default, branch, plans, source.limits) for branch, plans in branches.items())
+        *(
+            _destination(forge, default, _Branch(branch, plans, turn, source.limits))
+            for branch, plans in branches.items()
+        )
     )
     made = (replace(destination, commit=rules.commit) for destination in destinations)
     return Decided((*([Destination(nowhere, tuple(failed))] if failed else []), *made))
@@ -164,22 +190,28 @@ def _branches(planned: Sequence[_Planned], default: str) -> dict[str, list[_Plan
     return {branch: plans for branch, plans in branches.items() if plans}
 
 
-async def _destination(
-    forge: Forge, default: Snapshot, branch: str, planned: Sequence[_Planned], limits: yaml.Limits
-) -> Destination:
+class _Branch(NamedTuple):
+    """What is planned for one branch, and how to decide it."""
+
+    name: str
+    planned: Sequence[_Planned]
+    turn: Turn
+    limits: yaml.Limits
+
+
+async def _destination(forge: Forge, default: Snapshot, to: _Branch) -> Destination:
     """Read what the plans for one branch name there, and decide them."""
-    snapshot = default
+    snapshot, branch, planned = default, to.name, to.planned
     if branch != default.branch:
         literal = dict.fromkeys(glob.literal for _, made in planned for glob in made.globs if glob.literal is not None)
         try:
-            snapshot = await forge.open(default.repository, list(literal), branch)
+            snapshot = await forge.open(default.repository, list(literal), branch, remembered=not to.turn.fresh)
         except InputError as error:
-            # Said where people look, at the head of the default branch, as this one is not there.
+            # Said at the head of the default branch, as this one is not there.
             absent = replace(default, branch=branch)
             return Destination(absent, tuple(_ended(request, "failed", error, absent) for request, _ in planned))
     snapshot, refused = await _read(forge, snapshot, planned, opened=branch != default.branch)
-    decisions = await asyncio.to_thread(_decide, planned, refused, snapshot, limits)
-    return Destination(snapshot, tuple(decisions))
+    return Destination(snapshot, tuple(await _decide(to, refused, snapshot)))
 
 
 async def _read(
@@ -229,24 +261,30 @@ async def _rules(forge: Forge, repository: Repository, snapshot: Snapshot, sourc
     return await asyncio.to_thread(mapping_file.parse, text, name)
 
 
-def _decide(
-    planned: Sequence[_Planned], refused: Mapping[str, InputError], snapshot: Snapshot, limits: yaml.Limits
-) -> list[Decision]:
-    decisions, view = [], snapshot
-    for request, made in planned:
+async def _decide(to: _Branch, refused: Mapping[str, InputError], snapshot: Snapshot) -> list[Decision]:
+    decisions, view, order = [], snapshot, Order(snapshot.branch, to.turn.writers)
+    for request, made in to.planned:
         if request.delivery in refused:
             decisions.append(_ended(request, "failed", refused[request.delivery], snapshot, made))
             continue
-        decision = _decide_one(request, made, view, limits)
+        # One at a time: the event loop gets its turn after each.
+        decision = await asyncio.to_thread(_decide_one, request, made, view, order, to.limits)
         if decision.changeset is not None and decision.outcome is None:
             view = view.with_(decision.changeset)
+            if request.origin is not None:
+                order.note(decision.changeset, Writer(request.delivery, request.origin))
         decisions.append(decision)
     return decisions
 
 
-def _decide_one(request: Request, made: Plan, view: Snapshot, limits: yaml.Limits) -> Decision:
+def _decide_one(request: Request, made: Plan, view: Snapshot, order: Order, limits: yaml.Limits) -> Decision:
+    def objection(edit: Edit, path: str, span: Span) -> str | None:
+        if request.forced or request.origin is None:
+            return None
+        return order.objection(edit, path, span, Writer(request.delivery, request.origin))
+
     try:
-        change = compute(made, view, time.monotonic, limits)
+        change = compute(made, view, time.monotonic, limits, objection)
     except InputError as error:
         return _ended(request, "failed", error, view, made)
     if isinstance(change, NoChange):

@@ -7,15 +7,19 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import structlog
 from cachetools import LRUCache
 
+from bot.errors import PointsmanError
 from bot.github import reports
 from bot.github.auth import Scope, Tokens
 from bot.github.client import InstallationAPI, NoGraphQL, NotFound
 from bot.github.commit import Writer
+from bot.github.landed import landed
 from bot.github.objects import Objects
 from bot.github.quota import Governor, Quota
 from bot.github.snapshot import Reader
+from bot.github.views import Views
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +30,11 @@ if TYPE_CHECKING:
     from bot.core.glob import Glob
     from bot.core.message import CheckRun, CommitMessage
     from bot.core.model import Repository
-    from bot.core.outcome import Commit
+    from bot.core.outcome import Commit, Landed
     from bot.core.snapshot import File, Snapshot
     from bot.github.quota import State
+
+log = structlog.get_logger(__name__)
 
 # What each step needs and no more; metadata comes with every token.
 _CONTENTS = (("contents", "write"),)
@@ -53,13 +59,26 @@ class GitHub:
         self._apis: LRUCache[Scope, InstallationAPI] = LRUCache(maxsize=_KEPT)
         self._governors: LRUCache[int, Governor] = LRUCache(maxsize=_KEPT)
         self._objects = Objects()
+        self._views = Views(self._objects)
         self._no_graphql_until = 0.0
 
-    async def open(self, repository: Repository, paths: Sequence[str], branch: str = "") -> Snapshot:
+    async def open(
+        self, repository: Repository, paths: Sequence[str], branch: str = "", *, remembered: bool = False
+    ) -> Snapshot:
         """Return the head of `branch` ("" is the default branch) with the files at `paths` as far as they exist.
 
-        Raises InputError where there is no such branch.
+        If it may be `remembered`, what is known of the branch is taken for its head: our own commits moved it on, and a
+        foreign push makes us forget it. Raises InputError where there is no such branch.
         """
+        if remembered:
+            known = self._views.open(repository, branch or repository.default_branch, paths)
+            if known is not None:
+                return known
+        snapshot = await self._open(repository, paths, branch)
+        self._views.keep(snapshot, paths)
+        return snapshot
+
+    async def _open(self, repository: Repository, paths: Sequence[str], branch: str) -> Snapshot:
         if self._graphql:
             try:
                 return await self._reader(repository).open(paths, branch)
@@ -70,7 +89,12 @@ class GitHub:
 
     async def read(self, snapshot: Snapshot, globs: Sequence[Glob]) -> Snapshot:
         """Return `snapshot`, at the same commit, with every file that one of `globs` matches."""
-        return await self._reader(snapshot.repository).read(snapshot, globs)
+        snapshot, unknown = self._views.read(snapshot, globs)
+        if not unknown:
+            return snapshot
+        snapshot = await self._reader(snapshot.repository).read(snapshot, unknown)
+        self._views.keep(snapshot, [glob.literal for glob in unknown if glob.literal is not None], unknown)
+        return snapshot
 
     async def organization_file(self, repository: Repository, path: str) -> File | None:
         """Return a file of the `.github` repository of the owner, None where there is none that we may read."""
@@ -86,7 +110,37 @@ class GitHub:
     async def commit(self, repository: Repository, changeset: Changeset, message: CommitMessage) -> Commit:
         """Make `changeset` one commit on its branch. Raises StaleHead and Blocked, and then nothing was written."""
         api = self._api(Scope(repository.installation, repository.id, _CONTENTS))
-        return await Writer(api, repository, graphql=self._graphql).write(changeset, message)
+        try:
+            commit = await Writer(api, repository, graphql=self._graphql).write(changeset, message)
+        except BaseException:
+            # Moved by others, or perhaps by us: what the branch is like now has to be read.
+            self._views.forget(repository, changeset.branch)
+            raise
+        self._views.advance(repository, changeset, commit)
+        return commit
+
+    async def landed(self, repository: Repository, branch: str, base: str) -> Landed:
+        """Look for commits of ours on `branch` since `base`, by the deliveries in their trailers."""
+        api = self._api(Scope(repository.installation, repository.id, _CONTENTS))
+        return await landed(api, repository, branch, base)
+
+    async def pushed(self, repository: Repository, branch: str, head: str) -> None:
+        """Take the news that a branch moved to `head` ("" is gone): one that is in use is read again, if it is foreign.
+
+        Raises nothing: what cannot be read now is read when it is needed.
+        """
+        view = self._views.get(repository, branch)
+        if view is None or not self._views.is_news(repository, branch, head):
+            return
+        paths, globs = list(view.entries), list(view.listed.values())
+        self._views.forget(repository, branch)
+        if not head or not paths:
+            return
+        try:
+            snapshot = await self.open(repository, paths, branch)
+            await self.read(snapshot, globs)
+        except PointsmanError as error:
+            log.info("branch not read again", branch=branch, repository=repository.id, reason=str(error))
 
     async def report(self, repository: Repository, check_run: CheckRun) -> None:
         """Create a check run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from cachetools import LRUCache
@@ -44,3 +45,8 @@ class Objects:
 
 def _entries(listing: Mapping[str, Entry]) -> int:
     return len(listing) + 1
+
+
+def blob_oid(data: bytes) -> str:
+    """Return the name that Git gives to these bytes: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects."""
+    return hashlib.sha1(b"blob %d\x00" % len(data) + data, usedforsecurity=False).hexdigest()

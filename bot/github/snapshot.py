@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from bot.core.glob import Globs
 from bot.core.snapshot import MAX_FILE_BYTES, SUBMODULE, SYMLINK, File, Snapshot, matching
 from bot.errors import InputError, Transient
 from bot.github.client import UNREADABLE, NotFound, query_error, refusal
-from bot.github.objects import Entry
+from bot.github.objects import Entry, blob_oid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -249,11 +248,6 @@ class Reader:
         if not isinstance(answer, dict):
             raise Transient(UNREADABLE)
         return answer
-
-
-def blob_oid(data: bytes) -> str:
-    """Return the name that Git gives to these bytes: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects."""
-    return hashlib.sha1(b"blob %d\x00" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def _join(directory: str, name: str) -> str:

@@ -15,12 +15,13 @@ from datetime import UTC, datetime
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from bot.core.model import Actor, Delivery
+from bot.core.model import Actor, Delivery, Writer
 from bot.core.outcome import summary
+from bot.core.trigger import trimmed
 from bot.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bot.core.outcome import Outcome
@@ -41,6 +42,8 @@ class SQLiteInbox:
         self._connection = sqlite3.connect(path, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
         try:
+            # Only a file without tables, and not yet in WAL mode, takes it: it can give space back then.
+            self._connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             # What was answered with 202 must survive a crash of the machine: FULL syncs the log at every commit,
             # https://sqlite.org/pragma.html#pragma_synchronous
             self._connection.execute("PRAGMA journal_mode = WAL")
@@ -65,6 +68,7 @@ class SQLiteInbox:
                 "id": delivery.id,
                 "event": delivery.event,
                 "target": delivery.target,
+                "installation": delivery.installation,
                 "actor_via": delivery.actor.via,
                 "actor_login": delivery.actor.login,
                 "actor_id": delivery.actor.id,
@@ -99,6 +103,17 @@ class SQLiteInbox:
         """Note why unfinished deliveries wait."""
         self._many("postpone", [{"id": delivery, "reason": reason} for delivery in deliveries])
 
+    async def wait(self, deliveries: Sequence[str], reason: str) -> None:
+        """Set unfinished deliveries aside until `resume`, and note why."""
+        self._many("wait", [{"id": delivery, "reason": reason} for delivery in deliveries])
+
+    async def resume(self, target: int = 0, installation: int = 0) -> Sequence[int]:
+        """Make what waits for a repository or an installation, or for anything, pending again; return the targets."""
+        everything = not target and not installation
+        # 0 stands for none, in the table as well.
+        wanted = {"everything": everything, "target": target or -1, "installation": installation or -1}
+        return sorted({row["target"] for row in self._connection.execute(_SQL["resume"], wanted).fetchall()})
+
     async def reopen(self, delivery: Delivery) -> bool:
         """Make a delivery that did not do all it should pending again, with its body; False where it did.
 
@@ -110,12 +125,34 @@ class SQLiteInbox:
                 self._connection.execute(_SQL["undo"], {"id": delivery.id})
             return cursor.rowcount == 1
 
+    async def intend(self, branch: str, base: str, fields: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+        """Note that a commit is about to be made on `base`, and which (path, field) each delivery writes in it."""
+        rows: list[dict[str, object]] = [
+            {"delivery": delivery, "branch": branch, "base": base, "fields": json.dumps(written)}
+            for delivery, written in fields.items()
+        ]
+        self._many("intend", rows)
+
+    async def withdraw(self, branch: str, base: str, deliveries: Sequence[str]) -> None:
+        """Note that the commit that was about to be made on `base` was not."""
+        self._many("withdraw", [{"delivery": delivery, "branch": branch, "base": base} for delivery in deliveries])
+
+    async def writers(self, target: int) -> Mapping[tuple[str, str, str], Writer]:
+        """Return who wrote last, by branch, path and field."""
+        rows = self._connection.execute(_SQL["writers"], {"target": target})
+        return {
+            (row["branch"], row["path"], row["field"]): Writer(row["delivery"], datetime.fromisoformat(row["origin"]))
+            for row in rows
+        }
+
     async def finish(self, outcomes: Sequence[Outcome], deliveries: Sequence[str]) -> None:
         """Record outcomes, and that these deliveries have ended on every branch; all or none.
 
-        The bodies of those that have ended are dropped.
+        Of the bodies of those that have ended only what the mappings used stays; what was begun for them is settled,
+        and they are the last to have written the fields of their commits.
         """
         now = _now()
+        properties = {outcome.delivery: outcome.plan.properties for outcome in outcomes if outcome.plan is not None}
         effects = [
             {
                 "delivery": outcome.delivery,
@@ -129,11 +166,27 @@ class SQLiteInbox:
         ]
         with self._transaction():
             self._connection.executemany(_SQL["effect"], effects)
+            self._connection.executemany(_SQL["written"], self._written(outcomes))
+            self._connection.executemany(_SQL["settle"], effects)
             for delivery in deliveries:
                 rows = self._connection.execute(_SQL["effects"], {"delivery": delivery}).fetchall()
                 state, reason = summary([(row["branch"], row["state"], row["reason"]) for row in rows])
-                ended = {"id": delivery, "state": state, "reason": reason, "finished_at": now}
+                row = self._connection.execute(_SQL["body"], {"delivery": delivery}).fetchone()
+                body = trimmed(row["body"], properties.get(delivery)) if row else b""
+                ended = {"id": delivery, "state": state, "reason": reason, "finished_at": now, "body": body}
                 self._connection.execute(_SQL["finish"], ended)
+
+    def _written(self, outcomes: Sequence[Outcome]) -> list[dict[str, str]]:
+        """Return the fields that these outcomes wrote, as rows: what was intended."""
+        return [
+            {"delivery": outcome.delivery, "branch": outcome.branch, "path": path, "field": field}
+            for outcome in outcomes
+            if outcome.state == "committed"
+            for row in self._connection.execute(
+                _SQL["intended"], {"delivery": outcome.delivery, "branch": outcome.branch}
+            ).fetchall()
+            for path, field in json.loads(row["fields"])
+        ]
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -182,6 +235,9 @@ def _delivery(row: sqlite3.Row) -> Delivery:
         attempts=row["attempts"],
         interrupted=row["interrupted"],
         ended=frozenset(json.loads(row["ended"])),
+        installation=row["installation"],
+        intents=frozenset((branch, base) for branch, base in json.loads(row["intents"])),
+        forced=bool(row["forced"]),
     )
 
 

@@ -1,14 +1,17 @@
 -- name: add
-INSERT INTO deliveries (id, event, target, actor_via, actor_login, actor_id, body, origin, state, reason, finished_at)
-VALUES (:id, :event, :target, :actor_via, :actor_login, :actor_id, :body, :origin, :state, :reason, :finished_at)
+INSERT INTO deliveries
+  (id, event, target, installation, actor_via, actor_login, actor_id, body, origin, state, reason, finished_at)
+VALUES
+  (:id, :event, :target, :installation, :actor_via, :actor_login, :actor_id, :body, :origin, :state, :reason, :finished_at)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: state
 SELECT state FROM deliveries WHERE id = :id;
 
 -- name: pending
-SELECT id, event, target, actor_via, actor_login, actor_id, body, origin, attempts, interrupted,
-  (SELECT json_group_array(branch) FROM effects WHERE delivery = deliveries.id) AS ended
+SELECT id, event, target, installation, actor_via, actor_login, actor_id, body, origin, attempts, interrupted, forced,
+  (SELECT json_group_array(branch) FROM effects WHERE delivery = deliveries.id) AS ended,
+  (SELECT json_group_array(json_array(branch, base)) FROM intents WHERE delivery = deliveries.id) AS intents
 FROM deliveries
 WHERE target = :target AND state = 'pending'
 ORDER BY seq
@@ -23,14 +26,43 @@ UPDATE deliveries SET attempts = attempts + 1, interrupted = interrupted + 1 WHE
 -- name: postpone
 UPDATE deliveries SET reason = :reason, interrupted = 0 WHERE id = :id AND state = 'pending';
 
+-- name: wait
+UPDATE deliveries SET state = 'waiting', reason = :reason, interrupted = 0 WHERE id = :id AND state = 'pending';
+
+-- name: resume
+UPDATE deliveries SET state = 'pending', attempts = 0
+WHERE state = 'waiting' AND (:everything OR target = :target OR installation = :installation)
+RETURNING target;
+
 -- name: reopen
 UPDATE deliveries
 SET state = 'pending', reason = '', attempts = 0, interrupted = 0, finished_at = NULL, body = :body
-WHERE id = :id AND state IN ('failed', 'denied', 'blocked', 'dead');
+WHERE id = :id AND state IN ('failed', 'denied', 'blocked', 'dead', 'waiting');
 
 -- name: undo
 DELETE FROM effects
 WHERE delivery = :id AND state IN ('failed', 'denied', 'blocked', 'dead');
+
+-- name: intend
+INSERT INTO intents (delivery, branch, base, fields) VALUES (:delivery, :branch, :base, :fields)
+ON CONFLICT (delivery, branch, base) DO UPDATE SET fields = excluded.fields;
+
+-- name: withdraw
+DELETE FROM intents WHERE delivery = :delivery AND branch = :branch AND base = :base;
+
+-- name: intended
+SELECT fields FROM intents WHERE delivery = :delivery AND branch = :branch;
+
+-- name: settle
+DELETE FROM intents WHERE delivery = :delivery AND branch = :branch;
+
+-- name: writers
+SELECT branch, path, field, origin, delivery FROM writers WHERE target = :target;
+
+-- name: written
+INSERT INTO writers (target, branch, path, field, origin, delivery)
+SELECT target, :branch, :path, :field, origin, id FROM deliveries WHERE id = :delivery
+ON CONFLICT (target, branch, path, field) DO UPDATE SET origin = excluded.origin, delivery = excluded.delivery;
 
 -- name: effect
 INSERT INTO effects (delivery, branch, state, reason, commit_oid, ended_at)
@@ -41,7 +73,10 @@ ON CONFLICT (delivery, branch) DO NOTHING;
 -- name: effects
 SELECT branch, state, reason FROM effects WHERE delivery = :delivery ORDER BY branch;
 
+-- name: body
+SELECT body FROM deliveries WHERE id = :delivery AND state = 'pending';
+
 -- name: finish
 UPDATE deliveries
-SET state = :state, reason = :reason, finished_at = :finished_at, body = x''
+SET state = :state, reason = :reason, finished_at = :finished_at, body = :body
 WHERE id = :id AND state = 'pending';

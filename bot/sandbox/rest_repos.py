@@ -83,8 +83,8 @@ def commit_json(call: Call, oid: str) -> dict[str, Any]:
         "url": url,
         "html_url": f"{html}/{oid}",
         "comments_url": f"{url}/comments",
-        "author": call.shapes.user_of(plain["author"]["email"]),
-        "committer": call.shapes.user_of(plain["committer"]["email"]),
+        "author": call.shapes.user_of(plain["author"]["email"]) or {},
+        "committer": call.shapes.user_of(plain["committer"]["email"]) or {},
         "parents": [
             {"sha": parent["sha"], "url": call.url(f"/commits/{parent['sha']}"), "html_url": f"{html}/{parent['sha']}"}
             for parent in plain["parents"]

@@ -137,7 +137,7 @@ class Webhooks:
         return self._new(installation, event, payload, None)
 
     def _new(self, installation: Installation, event: str, payload: dict[str, Any], repo: Repository | None) -> str:
-        delivery = Delivery(self._take_id(), str(uuid.uuid4()), event, payload, repo, installation.id)
+        delivery = Delivery(self._take_id(), str(uuid.uuid1()), event, payload, repo, installation.id)
         self._queue(delivery)
         return delivery.guid
 

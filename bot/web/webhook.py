@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
 
-from bot.core import trigger
-from bot.core.model import Delivery
-from bot.core.outcome import Outcome
 from bot.errors import InputError
+from bot.flows.receive import received
 from bot.web.errors import answer_error
 from bot.web.keys import CLOCK, ENGINE, INBOX, VERIFY_WEBHOOK
 
 if TYPE_CHECKING:
-    from bot.core.model import Actor
+    from bot.core.model import Delivery
+    from bot.core.outcome import Outcome
 
 log = structlog.get_logger(__name__)
 
 # GitHub does not deliver more: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap
 MAX_BODY = 25 * 1024 * 1024
-
-# A GUID; it becomes a trailer of a commit, so nothing else may come in here.
-_DELIVERY_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
-_EVENT = re.compile(r"[a-z_]{1,64}")
 
 routes = web.RouteTableDef()
 
@@ -44,30 +36,15 @@ async def webhook(request: web.Request) -> web.Response:
     if actor is None:
         raise answer_error(401, "the signature in X-Hub-Signature-256 does not fit the body and WEBHOOK_SECRET")
     delivery_id, event = request.headers.get("X-GitHub-Delivery", ""), request.headers.get("X-GitHub-Event", "")
-    if not _DELIVERY_ID.fullmatch(delivery_id) or not _EVENT.fullmatch(event):
-        raise answer_error(400, "the headers X-GitHub-Delivery (a GUID) and X-GitHub-Event are needed")
-    structlog.contextvars.bind_contextvars(delivery=delivery_id)
-    payload = _payload(body)
-    delivery = Delivery(
-        id=delivery_id,
-        event=event,
-        actor=_named(actor, payload),
-        target=trigger.repository_id(payload),
-        body=body,
-        origin=request.app[CLOCK](),
-    )
-    return await _take(request.app, delivery, payload)
-
-
-async def _take(app: web.Application, delivery: Delivery, payload: dict[str, Any]) -> web.Response:
-    outcome = None
     try:
-        understood = trigger.parse(delivery.event, payload)
+        delivery, outcome = received(delivery_id, event, body, actor, request.app[CLOCK]())
     except InputError as error:
-        outcome = Outcome(delivery.id, "failed", str(error))
-    else:
-        if isinstance(understood, trigger.Ignored):
-            outcome = Outcome(delivery.id, "ignored", understood.reason)
+        raise answer_error(400, str(error)) from error
+    structlog.contextvars.bind_contextvars(delivery=delivery.id)
+    return await _take(request.app, delivery, outcome)
+
+
+async def _take(app: web.Application, delivery: Delivery, outcome: Outcome | None) -> web.Response:
     if not await app[INBOX].add(delivery, outcome):
         return await _take_again(app, delivery)
     log.info(
@@ -102,22 +79,3 @@ async def _read(request: web.Request) -> bytes:
         return await request.read()
     except web.HTTPRequestEntityTooLarge as error:
         raise answer_error(413, f"the body is larger than {MAX_BODY:,} bytes, GitHub's own limit") from error
-
-
-def _payload(body: bytes) -> dict[str, Any]:
-    try:
-        payload = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise answer_error(400, "the body is not JSON; set the webhook's content type to application/json") from error
-    if not isinstance(payload, dict):
-        raise answer_error(400, "the body is not a JSON object")
-    return payload
-
-
-def _named(actor: Actor, payload: dict[str, Any]) -> Actor:
-    """Add the sender: GitHub says who it is in what it signed."""
-    sender = payload.get("sender")
-    if not isinstance(sender, dict):
-        return actor
-    sender_id = sender.get("id")
-    return replace(actor, login=str(sender.get("login", "")), id=sender_id if isinstance(sender_id, int) else None)

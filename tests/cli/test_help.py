@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 VERBS = tuple(command.callback.__name__ for command in cli.app.registered_commands if command.callback)
+GROUPS = tuple(str(group.typer_instance.info.name) for group in cli.app.registered_groups if group.typer_instance)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -42,7 +43,7 @@ def test_help_leaves_no_word_cut_off(verb: str) -> None:
 def test_help_of_the_program_names_every_verb() -> None:
     """`pointsman --help` lists all verbs, each with a sentence."""
     listed = re.findall(r"^│ (\w+) +[A-Z]", pointsman("--help").out, re.MULTILINE)
-    assert tuple(listed) == VERBS
+    assert tuple(listed) == VERBS + GROUPS
 
 
 def test_without_arguments_the_help_is_shown(tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def test_without_arguments_the_help_is_shown(tmp_path: Path) -> None:
     ran = run(tmp_path)
     assert ran.code == 2
     assert "[OPTIONS] COMMAND [ARGS]" in ran.out + ran.err
-    assert [verb for verb in VERBS if verb not in ran.out + ran.err] == []
+    assert [verb for verb in VERBS + GROUPS if verb not in ran.out + ran.err] == []
 
 
 @pytest.mark.parametrize(

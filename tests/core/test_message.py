@@ -93,7 +93,7 @@ def test_several_deliveries_are_counted_listed_and_each_has_its_trailer() -> Non
     message = commit_message([(name, *change({"tag": f"{name}-dev"})) for name in ("a", "b", "c")], CommitSettings())
     assert message.headline == "3 updates: dev"
     assert message.body == (
-        "* dev: a-dev\n* dev: b-dev\n* dev: c-dev\n\n"
+        "* dev: a-dev (superseded below)\n* dev: b-dev (superseded below)\n* dev: c-dev\n\n"
         "Pointsman-Delivery: a\nPointsman-Delivery: b\nPointsman-Delivery: c"
     )
 

@@ -10,8 +10,7 @@ from adapters import adapter
 from bot.core.glob import Glob, escape
 from bot.core.snapshot import EXECUTABLE, MAX_FILE_BYTES, REGULAR, SUBMODULE, SYMLINK, File, Snapshot
 from bot.errors import InputError, Transient, Unavailable
-from bot.github.objects import Objects
-from bot.github.snapshot import blob_oid
+from bot.github.objects import Objects, blob_oid
 
 if TYPE_CHECKING:
     from bot.sandbox import Repository, Sandbox

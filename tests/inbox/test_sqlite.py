@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from opened_inbox import BODY, ORIGIN, delivery, end, opened
 
+from bot.core.model import Writer
 from bot.core.outcome import Commit, Outcome, State
+from bot.core.plan import Plan
 from bot.errors import InputError
 from bot.inbox.sqlite import SQLiteInbox
 
@@ -186,14 +188,17 @@ async def test_what_is_pending_or_unknown_is_not_opened_again(tmp_path: Path) ->
         assert await inbox.pending(7, 10) == [delivery("a", attempts=1, interrupted=1)]
 
 
-async def test_a_finished_delivery_keeps_its_end_and_not_its_body(tmp_path: Path) -> None:
-    """State, reason and commit stay; the body goes from the rows at once, and a second end does not overwrite."""
+async def test_a_finished_delivery_keeps_its_end_and_little_of_its_body(tmp_path: Path) -> None:
+    """State, reason and commit stay, of the body what the mappings used; a second end does not overwrite."""
     commit = Commit("2" * 40, "https://github.com/acme/gitops/commit/2", "1" * 40)
     with opened(tmp_path) as inbox:
-        await inbox.add(delivery("a"))
-        await end(inbox, Outcome("a", "committed", commit.url, commit=commit))
+        body = b'{"action": "x", "client_payload": {"tag": 1, "b": 2}, "organization": {}}'
+        await inbox.add(replace(delivery("a"), body=body))
+        plan = Plan((), (), {}, None, frozenset({"tag"}))
+        await end(inbox, Outcome("a", "committed", commit.url, plan=plan, commit=commit))
         await end(inbox, Outcome("a", "failed", "too late"))
-    assert stored(tmp_path, "state, reason, body, finished_at IS NOT NULL") == [("committed", commit.url, b"", 1)]
+    left = b'{"action": "x", "client_payload": {"tag": 1}}'
+    assert stored(tmp_path, "state, reason, body, finished_at IS NOT NULL") == [("committed", commit.url, left, 1)]
     assert effects(tmp_path, "a") == [("", "committed", commit.url, "2" * 40)]
 
 
@@ -218,7 +223,7 @@ async def test_a_delivery_may_be_done_on_one_branch_and_wait_for_another(tmp_pat
         again = [Outcome("a", "no_change", "there", branch="main"), Outcome("a", "blocked", "rule", branch="prod")]
         await inbox.finish(again, ["a"])
         assert await inbox.pending(7, 10) == []
-    assert stored(tmp_path, "state, reason, body") == [("blocked", "main: committed: url\nprod: blocked: rule", b"")]
+    assert stored(tmp_path, "state, reason, body") == [("blocked", "main: committed: url\nprod: blocked: rule", BODY)]
     assert [effect[:2] for effect in effects(tmp_path, "a")] == [("main", "committed"), ("prod", "blocked")]
 
 
@@ -275,3 +280,35 @@ async def test_what_waits_says_why_until_it_ends(tmp_path: Path) -> None:
             await inbox.postpone(["a", "b"], reason)
         assert await inbox.pending(7, 10) == [delivery("a")]
     assert stored(tmp_path, "id, reason") == [("a", "GitHub answered 503"), ("b", "wrong")]
+
+
+async def test_what_waits_is_resumed_by_what_it_waits_for(tmp_path: Path) -> None:
+    """It is not pending meanwhile; its repository, its installation or anything at all makes it so again."""
+    with opened(tmp_path) as inbox:
+        for name, target, installation in (("a", 7, 1), ("b", 8, 1), ("c", 9, 2)):
+            await inbox.add(replace(delivery(name, target), installation=installation))
+        await inbox.wait(["a", "b", "c"], "suspended")
+        assert await inbox.targets() == []
+        assert await inbox.state("a") == "waiting"
+        assert await inbox.resume(target=7) == [7]
+        assert await inbox.resume(installation=1) == [8]
+        assert await inbox.resume(installation=1) == []
+        assert await inbox.resume() == [9]
+        assert await inbox.targets() == [7, 8, 9]
+
+
+async def test_what_was_begun_is_known_until_it_ended(tmp_path: Path) -> None:
+    """Each base stays until it is withdrawn or the branch has ended; other branches keep theirs."""
+    with opened(tmp_path) as inbox:
+        await inbox.add(delivery("a"))
+        await inbox.intend("main", "1", {"a": [("x.yaml", "tag")]})
+        await inbox.intend("main", "2", {"a": [("x.yaml", "tag")]})
+        await inbox.intend("prod", "3", {"a": [("y.yaml", "tag")]})
+        await inbox.withdraw("main", "1", ["a"])
+        assert (await inbox.pending(7, 1))[0].intents == {("main", "2"), ("prod", "3")}
+        await inbox.finish([Outcome("a", "committed", "url", branch="main")], [])
+        assert (await inbox.pending(7, 1))[0].intents == {("prod", "3")}
+        assert await inbox.writers(7) == {("main", "x.yaml", "tag"): Writer("a", ORIGIN)}
+        await end(inbox, Outcome("a", "failed", "no", branch="prod"))
+        assert set(await inbox.writers(7)) == {("main", "x.yaml", "tag")}
+        assert await inbox.writers(8) == {}

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import regex
 
 from bot.core.blade_php import literal
-from bot.core.mapping import PAYLOAD
 from bot.core.template import OPEN
+from bot.core.trigger import PAYLOAD
 from bot.errors import InputError
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import regex
 from bot.core.convert.expression import Scope, as_expression, fixed
 from bot.core.convert.patterns import by_file, plain
 from bot.core.convert.text import Entry, Note
-from bot.core.mapping import PAYLOAD
 from bot.core.regexes import compile_pattern
 from bot.core.suggest import did_you_mean
+from bot.core.trigger import PAYLOAD
 from bot.errors import InputError, Problem
 
 if TYPE_CHECKING:

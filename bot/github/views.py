@@ -1,0 +1,142 @@
+"""What is known of branches: their heads and the entries of the paths in use, moved on by the commits that we make."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from cachetools import LRUCache
+
+from bot.core.snapshot import MAX_FILE_BYTES, SUBMODULE, SYMLINK, File, Snapshot, matching
+from bot.github.objects import Entry, blob_oid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bot.core.changeset import Changeset
+    from bot.core.glob import Glob
+    from bot.core.model import Repository
+    from bot.core.outcome import Commit
+    from bot.github.objects import Objects
+
+# So many of our last heads are known as ours: their push comes after the next commit was made, when many are.
+_OWN = 50
+
+
+@dataclass(slots=True)
+class View:
+    """A branch at `head`: the entries of paths that were asked for, None for those that do not exist.
+
+    Every file that one of the globs in `listed` matches is among the entries. `own` are the last heads that we made.
+    """
+
+    head: str
+    entries: dict[str, Entry | None] = field(default_factory=dict)
+    folders: frozenset[str] = frozenset()
+    listed: dict[str, Glob] = field(default_factory=dict)
+    own: deque[str] = field(default_factory=lambda: deque(maxlen=_OWN))
+
+
+class Views:
+    """Views by repository and branch; a forgotten one is read again. Bytes are those of `objects`."""
+
+    def __init__(self, objects: Objects, size: int = 4096) -> None:
+        self._objects = objects
+        self._views: LRUCache[tuple[int, str], View] = LRUCache(size)
+
+    def get(self, repository: Repository, branch: str) -> View | None:
+        """Return what is known of a branch."""
+        return self._views.get((repository.id, branch))
+
+    def open(self, repository: Repository, branch: str, paths: Sequence[str]) -> Snapshot | None:
+        """Return the branch with these paths if all of them are known, else None."""
+        view = self.get(repository, branch)
+        if view is None or not repository.id or not all(path in view.entries for path in paths):
+            return None
+        return self._with(Snapshot(repository, branch, view.head, fresh=False), view, paths)
+
+    def read(self, snapshot: Snapshot, globs: Sequence[Glob]) -> tuple[Snapshot, list[Glob]]:
+        """Add to `snapshot` the files of `globs` as far as they are known; return it, and the globs that are not."""
+        view = self.get(snapshot.repository, snapshot.branch)
+        if view is None or view.head != snapshot.head:
+            return snapshot, list(globs)
+        unknown = []
+        for glob in globs:
+            if glob.literal is not None:
+                paths = [glob.literal] if glob.literal in view.entries else None
+            else:
+                there = [path for path, entry in view.entries.items() if entry is not None]
+                paths = matching([glob], there) if glob.pattern in view.listed else None
+            known = self._with(snapshot, view, paths) if paths is not None else None
+            if known is None:
+                unknown.append(glob)
+            else:
+                snapshot = known
+        return snapshot, unknown
+
+    def keep(self, snapshot: Snapshot, paths: Iterable[str], globs: Iterable[Glob] = ()) -> None:
+        """Keep what was read at the head of a branch: the files of `snapshot`, and which of `paths` do not exist."""
+        if not snapshot.repository.id:
+            return
+        key = (snapshot.repository.id, snapshot.branch)
+        view = self._views.get(key)
+        if view is None or view.head != snapshot.head:
+            view = View(snapshot.head, own=view.own if view is not None else deque(maxlen=_OWN))
+            self._views[key] = view
+        asked = {path: None for path in paths if path not in snapshot.files}
+        found = {path: Entry(file.mode, file.oid, file.size) for path, file in snapshot.files.items() if file.oid}
+        view.entries |= {**asked, **found}
+        view.folders |= snapshot.folders
+        view.listed |= {glob.pattern: glob for glob in globs if glob.literal is None}
+
+    def advance(self, repository: Repository, changeset: Changeset, commit: Commit) -> None:
+        """Move on to a commit of ours; where it is not on the head that is known, forget the branch."""
+        view = self.get(repository, changeset.branch)
+        if view is None:
+            return
+        if commit.parent != view.head:
+            self.forget(repository, changeset.branch)
+            return
+        for path, change in changeset.files.items():
+            if change.after is None:
+                view.entries[path] = None
+                continue
+            oid = blob_oid(change.after)
+            self._objects.keep_blob(oid, change.after)
+            view.entries[path] = Entry(change.mode, oid, len(change.after))
+        # A folder may have come with a new file, or gone with the last one.
+        if any(change.before is None or change.after is None for change in changeset.files.values()):
+            view.folders = frozenset()
+        view.own.append(view.head)
+        view.head = commit.oid
+
+    def is_news(self, repository: Repository, branch: str, head: str) -> bool:
+        """Whether a branch that is known moved to a commit that is not ours."""
+        view = self.get(repository, branch)
+        return view is not None and head != view.head and head not in view.own
+
+    def forget(self, repository: Repository, branch: str) -> None:
+        """Forget a branch: the next one who asks reads it."""
+        view = self.get(repository, branch)
+        if view is not None:
+            self._views[repository.id, branch] = View("", own=view.own)
+
+    def _with(self, snapshot: Snapshot, view: View, paths: Iterable[str]) -> Snapshot | None:
+        """Add the files at `paths`, all of which are known; None where the bytes of one are not at hand any more."""
+        files = {}
+        for path in paths:
+            entry = view.entries[path]
+            if entry is None:
+                continue
+            data = None
+            if entry.mode not in {SYMLINK, SUBMODULE} and entry.size <= MAX_FILE_BYTES:
+                data = self._objects.blobs.get(entry.oid)
+                if data is None:
+                    return None
+            files[path] = File(entry.mode, entry.oid, data, entry.size)
+        folders = view.folders.intersection(paths)
+        return replace(
+            snapshot, files=MappingProxyType({**snapshot.files, **files}), folders=snapshot.folders | folders
+        )

@@ -1,0 +1,252 @@
+"""One write path: nothing is lost, nothing is done twice, and hardly anything waits."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from running import draining
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bot.sandbox import Repository, Sandbox
+
+PATH = "values.yaml"
+MAPPINGS = """\
+version: 1
+mappings:
+  - name: app
+    update:
+      - { files: values.yaml, set: { image.tag: '${{ tag }}' } }
+"""
+AUTHOR = MAPPINGS + "commit: { author: { name: build, email: build@internal } }\n"
+TWO = """\
+version: 1
+mappings:
+  - name: app
+    update:
+      - { files: '*.yaml', set: { image.tag: '${{ tag }}' } }
+commit: { author: { name: build, email: build@internal } }
+"""
+REFUSAL = {"message": "Server Error", "documentation_url": "https://docs.github.com"}
+VALUE = "image: { tag: 1-dev }\nreplicas: 1\n"
+
+# The rules, and the request that writes by them: GraphQL, the Contents API, the Git Data API.
+WAYS = [
+    pytest.param(MAPPINGS, {"operation": "Commit"}, id="graphql"),
+    pytest.param(AUTHOR, {"method": "PUT", "path": "/contents/"}, id="contents"),
+    pytest.param(TWO, {"method": "PATCH", "path": "/git/refs/"}, id="git data"),
+]
+
+
+def gitops_with(sandbox: Sandbox, mappings: str = MAPPINGS) -> Repository:
+    return sandbox.create_repository(
+        "acme/gitops", {".github/pointsman.yaml": mappings, PATH: VALUE, "other.yaml": VALUE}
+    )
+
+
+def trailers(repository: Repository) -> list[str]:
+    """The delivery ids in the last paragraphs of all commits, oldest first."""
+    messages = [entry.message.rpartition("\n\n")[2] for entry in reversed(repository.log())]
+    return [
+        found for message in messages for found in re.findall(r"^Pointsman-Delivery: (\S+)$", message, re.MULTILINE)
+    ]
+
+
+def tag(repository: Repository) -> str:
+    return repository.read(PATH).decode().partition("tag: ")[2].partition(" ")[0]
+
+
+@pytest.mark.parametrize(("mappings", "write"), WAYS)
+async def test_a_commit_whose_answer_is_lost_is_found_again(
+    sandbox: Sandbox, tmp_path: Path, mappings: str, write: dict[str, str]
+) -> None:
+    """It took effect, GitHub answered 502: the next attempt finds it by its trailer and makes no other."""
+    repository = gitops_with(sandbox, mappings)
+    sandbox.faults.add(**write, status=502, body=REFUSAL, after=True)
+    async with draining(sandbox, tmp_path) as bench:
+        delivery = await bench.store(repository, {"tag": "2-dev"})
+        assert await bench.drain(repository) == 1.0
+        assert bench.row(delivery).state == "pending"
+        assert await bench.drain(repository) is None
+        row = bench.row(delivery)
+    assert (row.state, row.commit) == ("committed", repository.head())
+    assert "found after its answer was lost" in row.reason
+    assert trailers(repository) == [delivery]
+
+
+@pytest.mark.parametrize(("mappings", "write"), WAYS)
+async def test_a_commit_that_was_not_made_is_made(
+    sandbox: Sandbox, tmp_path: Path, mappings: str, write: dict[str, str]
+) -> None:
+    """The connection went before it took effect: looked for, not found, made once."""
+    repository = gitops_with(sandbox, mappings)
+    sandbox.faults.add(**write, status=502, body=REFUSAL)
+    async with draining(sandbox, tmp_path) as bench:
+        delivery = await bench.store(repository, {"tag": "2-dev"})
+        assert await bench.drain(repository) == 1.0
+        assert await bench.drain(repository) is None
+        assert bench.row(delivery).state == "committed"
+    assert trailers(repository) == [delivery]
+
+
+@pytest.mark.parametrize(("mappings", "write"), WAYS)
+async def test_a_process_that_ends_over_a_commit_does_not_make_it_twice(
+    sandbox: Sandbox, tmp_path: Path, mappings: str, write: dict[str, str]
+) -> None:
+    """The commit lands while nobody is left to hear of it; the next process finds it, behind a foreign one."""
+    repository = gitops_with(sandbox, mappings)
+    sandbox.faults.add(**write, delay=5.0, after=True)
+    async with draining(sandbox, tmp_path) as bench:
+        delivery = await bench.store(repository, {"tag": "2-dev"})
+        drain = asyncio.create_task(bench.worker.drain(repository.id))
+        while tag(repository) != "2-dev":
+            await asyncio.sleep(0.01)
+        drain.cancel()
+        await asyncio.gather(drain, return_exceptions=True)
+        assert bench.row(delivery).state == "pending"
+    repository.commit({"README.md": "Foreign"}, "Foreign")
+    sandbox.faults.clear()
+    async with draining(sandbox, tmp_path) as bench:
+        assert await bench.drain(repository) is None
+        assert bench.row(delivery).state == "committed"
+    assert trailers(repository) == [delivery]
+
+
+async def test_a_late_commit_is_found_when_it_lands_at_last(sandbox: Sandbox, tmp_path: Path) -> None:
+    """It was not there when it was looked for, and makes the head stale for the second one: found then."""
+    repository = gitops_with(sandbox)
+    async with draining(sandbox, tmp_path) as bench:
+        delivery = await bench.store(repository, {"tag": "2-dev"})
+        base = repository.head()
+        await bench.inbox.intend("main", base, {delivery: [(PATH, "image.tag")]})
+        message = f"app: 2-dev\n\nPointsman-Delivery: {delivery}"
+        late = {PATH: VALUE.replace("1-dev", "2-dev")}
+        sandbox.faults.add(operation="Commit", callback=lambda: repository.commit(late, message))
+        assert await bench.drain(repository) is None
+        assert bench.row(delivery).state == "committed"
+    assert trailers(repository) == [delivery]
+
+
+async def test_where_the_base_went_the_values_are_compared(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A force push took base and commit away: the rules are evaluated on what is there now."""
+    repository = gitops_with(sandbox)
+    first = repository.head()
+    repository.commit({"README.md": "1"}, "Foreign")
+    sandbox.faults.add(operation="Commit", status=502, body=REFUSAL, after=True)
+    async with draining(sandbox, tmp_path) as bench:
+        delivery = await bench.store(repository, {"tag": "2-dev"})
+        assert await bench.drain(repository) == 1.0
+        repository.force_push(first)
+        assert await bench.drain(repository) is None
+        assert bench.row(delivery).state == "committed"
+    assert (tag(repository), trailers(repository)) == ("2-dev", [delivery])
+
+
+async def test_a_warm_commit_is_one_request(sandbox: Sandbox, tmp_path: Path) -> None:
+    """What our own commit left is known: the next one costs the write, until a foreign push is heard of."""
+    repository = gitops_with(sandbox)
+    async with draining(sandbox, tmp_path) as bench:
+        for number, expected in enumerate((3, 1, 1)):
+            sandbox.requests.clear()
+            row = await bench.dispatch(repository, {"tag": f"{number}-dev"})
+            assert row.state == "committed"
+            made = [one for one in sandbox.requests if "check-runs" not in one.path]
+            assert len([one for one in made if "access_tokens" not in one.path]) <= expected
+        assert (len(made), made[0].operation) == (1, "Commit")
+
+
+async def test_globs_are_warm_too(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The files that a glob matches are known as long as nobody else pushes: no listing, no read."""
+    repository = gitops_with(sandbox, TWO.replace("commit: { author: { name: build, email: build@internal } }\n", ""))
+    async with draining(sandbox, tmp_path) as bench:
+        assert (await bench.dispatch(repository, {"tag": "2-dev"})).state == "committed"
+        sandbox.requests.clear()
+        assert (await bench.dispatch(repository, {"tag": "3-dev"})).state == "committed"
+        assert [one.operation for one in sandbox.requests if "check-runs" not in one.path] == ["Commit"]
+    assert repository.read("other.yaml").decode().count("3-dev") == 1
+
+
+async def test_nothing_ends_on_a_remembered_branch_but_a_commit(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A foreign change that nobody told us of: a value that we remember is not taken for one that is there."""
+    repository = gitops_with(sandbox)
+    async with draining(sandbox, tmp_path) as bench:
+        assert (await bench.dispatch(repository, {"tag": "2-dev"})).state == "committed"
+        repository.commit({PATH: VALUE}, "Foreign: back to the first")
+        row = await bench.dispatch(repository, {"tag": "2-dev"})
+        assert row.state == "committed"
+        repository.commit(
+            {".github/pointsman.yaml": MAPPINGS.replace("app", "other, ").replace("tag }}", "tga }}")}, "x"
+        )
+        row = await bench.dispatch(repository, {"tag": "3-dev"})
+    assert (row.state, tag(repository)) == ("failed", "2-dev")
+
+
+async def test_a_foreign_push_is_read_in_the_background(sandbox: Sandbox, tmp_path: Path) -> None:
+    """What is in use is read again as soon as the push is heard of, so that the next commit is one request again."""
+    from running import named
+
+    repository = gitops_with(sandbox)
+    async with draining(sandbox, tmp_path) as bench:
+        assert (await bench.dispatch(repository, {"tag": "2-dev"})).state == "committed"
+        ours = repository.head()
+        head = repository.commit({PATH: VALUE.replace("replicas: 1", "replicas: 9")}, "Foreign")
+        sandbox.requests.clear()
+        await bench.forge.pushed(named(sandbox, repository), "main", ours)
+        assert list(sandbox.requests) == []
+        await bench.forge.pushed(named(sandbox, repository), "main", str(head))
+        assert len(sandbox.requests) == 1
+        sandbox.requests.clear()
+        assert (await bench.dispatch(repository, {"tag": "3-dev"})).state == "committed"
+        assert [one.operation for one in sandbox.requests if "check-runs" not in one.path] == ["Commit"]
+    assert repository.read(PATH).decode() == "image: { tag: 3-dev }\nreplicas: 9\n"
+
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_an_older_delivery_does_not_overwrite_a_newer_one(
+    sandbox: Sandbox, tmp_path: Path, together: bool
+) -> None:
+    """It was missed and comes late: superseded, with the newer one named; other fields are its own."""
+    repository = gitops_with(sandbox)
+    async with draining(sandbox, tmp_path) as bench:
+        newer = await bench.store(repository, {"tag": "new"}, origin=NOON)
+        if not together:
+            await bench.drain(repository)
+        older = await bench.store(repository, {"tag": "old"}, origin=NOON - timedelta(minutes=1))
+        await bench.drain(repository)
+        row = bench.row(older)
+        assert (bench.row(newer).state, row.state) == ("committed", "no_change")
+        assert f"superseded: image.tag in values.yaml was written by the newer delivery {newer}" in row.reason
+        assert tag(repository) == "new"
+        latest = await bench.store(repository, {"tag": "latest"}, origin=NOON + timedelta(minutes=1))
+        await bench.drain(repository)
+    assert (bench.row(latest).state, tag(repository)) == ("committed", "latest")
+
+
+@pytest.mark.parametrize(
+    ("value", "tags", "expected"),
+    [
+        ("1.2.3", ["1.10.0", "1.9.0", "1.10.1"], ["committed", "no_change", "committed"]),
+        ("ghcr.io/a/b:v2.0.0", ["ghcr.io/a/b:v1.9.9"], ["no_change"]),
+        ("main-1a2b3c", ["main-000000", "1.0.0", "0.9.0"], ["committed", "committed", "no_change"]),
+    ],
+)
+async def test_no_older_version_replaces_a_newer_one(
+    sandbox: Sandbox, tmp_path: Path, value: str, tags: list[str], expected: list[str]
+) -> None:
+    """With `order: semver` versions only rise; what is none is written as ever."""
+    mappings = MAPPINGS.replace("  - name: app\n", "  - name: app\n    order: semver\n")
+    repository = sandbox.create_repository(
+        "acme/gitops", {".github/pointsman.yaml": mappings, PATH: f"image:\n  tag: {value}\n"}
+    )
+    async with draining(sandbox, tmp_path) as bench:
+        rows = [await bench.dispatch(repository, {"tag": one}) for one in tags]
+    assert [row.state for row in rows] == expected
+    assert all("superseded" in row.reason for row in rows if row.state == "no_change")
