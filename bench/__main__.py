@@ -212,7 +212,7 @@ the edit     lines that differ after one new tag; the file names the image once,
 editing      bytes in, one tag in the middle set, bytes out: beside the round trip of ruamel.yaml
              and the load and dump of PyYAML (libyaml), in turns on the same files
 times ours   their p50 divided by ours
-globs        cold from their text, warm compiled; Git trees are cached, lists of matches are not
+globs        cold from their text, warm compiled; what they match at a commit is kept
 
 Both others of the dispatches are timed from the start of their first program."""
 
