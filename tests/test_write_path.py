@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from dulwich.refs import Ref
 from running import draining
 
 if TYPE_CHECKING:
@@ -145,6 +146,21 @@ async def test_where_the_base_went_the_values_are_compared(sandbox: Sandbox, tmp
         assert await bench.drain(repository) is None
         assert bench.row(delivery).state == "committed"
     assert (tag(repository), trailers(repository)) == ("2-dev", [delivery])
+
+
+async def test_a_branch_that_went_with_the_commit_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The answer was lost, then the branch was deleted: there is nothing to look through, and nothing to write to."""
+    repository = gitops_with(sandbox, MAPPINGS.replace("    update:", "    branch: release\n    update:"))
+    repository.create_branch("release")
+    sandbox.faults.add(operation="Commit", status=502, body=REFUSAL, after=True)
+    async with draining(sandbox, tmp_path) as bench:
+        delivery = await bench.store(repository, {"tag": "2-dev"})
+        assert await bench.drain(repository) == 1.0
+        repository.git.refs.remove_if_equals(Ref(b"refs/heads/release"), None)
+        assert await bench.drain(repository) is None
+        row = bench.row(delivery)
+    assert row.state == "failed"
+    assert "has no branch 'release'" in row.reason
 
 
 async def test_a_warm_commit_is_one_request(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -181,7 +181,8 @@ class _Application:
         """Whether a commit that was looked for may have landed between looking and reading."""
         branch, head = destination.snapshot.branch, destination.snapshot.head
         doubtful = any(branch == one for decision in destination.decisions for one, _ in decision.request.intents)
-        return doubtful and self._looked_at.get(branch) != head
+        # A branch that is not there had nothing to look through.
+        return doubtful and self._looked_at.get(branch) not in {"", head}
 
     async def _commit(self, destination: Destination) -> Commit | None:
         """Make one commit of all that may change something; None where nothing does."""
