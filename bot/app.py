@@ -18,7 +18,6 @@ from bot.errors import InputError
 from bot.flows.decide import MappingSource
 from bot.flows.sweep import Sweep
 from bot.github import GitHub
-from bot.github.deliveries import DeliveryList
 from bot.github.quota import Quota
 from bot.identity.webhook import WebhookSecret
 from bot.inbox.embedded import EmbeddedEngine
@@ -63,10 +62,8 @@ def make(settings: Settings) -> web.Application:
             app[keys.INBOX] = inbox
             app[keys.ENGINE] = engine
             await inbox.resume()  # what freed it may have been told while nobody listened
-            await engine.start()
             await stack.enter_async_context(every(LOOK_SECONDS, engine.start))
-            deliveries = DeliveryList(session, settings.api_url, settings.app_id, settings.private_key)
-            sweep = Sweep(deliveries, inbox, engine, app[keys.CLOCK])
+            sweep = Sweep(forge.deliveries, inbox, engine, app[keys.CLOCK])
             await stack.enter_async_context(background(sweep.run(settings.sweep_interval)))
             await stack.enter_async_context(every(RETENTION_SECONDS, lambda: forget(settings)))
             log.info(

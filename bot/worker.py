@@ -42,14 +42,11 @@ SUSPICIOUS = 2
 class Worker:
     """Turns what is pending in the inbox into outcomes. An engine calls `drain`, one call at a time for a target."""
 
-    def __init__(
-        self, inbox: Inbox, forge: Forge, source: MappingSource, retry: Retry | None = None, window: float = 0.0
-    ) -> None:
+    def __init__(self, inbox: Inbox, forge: Forge, source: MappingSource, retry: Retry | None = None) -> None:
         self._inbox = inbox
         self._forge = forge
         self._source = source
         self._retry = retry or Retry()
-        self._window = window
         self._tasks: set[asyncio.Task[None]] = set()
         self._bugs: Counter[str] = Counter()
 
@@ -95,8 +92,6 @@ class Worker:
             except Transient as error:
                 await self._inbox.postpone([delivery.id], str(error))
                 return error.retry_after or self._retry.first
-        if self._window:
-            await asyncio.sleep(self._window)
         return None
 
     async def settle(self, seconds: float | None = None) -> None:

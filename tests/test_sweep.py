@@ -18,6 +18,7 @@ from bot.core.model import Actor, Delivery
 from bot.errors import Transient, Unavailable
 from bot.flows import sweep
 from bot.flows.sweep import Sweep
+from bot.github.auth import app_api
 from bot.github.deliveries import DeliveryList
 from bot.inbox.sqlite import SQLiteInbox
 
@@ -74,7 +75,7 @@ async def sweeping(sandbox: Sandbox, folder: Path) -> AsyncIterator[Night]:
     inbox, woken, now = SQLiteInbox(folder / DATABASE), Woken(), [datetime.now(UTC)]
     try:
         async with aiohttp.ClientSession() as session:
-            deliveries = DeliveryList(session, sandbox.url, sandbox.app.id, sandbox.app.private_key)
+            deliveries = DeliveryList(app_api(session, sandbox.url, sandbox.app.id, sandbox.app.private_key))
             yield Night(sandbox, inbox, woken, Sweep(deliveries, inbox, woken, lambda: now[0]), now)
     finally:
         inbox.close()
@@ -178,7 +179,9 @@ async def test_nothing_is_fetched_twice(night: Night) -> None:
     assert len(night.fetched()) == 2
     assert await night.sweep.once()
     async with aiohttp.ClientSession() as session:
-        deliveries = DeliveryList(session, night.sandbox.url, night.sandbox.app.id, night.sandbox.app.private_key)
+        deliveries = DeliveryList(
+            app_api(session, night.sandbox.url, night.sandbox.app.id, night.sandbox.app.private_key)
+        )
         assert await Sweep(deliveries, night.inbox, night.woken, lambda: night.now[0]).once()
     assert len(night.fetched()) == 2
 

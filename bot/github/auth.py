@@ -40,14 +40,19 @@ class _Token:
     expires: float
 
 
+def app_api(session: aiohttp.ClientSession, url: str, app_id: int, private_key: str) -> AppAPI:
+    """Return the API at the REST address `url` as the App itself, whose key is PEM."""
+    # Read once: checking the numbers of a key takes far longer than signing with it. gidgethub says str, and hands it
+    # on to PyJWT, which takes either.
+    key = cast("str", load_pem_private_key(private_key.encode(), password=None))
+    return AppAPI(session, REQUESTER, app_id=str(app_id), private_key=key, base_url=url)
+
+
 class Tokens:
     """Makes and keeps installation tokens for one App."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, app_id: int, private_key: str) -> None:
-        # Read once: checking the numbers of a key takes far longer than signing with it. gidgethub says str, and hands
-        # it on to PyJWT, which takes either.
-        key = cast("str", load_pem_private_key(private_key.encode(), password=None))
-        self._api = AppAPI(session, REQUESTER, app_id=str(app_id), private_key=key, base_url=url)
+    def __init__(self, api: AppAPI) -> None:
+        self._api = api
         self._cache: TLRUCache[Scope, _Token] = TLRUCache(
             maxsize=4096, ttu=lambda _, token, __: token.expires - _SPARE_SECONDS, timer=time.time
         )

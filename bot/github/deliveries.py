@@ -5,19 +5,18 @@ from __future__ import annotations
 from contextlib import aclosing
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import gidgethub
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from bot.errors import PointsmanError, Transient
 from bot.flows.sweep import Listed
-from bot.github.client import REQUESTER, UNREADABLE, AppAPI, refusal
+from bot.github.client import UNREADABLE, refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
-    import aiohttp
+    from bot.github.client import AppAPI
 
 # https://docs.github.com/en/rest/apps/webhooks#list-deliveries-for-an-app-webhook
 _LIST = "/app/hook/deliveries?per_page=100"
@@ -25,16 +24,14 @@ _ONE = "/app/hook/deliveries/{id}"
 
 
 class DeliveryList:
-    """Reads the list as the App itself, at the REST address `url`; what it says is GitHub's own word.
+    """Reads the list as the App itself; what it says is GitHub's own word.
 
     Every method raises Transient (try again later; credentials that GitHub does not take count as such) and
     Unavailable (not there, or not for us).
     """
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, app_id: int, private_key: str) -> None:
-        # Read once, as for tokens: gidgethub says str, and hands it on to PyJWT, which takes either.
-        key = cast("str", load_pem_private_key(private_key.encode(), password=None))
-        self._api = AppAPI(session, REQUESTER, app_id=str(app_id), private_key=key, base_url=url)
+    def __init__(self, api: AppAPI) -> None:
+        self._api = api
 
     async def since(self, time: datetime) -> AsyncGenerator[Listed, None]:
         """Yield the attempts made since `time` (aware), the newest first; a page of 100 is asked for when needed."""

@@ -12,9 +12,10 @@ from cachetools import LRUCache
 
 from bot.errors import PointsmanError
 from bot.github import reports
-from bot.github.auth import Scope, Tokens
+from bot.github.auth import Scope, Tokens, app_api
 from bot.github.client import InstallationAPI, NoGraphQL, NotFound
 from bot.github.commit import Writer
+from bot.github.deliveries import DeliveryList
 from bot.github.landed import landed
 from bot.github.objects import Objects
 from bot.github.quota import Governor, Quota
@@ -54,7 +55,9 @@ class GitHub:
     ) -> None:
         self._session = session
         self._url = url
-        self._tokens = Tokens(session, url, app_id, private_key)
+        app = app_api(session, url, app_id, private_key)
+        self.deliveries = DeliveryList(app)
+        self._tokens = Tokens(app)
         self._quota = quota or Quota()
         self._apis: LRUCache[Scope, InstallationAPI] = LRUCache(maxsize=_KEPT)
         self._governors: LRUCache[int, Governor] = LRUCache(maxsize=_KEPT)

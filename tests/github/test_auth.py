@@ -14,7 +14,7 @@ from adapters import adapter
 from running import REFUSAL, draining
 
 from bot.errors import Transient, Unavailable
-from bot.github.auth import Scope, Tokens
+from bot.github.auth import Scope, Tokens, app_api
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,7 +39,7 @@ def requests(sandbox: Sandbox) -> list[Exchange]:
 @asynccontextmanager
 async def tokens(sandbox: Sandbox) -> AsyncIterator[Tokens]:
     async with aiohttp.ClientSession() as session:
-        yield Tokens(session, sandbox.url, sandbox.app.id, sandbox.app.private_key)
+        yield Tokens(app_api(session, sandbox.url, sandbox.app.id, sandbox.app.private_key))
 
 
 async def test_a_token_is_for_one_repository_and_what_is_needed(sandbox: Sandbox, gitops: Repository) -> None:
@@ -165,7 +165,7 @@ async def test_a_second_401_is_told(sandbox: Sandbox, gitops: Repository) -> Non
 async def test_a_wrong_app_id_is_told_with_what_to_compare(sandbox: Sandbox, gitops: Repository) -> None:
     """GitHub's words and the settings to look at; deliveries wait, as whoever runs the bot can mend it meanwhile."""
     async with aiohttp.ClientSession() as session:
-        made = Tokens(session, sandbox.url, 99, sandbox.app.private_key)
+        made = Tokens(app_api(session, sandbox.url, 99, sandbox.app.private_key))
         with pytest.raises(Transient, match=r"Integration not found; compare APP_ID and PRIVATE_KEY"):
             await made.token(scope(sandbox, gitops))
 

@@ -13,6 +13,7 @@ from running import REFUSAL
 
 from bot.errors import PointsmanError, Transient, Unavailable
 from bot.flows.sweep import Listed
+from bot.github.auth import app_api
 from bot.github.deliveries import DeliveryList
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ async def listing(sandbox: Sandbox, prefix: str = "") -> AsyncIterator[DeliveryL
     checker = Checker()
     sandbox.observer = checker.observe
     async with aiohttp.ClientSession() as session:
-        yield DeliveryList(session, sandbox.url + prefix, sandbox.app.id, sandbox.app.private_key)
+        yield DeliveryList(app_api(session, sandbox.url + prefix, sandbox.app.id, sandbox.app.private_key))
     assert checker.found == []
 
 
@@ -116,7 +117,7 @@ async def test_what_github_refuses_is_told_apart(
 ) -> None:
     """What may pass by itself, a wrong key among it, is Transient; the rest is Unavailable; of the list and of one."""
     async with aiohttp.ClientSession() as session:
-        deliveries = DeliveryList(session, sandbox.url, sandbox.app.id, sandbox.app.private_key)
+        deliveries = DeliveryList(app_api(session, sandbox.url, sandbox.app.id, sandbox.app.private_key))
         sandbox.faults.add(times=None, **fault)
         with pytest.raises(error) as of_list:
             await all_since(deliveries, EVER)
@@ -131,6 +132,6 @@ async def test_a_delivery_without_a_payload_is_said_to_be_so(sandbox: Sandbox, b
     """Nothing is made up for it."""
     sandbox.faults.add(status=200, body=body)
     async with aiohttp.ClientSession() as session:
-        deliveries = DeliveryList(session, sandbox.url, sandbox.app.id, sandbox.app.private_key)
+        deliveries = DeliveryList(app_api(session, sandbox.url, sandbox.app.id, sandbox.app.private_key))
         with pytest.raises(Transient, match=r"delivery 12 (has no payload|is not as documented)"):
             await deliveries.payload(12)

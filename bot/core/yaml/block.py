@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 # A comment or an indentation indicator in the header is not matched: where the content begins would be a guess.
 _HEADER = re.compile(r"[|>]([-+]?)[ \t]*(\r\n?|\n)")
 _ANY_HEADER = re.compile(r"[|>][0-9]?([-+]?)[0-9]?[ \t]*(?:#[^\r\n]*)?(\r\n?|\n)")
-_LINE = re.compile(r"([^\r\n]*)(\r\n?|\n|\Z)")
+# The text of a line, and its break; the last one may have none.
+LINE = re.compile(r"([^\r\n]*)(\r\n?|\n|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def read(text: str, start: int, node: Scalar, *, whole: bool = True) -> Block:
     if header is None:
         sentence = "a block scalar with an indentation indicator or a comment in its first line is not edited"
         raise problem(text, start, f"{sentence}; write it as a quoted string first")
-    lines = [found for found in _LINE.finditer(text, header.end(), node.end) if found[0]]
+    lines = [found for found in LINE.finditer(text, header.end(), node.end) if found[0]]
     indent = next((len(line[1]) - len(line[1].lstrip(" ")) for line in lines if line[1].strip(" ")), 0)
     # Blank lines no wider than the indentation follow the content; wider ones are content.
     while lines and not _content(lines[-1][1], indent):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
+from bisect import bisect
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
-from itertools import chain
+from itertools import accumulate, chain
 from json import JSONDecodeError, loads
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from bot.core.yaml.verify import verify
 from bot.errors import EditError, Problem, raise_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from bot.core.model import Json
     from bot.core.yaml.events import Limits
@@ -58,9 +58,8 @@ def _edit(text: str, operations: Sequence[Operation], *, json: bool, limits: Lim
         made = step.splices()
         splices = [splice for splice, _ in made]
         # What is removed goes last, and is found again by its place, whatever the paths mean by then.
-        removals = [one.moved(partial(_moved, splices)) for one in removals] + [
-            one.moved(partial(_moved, splices)) for one in step.removals
-        ]
+        moved = _moves(splices)
+        removals = [one.moved(moved) for one in (*removals, *step.removals)]
         changes += [change for _, told in made for change in told]
         located = _spliced(located, splices, last=not waiting and not removals)
     if removals:
@@ -83,9 +82,12 @@ def _spliced(located: Located, splices: Sequence[Splice], *, last: bool) -> Loca
     return following
 
 
-def _moved(splices: Sequence[Splice], index: int) -> int:
-    """Return the index that an event has after the splices."""
-    return index + sum(len(one.events) - (one.last - one.first) for one in splices if one.last <= index)
+def _moves(splices: Sequence[Splice]) -> Callable[[int], int]:
+    """Return what tells the index that an event has after the splices."""
+    ordered = sorted(splices, key=lambda one: one.last)
+    lasts = [one.last for one in ordered]
+    shifts = list(accumulate((len(one.events) - (one.last - one.first) for one in ordered), initial=0))
+    return lambda index: index + shifts[bisect(lasts, index)]
 
 
 def _asked(located: Located, operations: Sequence[Operation]) -> list[Asked]:

@@ -36,6 +36,7 @@ from bot.core.yaml.locate import Alias, Mapping, Scalar, Sequence, locate
 from bot.core.yaml.nested import moved
 from bot.core.yaml.operations import DocumentSelector, SetField, SetImage, Unset
 from bot.core.yaml.path import spelt
+from bot.core.yaml.quote import NULLS
 from bot.core.yaml.walk import Match, children
 from bot.errors import EditError, Problem
 
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 _KEY = re.compile(r"(?P<stem>image|[\w.-]*(?:Image|[_-]image))(?:Repository|Name)?|repository|name")
 _IMAGES = re.compile(r".*images?", re.IGNORECASE)
 _NO_IMAGES = re.compile(r".*(?:labels|annotations|selector)", re.IGNORECASE)
-_NULLS = ("~", "null", "Null", "NULL")
 _KUSTOMIZE_KEYS = {"newTag", "newName", "digest", "tagSuffix"}
 _KUSTOMIZE_KINDS = ("Kustomization", "Component")
 
@@ -262,7 +262,7 @@ class _Search:
         node = match.node if match else None
         if isinstance(node, Alias):
             return self.anchored.get(node.anchor, "")
-        if not isinstance(node, Scalar) or (not node.style and node.value in _NULLS):
+        if not isinstance(node, Scalar) or (not node.style and node.value in NULLS):
             return ""
         return node.value
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from bot.core.yaml.block import read
+from bot.core.yaml.block import LINE, read
 from bot.core.yaml.events import position, problem
 from bot.core.yaml.extent import own_start
 from bot.core.yaml.splice import Splice
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from bot.core.yaml.locate import Located, Scalar
     from bot.core.yaml.walk import Match
     from bot.errors import EditError, Problem
-
-_LINE = re.compile(r"([^\r\n]*)(?:\r\n?|\n|\Z)")
 
 
 def replace_inner(located: Located, match: Match, node: Scalar, inner: str, *, json: bool) -> Splice | None:
@@ -36,10 +34,10 @@ def replace_inner(located: Located, match: Match, node: Scalar, inner: str, *, j
     if not node.value.strip("\n"):
         return replace_scalar(located, node, inner, habits(located, match, json=json))
     block = read(text, start, node)
-    first = _LINE.match(text, start)
+    first = LINE.match(text, start)
     before, after = node.value.split("\n"), inner.split("\n")
     # Where each line of the text stands in the file; the empty one that follows a last line break stands nowhere.
-    lines = [(line.start(), line.end(1)) for line in _LINE.finditer(text, first.end() if first else start, block.after)]
+    lines = [(line.start(), line.end(1)) for line in LINE.finditer(text, first.end() if first else start, block.after)]
     head = _common(before, after)
     tail = min(_common(before[::-1], after[::-1]), len(before) - head, len(after) - head)
     written = [" " * block.indent + line if line else "" for line in after[head : len(after) - tail]]
@@ -68,7 +66,7 @@ def place_of(located: Located, node: Scalar, line: int, column: int) -> tuple[in
     begins = position(located.text, node.start)
     if node.style != "|":
         return begins
-    first = _LINE.match(located.text, node.start)
+    first = LINE.match(located.text, node.start)
     indent = re.compile(" *").match(located.text, first.end() if first else node.start)
     return begins[0] + line, column + (indent.end() - indent.start() if indent else 0)
 

@@ -52,9 +52,9 @@ def choose(located: Located, selector: DocumentSelector | None) -> list[Document
             count = len(documents)
             raise EditError(f"the file has no document {selector.index}; it has {count}, counted from 0")
         documents = documents[selector.index :][:1]
-    found = [one for one in documents if _is(one, selector)]
     if (selector.kind, selector.name) == (None, None):
         return documents
+    found = [one for one in documents if _is(one, selector)]
     wanted = "/".join(part for part in (selector.kind, selector.name) if part is not None)
     if not found:
         there = ", ".join(dict.fromkeys("/".join(filter(None, _called(one))) for one in located.documents))
