@@ -13,6 +13,7 @@ from aiohttp import web
 
 from bot import __version__
 from bot.core import mapping_file
+from bot.core.retry import Retry
 from bot.core.yaml import Limits
 from bot.errors import InputError
 from bot.flows.decide import MappingSource
@@ -57,7 +58,8 @@ def make(settings: Settings) -> web.Application:
             stack.callback(inbox.close)
             session = await stack.enter_async_context(aiohttp.ClientSession())
             forge = GitHub(session, settings.api_url, settings.app_id, settings.private_key, quota(settings))
-            worker = Worker(inbox, forge, source)
+            retry = Retry(settings.retry_attempts, longest=settings.retry_longest)
+            worker = Worker(inbox, forge, source, retry)
             engine = EmbeddedEngine(inbox, worker.drain)
             app[keys.INBOX] = inbox
             app[keys.ENGINE] = engine

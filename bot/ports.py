@@ -65,6 +65,9 @@ class Journal(Protocol):
     async def withdraw(self, branch: str, base: str, deliveries: Sequence[str]) -> None:
         """Note that the commit that was about to be made on `base` was not."""
 
+    async def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Record how deliveries ended on branches; those who committed are the last to have written their fields."""
+
     async def writers(self, target: int) -> Mapping[tuple[str, str, str], Writer]:
         """Return who wrote last, by branch, path and field."""
 
@@ -78,23 +81,29 @@ class Inbox(Journal, Protocol):
     async def state(self, delivery: str) -> str | None:
         """Return `pending` or how the delivery ended; None where the id is unknown."""
 
+    async def due(self, target: int) -> float | None:
+        """Return in how many seconds the first unfinished delivery of a target is due, None where there is none."""
+
     async def pending(self, target: int, limit: int) -> Sequence[Delivery]:
-        """Return the unfinished deliveries of a target, oldest first, at most `limit`."""
+        """Return at most `limit` unfinished deliveries of a target, those that are due first, in order of arrival."""
 
     async def targets(self) -> Sequence[int]:
-        """Return the targets that have unfinished deliveries."""
+        """Return the targets that have unfinished deliveries that are due."""
 
-    async def attempted(self, deliveries: Sequence[str]) -> None:
-        """Count an attempt that begins."""
+    async def attempted(self, deliveries: Sequence[str], along: Sequence[str] = ()) -> None:
+        """Count an attempt that begins; it does not count for those that are only taken along."""
 
-    async def postpone(self, deliveries: Sequence[str], reason: str) -> None:
-        """Note why unfinished deliveries wait."""
+    async def postpone(self, pauses: Mapping[str, float], reason: str) -> None:
+        """Note for how many seconds unfinished deliveries wait, and why."""
 
     async def wait(self, deliveries: Sequence[str], reason: str) -> None:
         """Set unfinished deliveries aside until `resume`, and note why."""
 
     async def resume(self, target: int = 0, installation: int = 0) -> Sequence[int]:
-        """Make what waits for a repository or an installation, or for anything, pending again; return the targets."""
+        """Make what waits for a repository or an installation pending again; return the targets.
+
+        Without either: whatever waits, for its next attempt too.
+        """
 
     async def reopen(self, delivery: Delivery) -> bool:
         """Make a delivery that did not do all it should pending again, with its body; False where it did.
@@ -105,8 +114,7 @@ class Inbox(Journal, Protocol):
     async def finish(self, outcomes: Sequence[Outcome], deliveries: Sequence[str]) -> None:
         """Record outcomes, and that these deliveries have ended on every branch; all or none.
 
-        Of the bodies of those that have ended only what the mappings used stays; what was begun for them is settled,
-        and they are the last to have written the fields of their commits.
+        Of the bodies of those that have ended only what the mappings used stays.
         """
 
 

@@ -55,6 +55,8 @@ class Settings:
     quota_rest_points: int
     quota_graphql_points: int
     quota_patience: float
+    retry_attempts: int
+    retry_longest: int
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -249,6 +251,8 @@ SETTINGS = (
     Setting("QUOTA_REST_POINTS", "how many points a minute by REST", "900", _at_most(1_000_000, 0)),
     Setting("QUOTA_GRAPHQL_POINTS", "how many points a minute by GraphQL", "2000", _at_most(1_000_000, 0)),
     Setting("QUOTA_PATIENCE", "the seconds that a request may wait for its turn", "10", _seconds),
+    Setting("RETRY_ATTEMPTS", "how often a delivery is tried that meets passing faults", "15", _at_most(1_000_000)),
+    Setting("RETRY_LONGEST", "the longest pause between two attempts, in seconds", "900", _at_most(86_400)),
 )
 
 _FIELDS = {"GITHUB_API_URL": "api_url", "DATABASE_URL": "database"}

@@ -56,13 +56,14 @@ class Worker:
         Returns the seconds after which to call again, None where nothing is left. What the inbox raises is raised: no
         outcome could be recorded then, and nothing more may be done.
         """
-        first = await self._inbox.pending(target, 1)
-        if not first:
-            return None
-        pause = await self._gather(first[0])
+        wait = await self._inbox.due(target)
+        if wait is None or wait > 0:
+            return wait
+        (first,) = await self._inbox.pending(target, 1)
+        pause = await self._gather(first)
         if pause is not None:
             return pause
-        # What came in while the first one waited goes with it.
+        # What came in while the first one waited goes with it, and so does what waits for its next attempt: in order.
         pending = await self._inbox.pending(target, BATCH)
         # One of them may be what ends the process: alone, it does not take the others along.
         alone = any(delivery.interrupted >= SUSPICIOUS for delivery in pending)
@@ -71,11 +72,14 @@ class Worker:
         spent = [delivery for delivery in deliveries if delivery.attempts >= self._retry.attempts]
         await self._end([_dead(delivery, "the process ended during the last one") for delivery in spent])
         taken = [
-            replace(delivery, attempts=delivery.attempts + 1)
+            replace(delivery, attempts=delivery.attempts + (not delivery.wait))
             for delivery in deliveries
             if delivery.attempts < self._retry.attempts
         ]
-        await self._inbox.attempted([delivery.id for delivery in taken])
+        await self._inbox.attempted(
+            [delivery.id for delivery in taken if not delivery.wait],
+            [delivery.id for delivery in taken if delivery.wait],
+        )
         pause = await self._attempt(taken)
         more = len(pending) == BATCH or len(pending) > len(deliveries)
         return 0.0 if pause is None and more else pause
@@ -90,7 +94,7 @@ class Worker:
             try:
                 await self._forge.ready(requests[0].dispatch.repository)
             except Transient as error:
-                await self._inbox.postpone([delivery.id], str(error))
+                await self._inbox.postpone({delivery.id: 0.0}, str(error))
                 return error.retry_after or self._retry.first
         return None
 
@@ -144,13 +148,10 @@ class Worker:
         log.error("unexpected error", deliveries=[delivery.id for delivery in left], exc_info=error)
         if len(left) == 1:
             return await self._after_a_bug(left[0])
-        # The deliveries beside the one that shows the bug must not suffer for it, nor overtake it.
-        await self._inbox.postpone([delivery.id for delivery in left], "an unexpected error in its batch")
-        for delivery in left:
-            pause = await self._attempt([delivery])
-            if pause is not None:
-                return pause
-        return None
+        # The deliveries beside the one that shows the bug must not suffer for it.
+        await self._inbox.postpone({delivery.id: 0.0 for delivery in left}, "an unexpected error in its batch")
+        pauses = [await self._attempt([delivery]) for delivery in left]
+        return min((pause for pause in pauses if pause is not None), default=None)
 
     async def _after_a_bug(self, delivery: Delivery) -> float | None:
         self._bugs[delivery.id] += 1
@@ -159,18 +160,24 @@ class Worker:
         if pause is None:
             await self._end([_dead(delivery, reason)])
         else:
-            await self._inbox.postpone([delivery.id], reason)
+            await self._inbox.postpone({delivery.id: pause}, reason)
         return pause
 
     async def _wait(self, deliveries: Sequence[Delivery], reason: str, retry_after: float | None) -> float | None:
         """Let deliveries wait for their next attempt; give up those that had all of theirs."""
-        pauses = {delivery: self._retry.pause(delivery.attempts, retry_after) for delivery in deliveries}
+        pauses = {
+            # What was only taken along waits on.
+            delivery: max(delivery.wait, retry_after or 0.0)
+            if delivery.wait
+            else self._retry.pause(delivery.attempts, retry_after)
+            for delivery in deliveries
+        }
         await self._end([_dead(delivery, reason) for delivery, pause in pauses.items() if pause is None])
         left = {delivery.id: pause for delivery, pause in pauses.items() if pause is not None}
         if not left:
             return None
-        pause = max(left.values())
-        await self._inbox.postpone(list(left), reason)
+        await self._inbox.postpone(left, reason)
+        pause = min(left.values())
         log.warning("again later", reason=reason, pause=pause, deliveries=list(left))
         return pause
 

@@ -68,6 +68,8 @@ def test_what_is_not_set_has_its_default() -> None:
         quota_rest_points=900,
         quota_graphql_points=2_000,
         quota_patience=10.0,
+        retry_attempts=15,
+        retry_longest=900,
     )
 
 
@@ -104,6 +106,8 @@ def test_what_is_not_set_has_its_default() -> None:
         ("QUOTA_REST_POINTS", "901", "quota_rest_points", 901),
         ("QUOTA_GRAPHQL_POINTS", "0", "quota_graphql_points", 0),
         ("QUOTA_PATIENCE", "60", "quota_patience", 60.0),
+        ("RETRY_ATTEMPTS", "1", "retry_attempts", 1),
+        ("RETRY_LONGEST", "86400", "retry_longest", 86_400),
         *((name, " ", "log_level", "info") for name in ("PORT", "MAPPINGS_FILE", "LOG_LEVEL", "DATABASE_URL")),
     ],
 )
@@ -189,6 +193,8 @@ MALFORMED = (
     ("EDIT_MAX_DEPTH", "-1", "'-1' is not a number from 1 to 1,000, without separators"),
     ("EDIT_MAX_DOCUMENTS", "²", "'²' is not a number from 1 to 100,000, without separators"),
     ("EDIT_MAX_EVENTS", "9" * 5000, f"'{'9' * 5000}' is not a number from 1 to 10,000,000, without separators"),
+    ("RETRY_ATTEMPTS", "0", "'0' is not a number from 1 to 1,000,000, without separators"),
+    ("RETRY_LONGEST", "15m", "'15m' is not a number from 1 to 86,400, without separators"),
     *(
         (name, text, f"'{text}' is not a number from 0 (no limit) to 1,000,000, without separators")
         for name, text in (

@@ -122,6 +122,27 @@ async def test_a_younger_delivery_keeps_its_own_count(sandbox: Sandbox, tmp_path
         assert bench.row(new).state == "committed"
 
 
+async def test_what_waits_for_its_next_attempt_holds_nobody_up(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A branch that fails again and again: what comes for another one is done at once, at no attempt of the first."""
+    repository = gitops(sandbox, mappings=MAPPINGS.replace("name: app,", "name: app, branch: '${{ branch }}',"))
+    for name in ("stuck", "fine"):
+        repository.create_branch(name)
+    stuck_only = {"path": "/graphql$", "moves": True, "status": 502, "body": REFUSAL}
+    async with draining(sandbox, tmp_path, retry=RETRY) as bench:
+        stuck = await bench.store(repository, {"branch": "stuck", "tag": "new"})
+        sandbox.faults.add(**stuck_only)
+        assert await bench.worker.drain(repository.id) == 2.0
+        assert 1.0 < (await bench.worker.drain(repository.id) or 0.0) <= 2.0
+        fine = await bench.store(repository, {"branch": "fine", "tag": "new"})
+        sandbox.faults.add(**stuck_only)
+        pause = await bench.worker.drain(repository.id)
+        assert 0.0 < (pause or 0.0) <= 2.0
+        assert (bench.row(fine).state, bench.row(fine).attempts) == ("committed", 1)
+        assert (bench.row(stuck).state, bench.row(stuck).attempts) == ("pending", 1)
+        assert await bench.drain(repository) is None
+        assert bench.row(stuck).state == "committed"
+
+
 async def test_an_answer_that_was_lost_makes_no_second_commit(sandbox: Sandbox, tmp_path: Path) -> None:
     """The commit was made, then the connection broke: the next attempt finds the value there."""
     repository = gitops(sandbox)

@@ -233,7 +233,13 @@ def _print_details(details: Details) -> None:
         "event": f"{record.event} by {record.actor or 'nobody named'}",
         "repository": f"{record.target or 'none'} (installation {record.installation or 'none'})",
         "received": record.origin,
-        "attempts": f"{record.attempts}{', forced' if record.forced else ''}",
+        "attempts": ", ".join(
+            [
+                str(record.attempts),
+                *([f"the next at {record.next_attempt}"] if record.next_attempt else []),
+                *(["forced"] if record.forced else []),
+            ]
+        ),
         "state": f"{record.state}{ended}",
         "reason": record.reason or "none",
     }

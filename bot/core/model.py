@@ -73,6 +73,7 @@ class Delivery:
     `id` is the `X-GitHub-Delivery` GUID, `event` the `X-GitHub-Event` name, `body` the raw JSON as received,
     `target` the id of the repository it concerns, `origin` when it was received (UTC), `attempts` how often it was
     taken up, `interrupted` how often in a row the process ended over it, `ended` the branches on which it has ended.
+    `wait` is how many seconds are left until it is to be tried again, 0 if it is due.
     `installation` is the id of the App's installation (0: none). `intents` are (branch, base commit) of commits that
     were begun for it and may have landed. `forced`: it is carried out though a newer one wrote the same fields.
     """
@@ -89,6 +90,7 @@ class Delivery:
     installation: int = 0
     intents: frozenset[tuple[str, str]] = frozenset()
     forced: bool = False
+    wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

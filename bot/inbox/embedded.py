@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,12 +19,15 @@ log = structlog.get_logger(__name__)
 
 AFTER_FAILURE_SECONDS = 5.0
 
+# What failed for one delivery may well fail for the next: they come together instead of asking again and again.
+REST_SECONDS = 1.0
+
 
 class EmbeddedEngine:
     """Calls `drain(target)` whenever a target is woken, never twice at once for one target.
 
     `drain` returns None when nothing is left to do, or the seconds after which it wants to be called again; where it
-    raises, it is called again after `after_failure` seconds.
+    raises, it is called again after `after_failure` seconds. A wake ends a pause, though not within its first second.
     """
 
     def __init__(
@@ -36,7 +40,7 @@ class EmbeddedEngine:
         self._drain = drain
         self._after_failure = after_failure
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._woken: set[int] = set()
+        self._woken: dict[int, asyncio.Event] = {}
         self._stopping = asyncio.Event()
 
     async def start(self) -> None:
@@ -48,7 +52,7 @@ class EmbeddedEngine:
         """Say that there is work for `target`; returns at once."""
         if self._stopping.is_set():
             return
-        self._woken.add(target)
+        self._woken.setdefault(target, asyncio.Event()).set()
         if target not in self._tasks:
             # In a context of its own: what the waking request says of itself is not true of what is drained later.
             self._tasks[target] = asyncio.create_task(
@@ -61,6 +65,8 @@ class EmbeddedEngine:
         Returns whether all of them finished.
         """
         self._stopping.set()
+        for woken in self._woken.values():
+            woken.set()
         tasks = list(self._tasks.values())
         if not tasks:
             return True
@@ -71,15 +77,15 @@ class EmbeddedEngine:
         return not unfinished
 
     async def _run(self, target: int) -> None:
+        woken = self._woken[target]
         try:
-            while target in self._woken and not self._stopping.is_set():
-                self._woken.discard(target)
+            while woken.is_set() and not self._stopping.is_set():
+                woken.clear()
                 pause = await self._drain_safely(target)
                 if pause is not None:
-                    self._woken.add(target)
-                    await self._sleep(pause)
+                    await self._sleep(pause, woken)
         finally:
-            del self._tasks[target]
+            del self._tasks[target], self._woken[target]
 
     async def _drain_safely(self, target: int) -> float | None:
         try:
@@ -89,9 +95,15 @@ class EmbeddedEngine:
             log.exception("drain failed", target=target)
             return self._after_failure
 
-    async def _sleep(self, seconds: float) -> None:
-        """Sleep, but not past `stop`."""
-        try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        except TimeoutError:
-            return
+    async def _sleep(self, seconds: float, woken: asyncio.Event) -> None:
+        """Sleep until the target is woken, though for REST_SECONDS at least; not past `stop`."""
+        rest = min(seconds, REST_SECONDS)
+        await _passed(rest, self._stopping)
+        await _passed(seconds - rest, woken)
+        woken.set()
+
+
+async def _passed(seconds: float, event: asyncio.Event) -> None:
+    """Return after so many seconds, or as soon as the event is set."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)

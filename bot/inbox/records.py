@@ -9,6 +9,7 @@ import asyncio
 import json
 import re
 import sqlite3
+import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -38,7 +39,10 @@ _LEAST = 4
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A delivery as the inbox has it. Times are ISO 8601 in UTC; `target` is a repository id, 0 where there is none."""
+    """A delivery as the inbox has it. Times are ISO 8601 in UTC; `target` is a repository id, 0 where there is none.
+
+    `next_attempt` is when one that is pending may be tried again, None where nothing keeps it from that.
+    """
 
     id: str
     event: str
@@ -47,6 +51,7 @@ class Record:
     actor: str
     origin: str
     attempts: int
+    next_attempt: str | None
     forced: bool
     state: str
     reason: str
@@ -170,13 +175,17 @@ class Records:
         """Make a delivery that has ended, or waits, pending again on all its branches; return its id.
 
         `forced`: it is carried out though a newer one wrote the same fields. What was begun and may have landed stays
-        known. Raises InputError where it is pending already, or nothing of its body is left.
+        known. One that is pending and waits for its next attempt is tried at once. Raises InputError where it is due
+        already, or nothing of its body is left.
         """
         with self._transaction():
             name = self.find(given)
             row = self._connection.execute(_SQL["one"], {"id": name}).fetchone()
             if row["state"] == "pending":
-                raise InputError(f"delivery {name} is pending already")
+                if forced or row["not_before"] <= time.time():
+                    raise InputError(f"delivery {name} is pending already")
+                self._connection.execute(_SQL["hurry"], {"id": name})
+                return name
             if not row["body"]:
                 raise InputError(
                     f"delivery {name} ended as '{row['state']}' and nothing of its body is left: it cannot be "
@@ -251,6 +260,7 @@ def _record(row: sqlite3.Row) -> Record:
         actor=row["actor_login"],
         origin=row["origin"],
         attempts=row["attempts"],
+        next_attempt=_next_attempt(row),
         forced=bool(row["forced"]),
         state=row["state"],
         reason=row["reason"],
@@ -258,5 +268,11 @@ def _record(row: sqlite3.Row) -> Record:
     )
 
 
-def _iso(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat()
+def _next_attempt(row: sqlite3.Row) -> str | None:
+    if row["state"] != "pending" or not row["not_before"]:
+        return None
+    return datetime.fromtimestamp(row["not_before"], UTC).isoformat(timespec="seconds")
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()

@@ -1,5 +1,5 @@
 -- name: list
-SELECT id, event, target, installation, actor_login, origin, attempts, forced, state, reason, finished_at
+SELECT id, event, target, installation, actor_login, origin, attempts, not_before, forced, state, reason, finished_at
 FROM deliveries
 WHERE (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
   AND (:target IS NULL OR target = :target)
@@ -8,7 +8,7 @@ ORDER BY seq DESC
 LIMIT :limit;
 
 -- name: one
-SELECT id, event, target, installation, actor_login, origin, attempts, forced, state, reason, finished_at, body
+SELECT id, event, target, installation, actor_login, origin, attempts, not_before, forced, state, reason, finished_at, body
 FROM deliveries WHERE id = :id;
 
 -- name: beginning
@@ -25,9 +25,12 @@ SELECT branch, base, fields FROM intents WHERE delivery = :id ORDER BY branch, b
 
 -- name: replay
 UPDATE deliveries
-SET state = 'pending', reason = 'replayed by the operator', attempts = 0, interrupted = 0, finished_at = NULL,
-  forced = :forced
+SET state = 'pending', reason = 'replayed by the operator', attempts = 0, interrupted = 0, not_before = 0,
+  finished_at = NULL, forced = :forced
 WHERE id = :id;
+
+-- name: hurry
+UPDATE deliveries SET not_before = 0, attempts = 0 WHERE id = :id;
 
 -- name: forget_effects
 DELETE FROM effects WHERE delivery = :id;

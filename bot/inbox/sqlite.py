@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sqlite3
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import resources
@@ -86,30 +87,45 @@ class SQLiteInbox:
         row = self._connection.execute(_SQL["state"], {"id": delivery}).fetchone()
         return None if row is None else str(row["state"])
 
+    async def due(self, target: int) -> float | None:
+        """Return in how many seconds the first unfinished delivery of a target is due, None where there is none."""
+        row = self._connection.execute(_SQL["due"], {"target": target}).fetchone()
+        return None if row["due"] is None else max(row["due"] - time.time(), 0.0)
+
     async def pending(self, target: int, limit: int) -> Sequence[Delivery]:
-        """Return the unfinished deliveries of a target, oldest first, at most `limit`."""
-        rows = self._connection.execute(_SQL["pending"], {"target": target, "limit": limit})
+        """Return at most `limit` unfinished deliveries of a target, those that are due first, in order of arrival."""
+        rows = self._connection.execute(_SQL["pending"], {"target": target, "limit": limit, "now": time.time()})
         return [_delivery(row) for row in rows]
 
     async def targets(self) -> Sequence[int]:
-        """Return the targets that have unfinished deliveries."""
-        return [row["target"] for row in self._connection.execute(_SQL["targets"])]
+        """Return the targets that have unfinished deliveries that are due."""
+        return [row["target"] for row in self._connection.execute(_SQL["targets"], {"now": time.time()})]
 
-    async def attempted(self, deliveries: Sequence[str]) -> None:
-        """Count an attempt that begins."""
-        self._many("attempted", [{"id": delivery} for delivery in deliveries])
+    async def attempted(self, deliveries: Sequence[str], along: Sequence[str] = ()) -> None:
+        """Count an attempt that begins; it does not count for those that are only taken along."""
+        rows: list[dict[str, object]] = [{"id": delivery, "counts": 1} for delivery in deliveries]
+        self._many("attempted", rows + [{"id": delivery, "counts": 0} for delivery in along])
 
-    async def postpone(self, deliveries: Sequence[str], reason: str) -> None:
-        """Note why unfinished deliveries wait."""
-        self._many("postpone", [{"id": delivery, "reason": reason} for delivery in deliveries])
+    async def postpone(self, pauses: Mapping[str, float], reason: str) -> None:
+        """Note for how many seconds unfinished deliveries wait, and why."""
+        now = time.time()
+        self._many(
+            "postpone",
+            [{"id": delivery, "reason": reason, "not_before": now + pause} for delivery, pause in pauses.items()],
+        )
 
     async def wait(self, deliveries: Sequence[str], reason: str) -> None:
         """Set unfinished deliveries aside until `resume`, and note why."""
         self._many("wait", [{"id": delivery, "reason": reason} for delivery in deliveries])
 
     async def resume(self, target: int = 0, installation: int = 0) -> Sequence[int]:
-        """Make what waits for a repository or an installation, or for anything, pending again; return the targets."""
+        """Make what waits for a repository or an installation pending again; return the targets.
+
+        Without either: whatever waits, for its next attempt too.
+        """
         everything = not target and not installation
+        if everything:
+            self._connection.execute(_SQL["hurry"])
         # 0 stands for none, in the table as well.
         wanted = {"everything": everything, "target": target or -1, "installation": installation or -1}
         return sorted({row["target"] for row in self._connection.execute(_SQL["resume"], wanted).fetchall()})
@@ -145,14 +161,28 @@ class SQLiteInbox:
             for row in rows
         }
 
+    async def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Record how deliveries ended on branches; those who committed are the last to have written their fields."""
+        with self._transaction():
+            self._record(outcomes)
+
     async def finish(self, outcomes: Sequence[Outcome], deliveries: Sequence[str]) -> None:
         """Record outcomes, and that these deliveries have ended on every branch; all or none.
 
-        Of the bodies of those that have ended only what the mappings used stays; what was begun for them is settled,
-        and they are the last to have written the fields of their commits.
+        Of the bodies of those that have ended only what the mappings used stays.
         """
-        now = _now()
         properties = {outcome.delivery: outcome.plan.properties for outcome in outcomes if outcome.plan is not None}
+        with self._transaction():
+            self._record(outcomes)
+            for delivery in deliveries:
+                rows = self._connection.execute(_SQL["effects"], {"delivery": delivery}).fetchall()
+                state, reason = summary([(row["branch"], row["state"], row["reason"]) for row in rows])
+                row = self._connection.execute(_SQL["body"], {"delivery": delivery}).fetchone()
+                body = trimmed(row["body"], properties.get(delivery)) if row else b""
+                ended = {"id": delivery, "state": state, "reason": reason, "finished_at": _now(), "body": body}
+                self._connection.execute(_SQL["finish"], ended)
+
+    def _record(self, outcomes: Sequence[Outcome]) -> None:
         effects = [
             {
                 "delivery": outcome.delivery,
@@ -160,21 +190,13 @@ class SQLiteInbox:
                 "state": outcome.state,
                 "reason": outcome.reason,
                 "commit_oid": outcome.commit.oid if outcome.commit else None,
-                "ended_at": now,
+                "ended_at": _now(),
             }
             for outcome in outcomes
         ]
-        with self._transaction():
-            self._connection.executemany(_SQL["effect"], effects)
-            self._connection.executemany(_SQL["written"], self._written(outcomes))
-            self._connection.executemany(_SQL["settle"], effects)
-            for delivery in deliveries:
-                rows = self._connection.execute(_SQL["effects"], {"delivery": delivery}).fetchall()
-                state, reason = summary([(row["branch"], row["state"], row["reason"]) for row in rows])
-                row = self._connection.execute(_SQL["body"], {"delivery": delivery}).fetchone()
-                body = trimmed(row["body"], properties.get(delivery)) if row else b""
-                ended = {"id": delivery, "state": state, "reason": reason, "finished_at": now, "body": body}
-                self._connection.execute(_SQL["finish"], ended)
+        self._connection.executemany(_SQL["effect"], effects)
+        self._connection.executemany(_SQL["written"], self._written(outcomes))
+        self._connection.executemany(_SQL["settle"], effects)
 
     def _written(self, outcomes: Sequence[Outcome]) -> list[dict[str, str]]:
         """Return the fields that these outcomes wrote, as rows: what was intended."""
@@ -238,6 +260,7 @@ def _delivery(row: sqlite3.Row) -> Delivery:
         installation=row["installation"],
         intents=frozenset((branch, base) for branch, base in json.loads(row["intents"])),
         forced=bool(row["forced"]),
+        wait=row["wait"],
     )
 
 

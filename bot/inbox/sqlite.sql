@@ -8,35 +8,48 @@ ON CONFLICT (id) DO NOTHING;
 -- name: state
 SELECT state FROM deliveries WHERE id = :id;
 
+-- name: due
+SELECT min(not_before) AS due FROM deliveries WHERE target = :target AND state = 'pending';
+
 -- name: pending
 SELECT id, event, target, installation, actor_via, actor_login, actor_id, body, origin, attempts, interrupted, forced,
+  max(not_before - :now, 0) AS wait,
   (SELECT json_group_array(branch) FROM effects WHERE delivery = deliveries.id) AS ended,
   (SELECT json_group_array(json_array(branch, base)) FROM intents WHERE delivery = deliveries.id) AS intents
 FROM deliveries
-WHERE target = :target AND state = 'pending'
-ORDER BY seq
-LIMIT :limit;
+WHERE seq IN (
+  -- Those that wait for their next attempt must not keep out what is due.
+  SELECT seq FROM deliveries
+  WHERE target = :target AND state = 'pending'
+  ORDER BY not_before > :now, seq
+  LIMIT :limit
+)
+ORDER BY seq;
 
 -- name: targets
-SELECT DISTINCT target FROM deliveries WHERE state = 'pending' ORDER BY target;
+SELECT DISTINCT target FROM deliveries WHERE state = 'pending' AND not_before <= :now ORDER BY target;
 
 -- name: attempted
-UPDATE deliveries SET attempts = attempts + 1, interrupted = interrupted + 1 WHERE id = :id AND state = 'pending';
+UPDATE deliveries SET attempts = attempts + :counts, interrupted = interrupted + 1 WHERE id = :id AND state = 'pending';
 
 -- name: postpone
-UPDATE deliveries SET reason = :reason, interrupted = 0 WHERE id = :id AND state = 'pending';
+UPDATE deliveries SET reason = :reason, interrupted = 0, not_before = :not_before
+WHERE id = :id AND state = 'pending';
+
+-- name: hurry
+UPDATE deliveries SET not_before = 0 WHERE state = 'pending' AND not_before > 0;
 
 -- name: wait
 UPDATE deliveries SET state = 'waiting', reason = :reason, interrupted = 0 WHERE id = :id AND state = 'pending';
 
 -- name: resume
-UPDATE deliveries SET state = 'pending', attempts = 0
+UPDATE deliveries SET state = 'pending', attempts = 0, not_before = 0
 WHERE state = 'waiting' AND (:everything OR target = :target OR installation = :installation)
 RETURNING target;
 
 -- name: reopen
 UPDATE deliveries
-SET state = 'pending', reason = '', attempts = 0, interrupted = 0, finished_at = NULL, body = :body
+SET state = 'pending', reason = '', attempts = 0, interrupted = 0, not_before = 0, finished_at = NULL, body = :body
 WHERE id = :id AND state IN ('failed', 'denied', 'blocked', 'dead', 'waiting');
 
 -- name: undo
@@ -62,7 +75,9 @@ SELECT branch, path, field, origin, delivery FROM writers WHERE target = :target
 -- name: written
 INSERT INTO writers (target, branch, path, field, origin, delivery)
 SELECT target, :branch, :path, :field, origin, id FROM deliveries WHERE id = :delivery
-ON CONFLICT (target, branch, path, field) DO UPDATE SET origin = excluded.origin, delivery = excluded.delivery;
+ON CONFLICT (target, branch, path, field) DO UPDATE SET origin = excluded.origin, delivery = excluded.delivery
+-- What is found to have landed long ago is not what was written last.
+WHERE excluded.origin >= writers.origin OR (SELECT forced FROM deliveries WHERE id = excluded.delivery);
 
 -- name: effect
 INSERT INTO effects (delivery, branch, state, reason, commit_oid, ended_at)

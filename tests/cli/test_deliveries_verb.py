@@ -198,7 +198,7 @@ async def test_what_a_payload_holds_does_not_steer_the_terminal(
     text = "\x1b]0;title\x07\x9b31m\x7f\ud800\U000e0001"
     with closing(SQLiteInbox(tmp_path / DATABASE)) as inbox:
         await inbox.add(delivery("d1-1", body={"text": text}))
-        await inbox.postpone(["d1-1"], "\x1b[31m\x9bred\r")
+        await inbox.postpone({"d1-1": 1.0}, "\x1b[31m\x9bred\r")
         shown = pointsman("deliveries", "show", "d1-1").out
         assert [char for char in shown if not char.isprintable() and char != "\n"] == []
         assert json.loads(shown.partition("\nbody:\n")[2]) == {"text": text}

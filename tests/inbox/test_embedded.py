@@ -99,6 +99,26 @@ async def test_a_drain_that_asks_for_a_pause_is_called_again(tmp_path: Path) -> 
         assert drain.calls == [7, 7, 7]
 
 
+async def test_a_wake_ends_a_pause_but_lets_the_target_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New work does not wait for an hour behind old work, nor does each of a burst ask again what just failed."""
+    monkeypatch.setattr("bot.inbox.embedded.REST_SECONDS", 0.2)
+    with opened(tmp_path) as inbox:
+        drain = Drain(3600.0, 3600.0)
+        engine = EmbeddedEngine(inbox, drain)
+        began = time.monotonic()
+        engine.wake(7)
+        await drain.called(1)
+        for _ in range(5):
+            engine.wake(7)
+        await drain.called(2)
+        assert time.monotonic() - began >= 0.2
+        await asyncio.sleep(0.25)
+        assert drain.calls == [7, 7]
+        engine.wake(7)
+        await drain.called(3)
+        await engine.stop(1)
+
+
 async def test_a_stop_does_not_wait_for_a_pause(tmp_path: Path) -> None:
     """A delivery that is to be tried in an hour waits for the next start; nothing is woken any more."""
     with opened(tmp_path) as inbox:

@@ -106,7 +106,7 @@ async def test_a_delivery_is_shown_with_all_there_is(tmp_path: Path) -> None:
             details = records.show("d1")
     (effect,) = details.effects
     assert details == Details(
-        Record("d1", "repository_dispatch", 7, 5, "octocat", ORIGIN.isoformat(), 1, False, "pending", "", None),
+        Record("d1", "repository_dispatch", 7, 5, "octocat", ORIGIN.isoformat(), 1, None, False, "pending", "", None),
         (Effect("main", "no_change", "it is there", None, effect.ended_at),),
         (Intent("next", "a" * 40, (("values.yaml", "image.tag"),)),),
         BODY,
@@ -150,6 +150,21 @@ async def test_an_id_that_means_none_or_several_is_refused(tmp_path: Path, given
             with pytest.raises(InputError) as caught:
                 ask(given)
             assert str(caught.value) == sentence
+
+
+async def test_what_waits_for_its_next_attempt_can_be_tried_at_once(tmp_path: Path) -> None:
+    """It is told when that would be; replayed it is due, with all its attempts, and a second replay is refused."""
+    with opened(tmp_path) as inbox, recorded(tmp_path) as records:
+        await inbox.add(delivery("d1-1"))
+        await inbox.attempted(["d1-1"])
+        await inbox.postpone({"d1-1": 60.0}, "GitHub answered 502")
+        later = datetime.fromisoformat(records.show("d1-1").record.next_attempt or "")
+        assert 50 <= (later - datetime.now(UTC)).total_seconds() <= 60
+        assert records.replay("d1-1", forced=False) == "d1-1"
+        assert await inbox.due(7) == 0.0
+        assert (records.show("d1-1").record.attempts, records.show("d1-1").record.next_attempt) == (0, None)
+        with pytest.raises(InputError, match="d1-1 is pending already"):
+            records.replay("d1-1", forced=False)
 
 
 @pytest.mark.parametrize("forced", [False, True])

@@ -277,9 +277,32 @@ async def test_what_waits_says_why_until_it_ends(tmp_path: Path) -> None:
             await inbox.add(delivery(name))
         await end(inbox, Outcome("b", "failed", "wrong"))
         for reason in ("GitHub answered 502", "GitHub answered 503"):
-            await inbox.postpone(["a", "b"], reason)
+            await inbox.postpone({"a": 0.0, "b": 0.0}, reason)
         assert await inbox.pending(7, 10) == [delivery("a")]
     assert stored(tmp_path, "id, reason") == [("a", "GitHub answered 503"), ("b", "wrong")]
+
+
+async def test_what_is_postponed_is_due_later(tmp_path: Path) -> None:
+    """Each delivery waits on its own, also past the end of the process; what is due comes into a full batch first."""
+    with opened(tmp_path) as inbox:
+        assert await inbox.due(7) is None
+        for name in ("a", "b", "c"):
+            await inbox.add(delivery(name))
+        await inbox.postpone({"a": 60.0, "b": 30.0}, "GitHub answered 502")
+        assert await inbox.due(7) == 0.0
+        await inbox.attempted(["c"], along=["a", "b"])
+        await inbox.wait(["c"], "suspended")
+    with opened(tmp_path) as inbox:
+        assert await inbox.due(7) == pytest.approx(30.0, abs=5.0)
+        assert await inbox.targets() == []
+        assert await inbox.resume(target=7) == [7]
+        pending = await inbox.pending(7, 10)
+        assert [(one.id, one.attempts, one.interrupted) for one in pending] == [("a", 0, 1), ("b", 0, 1), ("c", 0, 0)]
+        assert [one.wait for one in pending] == pytest.approx([60.0, 30.0, 0.0], abs=5.0)
+        assert [one.id for one in await inbox.pending(7, 1)] == ["c"]
+        assert [one.id for one in await inbox.pending(7, 2)] == ["a", "c"]
+        await inbox.resume()
+        assert [one.wait for one in await inbox.pending(7, 10)] == [0.0, 0.0, 0.0]
 
 
 async def test_what_waits_is_resumed_by_what_it_waits_for(tmp_path: Path) -> None:
