@@ -14,7 +14,7 @@ from cachetools import TLRUCache
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from bot.errors import Transient
-from bot.github.client import REQUESTER, AppAPI, refusal
+from bot.github.client import REQUESTER, UNREADABLE, AppAPI, refusal
 
 if TYPE_CHECKING:
     import aiohttp
@@ -90,4 +90,7 @@ class Tokens:
                     f"GitHub does not take the App's credentials: {error}; compare APP_ID and PRIVATE_KEY with its page"
                 ) from error
             raise refusal(int(error.status_code), str(error)) from error
-        return _Token(answer["token"], datetime.fromisoformat(answer["expires_at"]).timestamp())
+        try:
+            return _Token(answer["token"], datetime.fromisoformat(answer["expires_at"]).timestamp())
+        except (ValueError, KeyError, TypeError) as error:
+            raise Transient(f"{UNREADABLE}: a token is not as documented") from error

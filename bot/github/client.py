@@ -48,11 +48,21 @@ class NoGraphQL(Transient):
     """The server has no GraphQL API: the next attempt goes without."""
 
 
-class InstallationAPI(GitHubAPI):
+class _API(GitHubAPI):
+    """gidgethub's API for aiohttp, where an answer that cannot be read is Transient: what was asked for may be done."""
+
+    async def _make_request(self, *args: Any, **kwargs: Any) -> tuple[Any, str | None, int]:
+        try:
+            return await super()._make_request(*args, **kwargs)
+        except ValueError as error:  # cut off, or no JSON
+            raise Transient(UNREADABLE) from error
+
+
+class InstallationAPI(_API):
     """gidgethub's API with a token that renews itself, for a server at `url` (`https://HOST/api/v3` on Enterprise).
 
     Besides gidgethub's exceptions for 4xx, every method raises Transient (no connection, time-out, 5xx, a rate limit,
-    no turn in time) and Unavailable (suspended); `query` raises NoGraphQL where the server has none.
+    no turn in time, an unreadable answer) and Unavailable (suspended); `query` raises NoGraphQL where there is none.
     """
 
     def __init__(
@@ -154,7 +164,7 @@ class InstallationAPI(GitHubAPI):
             self.governor.succeeded()
 
 
-class AppAPI(GitHubAPI):
+class AppAPI(_API):
     """gidgethub's API as the App itself (a JWT instead of a token); raises as InstallationAPI does."""
 
     async def _request(

@@ -74,7 +74,7 @@ class Writer:
             return await self._git_data(changeset, data)
         except gidgethub.HTTPException as error:
             raise _rest_error(error) from error
-        except (ValueError, TypeError) as error:  # it may have landed: the next attempt will see
+        except (TypeError, LookupError) as error:  # JSON, but another shape: it may have landed
             raise Transient(UNREADABLE) from error
 
     async def _create_commit_on_branch(self, changeset: Changeset, message: CommitMessage) -> Commit:

@@ -10,8 +10,7 @@ import gidgethub
 
 from bot.core.outcome import Commit, Landed
 from bot.core.trigger import TRAILER
-from bot.errors import Transient
-from bot.github.client import UNREADABLE, NotFound, refusal
+from bot.github.client import NotFound, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,5 +66,3 @@ async def _get(api: InstallationAPI, url: str) -> Any:
         return await api.getitem(url)
     except gidgethub.HTTPException as error:
         raise refusal(int(error.status_code), str(error)) from error
-    except ValueError as error:
-        raise Transient(UNREADABLE) from error

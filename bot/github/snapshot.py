@@ -243,8 +243,6 @@ class Reader:
                 answer = await self._api.getitem(url)
             except gidgethub.HTTPException as error:
                 raise refusal(int(error.status_code), str(error)) from error
-            except ValueError as error:
-                raise Transient(UNREADABLE) from error
         if not isinstance(answer, dict):
             raise Transient(UNREADABLE)
         return answer

@@ -98,6 +98,18 @@ async def test_one_request_is_in_flight_for_all_that_wait(sandbox: Sandbox, gito
     assert len(requests(sandbox)) == 1
 
 
+@pytest.mark.parametrize("body", [b'{"token": "ghs_1', {"token": "ghs_1", "expires_at": "soon"}, ["ghs_1"]])
+async def test_a_token_that_cannot_be_read_is_a_passing_fault(
+    sandbox: Sandbox, gitops: Repository, body: object
+) -> None:
+    """Cut off, or not as documented: the next attempt may have more luck."""
+    sandbox.faults.cause("malformed", path="access_tokens", body=body)
+    async with tokens(sandbox) as made:
+        with pytest.raises(Transient, match="GitHub's answer cannot be read"):
+            await made.token(scope(sandbox, gitops))
+        assert await made.token(scope(sandbox, gitops))
+
+
 async def test_a_failed_request_is_not_remembered(sandbox: Sandbox, gitops: Repository) -> None:
     """All that waited for it are told; the next one asks again."""
     sandbox.faults.add(path="access_tokens", status=502, body=REFUSAL, delay=0.02)

@@ -61,7 +61,8 @@ def outcome(head: str) -> list[Outcome]:
 
 async def test_a_passing_fault_delays_a_report(sandbox: Sandbox, gitops: Repository) -> None:
     """It is tried again by the flow, a few times."""
-    sandbox.faults.add(path="/check-runs", status=502, body=REFUSAL, times=2)
+    sandbox.faults.add(path="/check-runs", status=502, body=REFUSAL)
+    sandbox.faults.cause("malformed", path="/check-runs")
     async with adapter(sandbox, gitops) as (forge, repository, _):
         await flow.report(forge, repository, outcome(gitops.head()), Retry(attempts=3, first=0.001, longest=1.0))
     assert len(gitops.check_runs()) == 1
