@@ -12,6 +12,7 @@ from dulwich.refs import Ref
 from running import draining
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bot.sandbox import Repository, Sandbox
@@ -244,6 +245,51 @@ async def test_an_older_delivery_does_not_overwrite_a_newer_one(
         latest = await bench.store(repository, {"tag": "latest"}, origin=NOON + timedelta(minutes=1))
         await bench.drain(repository)
     assert (bench.row(latest).state, tag(repository)) == ("committed", "latest")
+
+
+async def test_an_older_delivery_does_not_overwrite_a_newer_one_whose_answer_was_lost(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """The newer one's commit is found in the same attempt in which the older one is decided."""
+    repository = gitops_with(sandbox)
+    sandbox.faults.cause("502 after", operation="Commit")
+    async with draining(sandbox, tmp_path) as bench:
+        newer = await bench.store(repository, {"tag": "new"}, origin=NOON)
+        assert await bench.drain(repository) == 1.0
+        older = await bench.store(repository, {"tag": "old"}, origin=NOON - timedelta(minutes=1))
+        await bench.drain(repository)
+        rows = [bench.row(each) for each in (newer, older)]
+    assert [row.state for row in rows] == ["committed", "no_change"]
+    assert "superseded" in rows[1].reason
+    assert (tag(repository), trailers(repository)) == ("new", [newer])
+
+
+@pytest.mark.parametrize(
+    ("refused", "expected", "left"),
+    [
+        pytest.param([0], ["committed", "no_change", "committed"], "latest", id="as a whole"),
+        pytest.param([0, 2], ["committed", "no_change", "blocked"], "new", id="the last one"),
+        pytest.param([0, 1, 3], ["blocked", "committed", "blocked"], "old", id="first and last"),
+        pytest.param(range(9), ["blocked", "blocked", "blocked"], "1-dev", id="all"),
+    ],
+)
+async def test_a_refused_batch_is_halved_and_keeps_its_order(
+    sandbox: Sandbox, tmp_path: Path, refused: Sequence[int], expected: list[str], left: str
+) -> None:
+    """An older delivery is superseded by what was written before it, and not by what was only to be written."""
+    repository = gitops_with(sandbox)
+    async with draining(sandbox, tmp_path) as bench:
+        ids = [
+            await bench.store(repository, {"tag": name}, origin=NOON + timedelta(minutes=minutes))
+            for name, minutes in (("new", 0), ("old", -1), ("latest", 1))
+        ]
+        for number in refused:
+            sandbox.faults.cause("rule graphql", skip=number)
+        await bench.drain(repository)
+        assert [bench.row(each).state for each in ids] == expected
+    assert tag(repository) == left
+    written = [each for each, state in zip(ids, expected, strict=True) if state == "committed"]
+    assert trailers(repository) == written
 
 
 @pytest.mark.parametrize(

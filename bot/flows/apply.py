@@ -138,12 +138,14 @@ class _Application:
         for branch, base in doubtful:
             landed = await self._forge.landed(self._repository, branch, base)
             self._looked_at[branch] = landed.head
+            found: list[Outcome] = []
             for request in requests:
                 commit = landed.commits.get(request.delivery) if (branch, base) in request.intents else None
                 if commit is not None:
                     reason = f"{commit.url or 'written'} (found after its answer was lost)"
-                    self._end(Outcome(request.delivery, "committed", reason, base, commit=commit, branch=branch))
+                    found.append(Outcome(request.delivery, "committed", reason, base, commit=commit, branch=branch))
                     self._goes_to.setdefault(request.delivery, set()).add(branch)
+            await self._end(found)
         return [self._rest(request) for request in requests]
 
     def _note(self, requests: Sequence[Request], decided: Decided) -> None:
@@ -173,8 +175,7 @@ class _Application:
             self._blocked = 0
         # If it landed on another head than the one that the rules were evaluated on, look again what they say.
         settled = commit is None or commit.parent == snapshot.head
-        for decision in destination.decisions:
-            self._end(_outcome(decision, destination, commit), settled=settled)
+        await self._end([_outcome(one, destination, commit) for one in destination.decisions], settled=settled)
         return set() if settled else deliveries
 
     def _moved_since_looking(self, destination: Destination) -> bool:
@@ -214,25 +215,35 @@ class _Application:
         commit between them those that are left count as blocked with the last ones.
         """
         self._blocked += 1
-        for decision in destination.decisions:
-            if decision.outcome is not None:
-                self._end(decision.outcome)
-        waiting = [decision for decision in destination.decisions if decision.outcome is None]
-        if len(waiting) == 1 or self._blocked > BLOCKED_ATTEMPTS:
-            for decision in waiting:
-                self._end(_outcome(decision, destination, None, "blocked", str(error)))
+        decisions = destination.decisions
+        waiting = [decision for decision in decisions if decision.outcome is None]
+        if self._blocked > BLOCKED_ATTEMPTS:
+            await self._end([_blocked(one, destination, error) for one in decisions])
             return
-        middle = len(waiting) // 2
-        for half in (waiting[:middle], waiting[middle:]):
-            await self.run([decision.request for decision in half], destination.snapshot.branch)
+        if len(waiting) > 1:
+            middle = decisions.index(waiting[len(waiting) // 2])
+            parts = [decisions[:middle], decisions[middle:]]
+        else:
+            # Those behind the refused one were decided on what it would have written.
+            middle = decisions.index(waiting[0])
+            await self._end([_outcome(one, destination, None) for one in decisions[:middle]])
+            await self._end([_blocked(waiting[0], destination, error)])
+            parts = [decisions[middle + 1 :]]
+        for part in filter(None, parts):
+            await self.run([decision.request for decision in part], destination.snapshot.branch)
 
-    def _end(self, outcome: Outcome, *, settled: bool = True) -> None:
-        key = (outcome.delivery, outcome.branch)
-        earlier = self._ended.get(key)
-        if earlier is None or earlier.state != "committed" or outcome.state == "committed":
-            self._ended[key] = outcome
-        if settled:
-            self._settled.setdefault(outcome.delivery, set()).add(outcome.branch)
+    async def _end(self, outcomes: Sequence[Outcome], *, settled: bool = True) -> None:
+        """Note how deliveries ended on a branch; what is `settled` is not evaluated again."""
+        for outcome in outcomes:
+            key = (outcome.delivery, outcome.branch)
+            earlier = self._ended.get(key)
+            if earlier is None or earlier.state != "committed" or outcome.state == "committed":
+                self._ended[key] = outcome
+            if settled:
+                self._settled.setdefault(outcome.delivery, set()).add(outcome.branch)
+        if settled and self._journal is not None and any(outcome.state == "committed" for outcome in outcomes):
+            # An older delivery that is decided next, in this very call maybe, must see who wrote.
+            await self._journal.record([self._ended[outcome.delivery, outcome.branch] for outcome in outcomes])
 
 
 def _fields(changeset: Changeset) -> list[tuple[str, str]]:
@@ -243,6 +254,13 @@ def _fields(changeset: Changeset) -> list[tuple[str, str]]:
 def _intended(decision: Decision, changeset: Changeset) -> bool:
     """Whether an earlier attempt began the same commit, and nobody knows how that went."""
     return (changeset.branch, changeset.base) in decision.request.intents
+
+
+def _blocked(decision: Decision, destination: Destination, error: Blocked) -> Outcome:
+    """Return the outcome for what was refused, or had nothing to change beside what was."""
+    if decision.outcome is not None and decision.outcome.state == "no_change":
+        decision = replace(decision, outcome=None)
+    return _outcome(decision, destination, None, "blocked", str(error))
 
 
 def _outcome(
