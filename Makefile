@@ -2,13 +2,14 @@
 PYTHON ?= python3
 ARGS ?=
 TIMES ?= 100
+SEEDS ?= 1 2 3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
   --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz bench lint format lock clean
+.PHONY: help demo test fuzz chaos bench lint format lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -30,6 +31,9 @@ test: $(VENV)/.installed  ## all tests; ARGS goes to pytest
 fuzz: $(VENV)/.installed  ## the property and fuzz tests with TIMES=100 times as many examples
 	@FUZZ_TIMES=$(TIMES) $(BIN)/python -m pytest $(ARGS) tests/fuzz tests/core/yaml/test_yaml_properties.py \
 	  tests/core/yaml/test_yaml_create_properties.py tests/core/yaml/test_yaml_fuzz.py
+
+chaos: $(VENV)/.installed  ## kills, faults and lost webhooks; SEEDS="1 2 3" are as many runs of two minutes
+	@CHAOS_SEEDS="$(SEEDS)" $(BIN)/python -m pytest -s $(ARGS) tests/chaos
 
 $(VENV)-bench/.installed: bench/requirements.txt
 	@echo "Making $(VENV)-bench for the peer (once) …"

@@ -1,0 +1,241 @@
+"""A storm: dispatches, faults, lost and doubled webhooks, foreign commits, and a bot that is killed again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import aiohttp
+from running import environment, rows
+
+from bot.sandbox import PRESETS
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from pathlib import Path
+
+    from bot.sandbox import Repository, Sandbox
+
+VALUES, MORE = "values.yaml", "more.yaml"
+_RULES = """\
+version: 1
+mappings:
+  - name: app
+    branch: '${{ branch }}'
+    update:
+      - { files: FILES, set: { image.tag: '${{ tag }}' } }
+"""
+_AUTHOR = "commit: { author: { name: build, email: build@internal } }\n"
+# Each way to write has a repository: GraphQL, the Contents API, the Git Data API.
+WAYS = {
+    "acme/graphql": _RULES.replace("FILES", VALUES),
+    "acme/contents": _RULES.replace("FILES", VALUES) + _AUTHOR,
+    "acme/git-data": _RULES.replace("FILES", f"[{VALUES}, {MORE}]") + _AUTHOR,
+}
+FILE = "image: { tag: 0 }   # set by dispatches\nnote: 0   # set by people\n"
+
+# What a rule refuses has ended, as `blocked`, and a primary limit lasts for up to an hour: both have their own tests.
+PASSING = sorted(name for name in PRESETS if "rule" not in name and "primary" not in name)
+_A_SECOND = {"headers": {"retry-after": "1"}}
+_SHORTER = {"secondary limit": _A_SECOND, "too many requests": _A_SECOND}
+
+# What the bot is told to be like: no limits but GitHub's own, quick to look for what it missed, and patient.
+SETTINGS = {
+    "QUOTA_WRITES_MINUTE": "0",
+    "QUOTA_WRITES_HOUR": "0",
+    "QUOTA_WRITE_INTERVAL": "0",
+    "QUOTA_CONCURRENT": "0",
+    "QUOTA_REST_POINTS": "0",
+    "QUOTA_GRAPHQL_POINTS": "0",
+    "SWEEP_INTERVAL": "2",
+    "RETRY_ATTEMPTS": "1000000",
+    "RETRY_LONGEST": "2",
+    "HOST": "127.0.0.1",
+    "LOG_FORMAT": "json",
+}
+_START_SECONDS = 30.0
+
+
+class Size(NamedTuple):
+    """How much of everything; shares are of the requests, or of the webhooks."""
+
+    dispatches: int
+    branches: int
+    kills: int
+    foreign: int
+    faults: float = 0.05
+    lost: float = 0.03
+    doubled: float = 0.03
+    life_seconds: tuple[float, float] = (0.1, 2.5)
+    calm_seconds: float = 180.0
+
+
+class Sent(NamedTuple):
+    """A dispatch that was sent; on each branch the values rise in the order of sending."""
+
+    delivery: str
+    branch: str
+    value: int
+
+
+class Storm:
+    """One run on a sandbox, with the dice of one seed. `run` leaves the bot ended and the sandbox still."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path, size: Size, seed: int, port: int) -> None:
+        self.sandbox, self.folder, self.size, self.seed, self.port = sandbox, folder, size, seed, port
+        self.sent: list[Sent] = []
+        self.notes: Counter[str] = Counter()
+        self.struck: Counter[str] = Counter()
+        self.requests = self.kills = self.dead_at_start = 0
+        self.homes = {f"b{number}": self._home(number) for number in range(size.branches)}
+        self._process: Process | None = None
+
+    def _home(self, number: int) -> Repository:
+        """Return the repository of a branch, made with it."""
+        name = list(WAYS)[number % len(WAYS)]
+        files = {".github/pointsman.yaml": WAYS[name], VALUES: FILE, MORE: FILE}
+        repository = self.sandbox.find_repository(name) or self.sandbox.create_repository(name, files)
+        repository.create_branch(f"b{number}")
+        return repository
+
+    async def run(self) -> float:
+        """Let it rage, wait until all has ended, and end the bot in good order; return the seconds of that wait."""
+        self._unleash()
+        await self._start()
+        async with asyncio.timeout(_START_SECONDS):
+            while not await self._answers():
+                await asyncio.sleep(0.1)
+        self.sandbox.webhook_url = f"http://127.0.0.1:{self.port}/webhook"
+        try:
+            raging = asyncio.gather(self._kill(), self._dispatch(), self._meddle())
+            await raging
+            began = time.monotonic()
+            await self._calm()
+            return time.monotonic() - began
+        finally:
+            self.sandbox.faults.clear()
+            self.sandbox.webhooks.heal()
+            await self._end()
+            self.sandbox.webhook_url = None
+
+    def _dice(self, what: str) -> random.Random:
+        """Return dice of their own for each of those that act at the same time: so each acts the same every time."""
+        return random.Random(f"{self.seed} {what}")  # noqa: S311 - the point is that it repeats
+
+    def _unleash(self) -> None:
+        sandbox, size = self.sandbox, self.size
+        sandbox.rate_limits = {"core": 10**9, "graphql": 10**9}
+        sandbox.faults.seed(self.seed)
+        for name in PASSING:
+            note = partial(self.struck.update, [name])
+            share = size.faults / len(PASSING)
+            sandbox.faults.cause(name, times=None, probability=share, callback=note, **_SHORTER.get(name, {}))
+        sandbox.webhooks.seed(self.seed)
+        sandbox.webhooks.lose(probability=size.lost)
+        sandbox.webhooks.double(probability=size.doubled)
+
+        def count(_: object) -> None:
+            self.requests += 1
+
+        sandbox.observer = count
+
+    # -- those who act
+
+    async def _dispatch(self) -> None:
+        """Send all dispatches, spread over the lives that the bot is expected to have."""
+        dice, size = self._dice("dispatches"), self.size
+        pause = size.kills * (sum(size.life_seconds) / 2 + 0.2) / size.dispatches
+        for value in range(1, size.dispatches + 1):
+            branch = dice.choice(list(self.homes))
+            payload = {"branch": branch, "tag": value}
+            delivery = await self.sandbox.dispatch(self.homes[branch].full_name, "x", payload)
+            assert delivery is not None
+            self.sent.append(Sent(delivery, branch, value))
+            await asyncio.sleep(dice.uniform(0, 2 * pause))
+
+    async def _kill(self) -> None:
+        """Let the bot live for a while, kill it, start it again: some lives end before the start is over."""
+        dice, size = self._dice("kills"), self.size
+        for _ in range(size.kills):
+            await asyncio.sleep(dice.uniform(*size.life_seconds))
+            assert self._process is not None
+            assert self._process.returncode is None, f"the bot ended by itself: {self.said()[-2000:]}"
+            self.dead_at_start += not await self._answers()
+            self._process.send_signal(signal.SIGKILL)
+            await self._process.wait()
+            self.kills += 1
+            await asyncio.sleep(dice.uniform(0, 0.4))
+            await self._start()
+
+    async def _meddle(self) -> None:
+        """Commit as people do, to the files that the bot writes and beside them, some right before a write of its."""
+        dice, size = self._dice("people"), self.size
+        pause = size.kills * (sum(size.life_seconds) / 2 + 0.2) / max(size.foreign, 1)
+        for number in range(1, size.foreign + 1):
+            await asyncio.sleep(dice.uniform(0, 2 * pause))
+            branch = dice.choice(list(self.homes))
+            write = partial(self._foreign, branch, number)
+            if number % 2:
+                self.sandbox.before(write, repository=self.homes[branch].id, moves=True)
+            else:
+                write()
+
+    def _foreign(self, branch: str, number: int) -> None:
+        home = self.homes[branch]
+        before = home.read(VALUES, branch).decode()
+        after = before.replace(f"note: {self.notes[branch]} ", f"note: {number} ")
+        assert after != before
+        home.commit({VALUES: after, f"people/{number}": "theirs\n"}, f"By a person: {number}", branch)
+        self.notes[branch] = number
+
+    # -- the bot
+
+    async def _start(self) -> None:
+        variables = environment(self.sandbox, self.folder, **SETTINGS, PORT=str(self.port))
+        with (self.folder / "said").open("ab") as said:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "bot", "serve"), env={**os.environ, **variables}, stdout=said, stderr=said
+            )
+
+    async def _answers(self) -> bool:
+        with suppress(aiohttp.ClientError):
+            async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{self.port}/readyz") as got:
+                return got.status == 200
+        return False
+
+    async def _calm(self) -> None:
+        """Wait until every dispatch has ended, for `calm_seconds` at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.size.calm_seconds):
+                while self.unfinished():
+                    await asyncio.sleep(0.5)
+
+    async def _end(self) -> None:
+        if self._process is None or self._process.returncode is not None:
+            return
+        self._process.terminate()
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+    def unfinished(self) -> list[str]:
+        """Return the dispatches that the bot has not ended yet, or never heard of."""
+        known = rows(self.folder)
+        return [
+            one.delivery for one in self.sent if one.delivery not in known or known[one.delivery].state == "pending"
+        ]
+
+    def said(self) -> str:
+        """Return what all lives of the bot wrote."""
+        return (self.folder / "said").read_text(encoding="utf-8", errors="replace")
