@@ -82,6 +82,23 @@ async def test_a_commit_whose_answer_is_lost_is_found_again(
 
 
 @pytest.mark.parametrize(("mappings", "write"), WAYS)
+async def test_a_write_whose_connection_breaks_is_sent_once(
+    sandbox: Sandbox, tmp_path: Path, mappings: str, write: dict[str, str]
+) -> None:
+    """The commit is made, on a connection that was used before: nothing but the next attempt asks what became of it."""
+    repository = gitops_with(sandbox, mappings)
+    async with draining(sandbox, tmp_path) as bench:
+        assert (await bench.dispatch(repository, {"tag": "2-dev"})).state == "committed"
+        sandbox.faults.cause("reset after", **write)
+        delivery = await bench.store(repository, {"tag": "3-dev"})
+        assert await bench.drain(repository) == 1.0
+        assert bench.row(delivery).reason == "no connection to GitHub: ServerDisconnectedError"
+        assert await bench.drain(repository) is None
+        assert bench.row(delivery).state == "committed"
+    assert trailers(repository).count(delivery) == 1
+
+
+@pytest.mark.parametrize(("mappings", "write"), WAYS)
 async def test_a_commit_that_was_not_made_is_made(
     sandbox: Sandbox, tmp_path: Path, mappings: str, write: dict[str, str]
 ) -> None:

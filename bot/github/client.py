@@ -179,8 +179,11 @@ async def send(
     """Send one request and return (status, headers, body); what may go away by itself is raised as Transient."""
     # aiohttp sends bytes in one piece, however many, and the event loop waits; a stream goes in chunks.
     data = io.BytesIO(body) if len(body) > _CHUNKED_BYTES else body
+    middlewares = () if method == "GET" else (_once,)
     try:
-        async with session.request(method, url, headers=headers, data=data, timeout=TIMEOUT) as response:
+        async with session.request(
+            method, url, headers=headers, data=data, timeout=TIMEOUT, middlewares=middlewares
+        ) as response:
             status, answer_headers, answer = response.status, response.headers, await response.read()
     except TimeoutError as error:
         raise Transient(f"GitHub did not answer within {TIMEOUT.total:.0f} seconds") from error
@@ -191,6 +194,17 @@ async def send(
     if _limited(status, answer_headers, answer):
         raise Limited(LIMITED, _pause(answer_headers))
     return status, answer_headers, answer
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Let a write go once only: a PUT whose connection breaks aiohttp would send again by itself.
+
+    The second one meets what the first one wrote, and its 409 would look as if nothing had been.
+    """
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise Transient(f"no connection to GitHub: {type(error).__name__}") from error
 
 
 def _limited(status: int, headers: Mapping[str, str], body: bytes) -> bool:
