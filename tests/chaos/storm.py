@@ -74,7 +74,7 @@ class Size(NamedTuple):
     faults: float = 0.05
     lost: float = 0.03
     doubled: float = 0.03
-    life_seconds: tuple[float, float] = (0.1, 2.5)
+    life_seconds: tuple[float, float] = (0.1, 4.0)
     calm_seconds: float = 180.0
 
 
