@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import structlog
@@ -49,6 +50,8 @@ class Worker:
         self._retry = retry or Retry()
         self._tasks: set[asyncio.Task[None]] = set()
         self._bugs: Counter[str] = Counter()
+        # By target, as its rules said last.
+        self._windows: dict[int, float] = {}
 
     async def drain(self, target: int) -> float | None:
         """Take all that is pending for `target` (a repository id) and end it, or let it wait for its next attempt.
@@ -60,11 +63,17 @@ class Worker:
         if wait is None or wait > 0:
             return wait
         (first,) = await self._inbox.pending(target, 1)
-        pause = await self._gather(first)
+        pause = await self._ready(first)
         if pause is not None:
             return pause
         # What came in while the first one waited goes with it, and so does what waits for its next attempt: in order.
         pending = await self._inbox.pending(target, BATCH)
+        gathering = self._gathering(pending)
+        if gathering is not None:
+            # What is no new dispatch need not wait, and news of a push not in vain: the next commit may be made on it.
+            pending = [delivery for delivery in pending if not _new(delivery)]
+            if not pending:
+                return gathering
         # One of them may be what ends the process: alone, it does not take the others along.
         alone = any(delivery.interrupted >= SUSPICIOUS for delivery in pending)
         deliveries = pending[:1] if alone else pending
@@ -82,9 +91,23 @@ class Worker:
         )
         pause = await self._attempt(taken)
         more = len(pending) == BATCH or len(pending) > len(deliveries)
-        return 0.0 if pause is None and more else pause
+        pause = 0.0 if pause is None and more else pause
+        return min((one for one in (pause, gathering) if one is not None), default=None)
 
-    async def _gather(self, delivery: Delivery) -> float | None:
+    def _gathering(self, pending: Sequence[Delivery]) -> float | None:
+        """Return for how many seconds the window of `batch.window` stays open, None where it does not.
+
+        It opens with the first dispatch, and is as long as the rules said the last time that they were read.
+        """
+        new = [delivery for delivery in pending if _new(delivery)]
+        window = self._windows.get(new[0].target, 0.0) if new and len(new) < BATCH else 0.0
+        if not window:
+            return None
+        # GitHub's clock, which made the origin, is not ours.
+        left = window - max((datetime.now(UTC) - min(one.origin for one in new)).total_seconds(), 0.0)
+        return left if left > 0 else None
+
+    async def _ready(self, delivery: Delivery) -> float | None:
         """Wait until a commit could be made; return the seconds to wait where that takes long.
 
         It is no attempt: nothing failed.
@@ -116,6 +139,8 @@ class Worker:
         if isinstance(news, trigger.Push):
             self._beside(self._forge.pushed(news.repository, news.branch, news.head))
             return
+        if news.reached and news.by:
+            await self._inbox.reach(news.reached, news.by)
         targets = await self._inbox.resume(news.repository, news.installation)
         if targets:
             log.info("resumed", targets=list(targets))
@@ -129,6 +154,8 @@ class Worker:
             return None
         repository = requests[-1].dispatch.repository
         applied = await apply(self._forge, repository, requests, self._source, self._inbox)
+        if applied.window is not None:
+            self._windows[deliveries[0].target] = applied.window
         await self._end(applied.outcomes, [one.delivery for one in requests if one.delivery not in applied.left])
         # The commits that wait behind must not wait for reports.
         self._beside(report(self._forge, repository, applied.outcomes))
@@ -195,6 +222,11 @@ class Worker:
             level(outcome.state, delivery=outcome.delivery, reason=outcome.reason, **known)
 
 
+def _new(delivery: Delivery) -> bool:
+    """Whether it asks for something, for the first time."""
+    return delivery.event == trigger.DISPATCH and not delivery.attempts
+
+
 def _understand(deliveries: Sequence[Delivery]) -> tuple[list[Request], list[Outcome], list[News]]:
     """Return what asks for something, how the rest ended, and what it brought news of."""
     requests: list[Request] = []
@@ -220,10 +252,12 @@ def _understand(deliveries: Sequence[Delivery]) -> tuple[list[Request], list[Out
 
 
 def _request(delivery: Delivery, dispatch: trigger.Dispatch) -> Request:
+    # By the inbox, as the repository may have come to another installation since.
+    installation = delivery.installation or dispatch.repository.installation
     return Request(
         delivery.id,
         delivery.actor,
-        dispatch,
+        replace(dispatch, repository=replace(dispatch.repository, installation=installation)),
         delivery.ended,
         origin=delivery.origin,
         forced=delivery.forced,

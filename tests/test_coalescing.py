@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from running import draining, rows, running
 
 from bot.flows.apply import BLOCKED_ATTEMPTS
@@ -55,6 +57,25 @@ async def test_fifty_dispatches_at_once_land_in_fewer_commits(sandbox: Sandbox, 
     ]
     commits = {entry.oid for entry in repository.log()}
     assert {row.commit for row in rows(tmp_path).values() if row.state == "committed"} <= commits
+
+
+async def test_dispatches_gather_for_as_long_as_the_rules_say(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Counted from the first; the rules are known from the first dispatch on, and news are heard meanwhile."""
+    repository = gitops_with(sandbox, 4)
+    repository.commit({".github/pointsman.yaml": MAPPINGS + "batch: { window: 60 }\n"}, "Gather")
+    async with draining(sandbox, tmp_path) as bench:
+        at_once = await bench.dispatch(repository, {"app": 0, "tag": "v1"})
+        assert at_once.state == "committed"
+        now = datetime.now(UTC)
+        first = await bench.store(repository, {"app": 1, "tag": "v1"}, origin=now - timedelta(seconds=40))
+        second = await bench.store(repository, {"app": 2, "tag": "v1"})
+        news = await bench.store(repository, None, event="push")
+        assert await bench.drain(repository) == pytest.approx(20, abs=5)
+        assert [bench.row(one).state for one in (first, second, news)] == ["pending", "pending", "ignored"]
+        assert bench.row(first).attempts == 0
+        third = await bench.store(repository, {"app": 3, "tag": "v1"}, origin=now - timedelta(seconds=61))
+        assert await bench.drain(repository) is None
+        assert {bench.row(one).commit for one in (first, second, third)} == {repository.head()}
 
 
 async def test_deliveries_that_wait_make_one_commit_with_one_check_run(sandbox: Sandbox, tmp_path: Path) -> None:

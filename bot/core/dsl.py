@@ -97,7 +97,14 @@ def mapping_file(text: str, regexes: Map[str, str], name: str) -> MappingFile:
     without = [f"regex '{key}': {NO_GROUP}" for key, pattern in compiled.items() if not pattern.groups]
     warnings = (*map(Problem, without), *read.warnings)
     return MappingFile(
-        name, (), built_in(name), False, tuple(compiled.values()), tuple(read.mappings), CommitSettings(), warnings
+        name,
+        (),
+        built_in(name),
+        False,
+        tuple(compiled.values()),
+        tuple(read.mappings),
+        CommitSettings(),
+        warnings=warnings,
     )
 
 

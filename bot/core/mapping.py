@@ -216,8 +216,8 @@ class MappingFile:
 
     `name` is its path as the user knows it. `variables` are (name, expression) in the order of the file; `only` says
     that there are no other ones. `regexes` are the registered patterns, each with its `name`. `mappings` are in the
-    order of the file, which is the order in which they apply. `warnings` are what works and may not be meant, each with
-    its position.
+    order of the file, which is the order in which they apply. `window` is for how many seconds dispatches gather.
+    `warnings` are what works and may not be meant, each with its position.
     """
 
     name: str
@@ -227,6 +227,7 @@ class MappingFile:
     regexes: tuple[Pattern, ...]
     mappings: tuple[Mapping, ...]
     commit: CommitSettings
+    window: float = 0.0
     warnings: tuple[Problem, ...] = ()
 
     def variables_from(self, payload: Map[str, Json]) -> dict[str, Json]:

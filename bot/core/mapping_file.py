@@ -1,6 +1,6 @@
 """Read a mapping file: text in, `MappingFile` out, or all its problems at once, each with line and column.
 
-The shape is checked first (`mapping_models`); then every part whose shape is right is built, whatever is wrong with
+The shape is checked first (`mapping_problems`); then every part whose shape is right is built, whatever is wrong with
 the others. Names are looked up among all that the file mentions, so that one mistake gives one sentence.
 """
 
@@ -77,6 +77,7 @@ class _Builder(Updates):
             tuple(pattern for pattern in self.regexes.values() if pattern),
             tuple(mappings),
             commit,
+            float(self.get(self.get(data, ("batch",)), ("batch", "window"), 0)),
             tuple(self.warnings),
         )
 

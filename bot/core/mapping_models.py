@@ -1,24 +1,17 @@
 """The shape of the mapping file: which keys there are and what they hold.
 
-Flat models for pydantic, which says what is missing, unknown or of the wrong type; `problems_of` says it in our words.
-What the keys mean is checked and built in `mapping_file`. The JSON Schema for editors is made from the same models, so
-the descriptions here are what an editor shows.
+Flat models for pydantic, which says what is missing, unknown or of the wrong type; `mapping_problems` says it in our
+words. What the keys mean is checked and built in `mapping_file`. The JSON Schema for editors is made from the same
+models, so the descriptions here are what an editor shows.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from bot.core.mapping import ValueType
-from bot.core.suggest import did_you_mean, nearest
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
-    from bot.core.mapping_source import Loc, Source
-    from bot.errors import Problem
 
 LATER = "comes in a later version"
 
@@ -166,6 +159,12 @@ class CommitModel(Model):
     )
 
 
+class BatchModel(Model):
+    """How dispatches gather before they are committed together."""
+
+    window: float = Field(0, ge=0, le=600, description="For how many seconds they gather; default: 0.")
+
+
 class FileModel(Model):
     """Which image tags go to which files: the mapping file of Pointsman."""
 
@@ -184,108 +183,4 @@ class FileModel(Model):
         description="All that hold apply, in this order; or one text in the search-and-replace action's DSL."
     )
     commit: CommitModel | None = Field(None, title="Commit", description="How commits look.")
-
-
-def problems_of(source: Source) -> dict[Loc, list[Problem]]:
-    """Check the shape of `source.data`: the problems by location, each with its position; empty where all is fine."""
-    problems: dict[Loc, list[Problem]] = {}
-    data = source.data
-    if isinstance(data, dict) and isinstance(data.get("mappings"), str) and data["mappings"].strip():
-        # As a text it is read elsewhere; two types for one key would give two sentences for each mistake in it.
-        data = {**data, "mappings": []}
-    try:
-        FileModel.model_validate(data)
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_context=True)
-        misspelt = {_meant(detail["loc"]) for detail in details if detail["type"] == "extra_forbidden"}
-        for detail in details:
-            loc = detail["loc"]
-            if detail["type"] == "missing" and loc in misspelt:
-                continue  # one mistake, one sentence
-            position = source.position(loc, key=detail["type"] == "extra_forbidden")
-            problems.setdefault(loc, []).append(position.problem(_sentence(detail, source)))
-    return problems
-
-
-def _sentence(detail: ErrorDetails, source: Source) -> str:
-    loc, given = detail["loc"], detail["input"]
-    named = [part for part in loc if isinstance(part, str)]
-    name = f"'{named[-1]}'" if named else "the mapping file"
-    if loc and isinstance(loc[-1], int) and loc in source.values:
-        name = f"each of {name}"
-    match detail["type"]:
-        case "extra_forbidden":
-            return _unknown_key(loc)
-        case "missing":
-            return f"the key {name} is missing{_place(loc[:-1])}"
-        case "literal_error":
-            return _other_value(name, given)
-        case "too_short" | "string_too_short":
-            return f"{name} is empty: give it a value or leave it out"
-    if loc == ("mappings",) and given == "":
-        return "'mappings' is empty: write a list of mappings, or [] for none"
-    wanted = {
-        "string_type": "text",
-        "list_type": "a list",
-        "bool_type": "true or false",
-        "dict_type": "a mapping, that is keys with values",
-        "model_type": "a mapping, that is keys with values",
-    }.get(detail["type"], detail["msg"])
-    hint = ""
-    if wanted == "text" and isinstance(given, int | float):
-        hint = f": quote it, '{source.scalars.get(loc, given)}'"
-    return f"{name} must be {wanted}, not {_kind(given)}{hint}"
-
-
-def _other_value(name: str, given: Any) -> str:
-    if name == "'version'":
-        return f"the version must be 1, not {given!r}"
-    if name == "'delete'":
-        return "'delete' must be true: leave it out where no file is to be deleted"
-    if name == "'type'":
-        hint = did_you_mean(str(given), VALUE_TYPES)
-        return f"the type must be {', '.join(VALUE_TYPES[:-1])} or null, not {given!r}{hint}"
-    hint = f"'pull_request' {LATER}" if given == "pull_request" else f"{given!r} is no way to deliver"
-    return f"{hint}: write 'commit' or leave it out"
-
-
-def _unknown_key(loc: Loc) -> str:
-    key, model = str(loc[-1]), _model_at(loc[:-1])
-    if key in model.later:
-        return f"'{key}' {LATER}"
-    hint = did_you_mean(key, model.model_fields)
-    return f"unknown key '{key}'{hint or f'; the keys{_place(loc[:-1])} are ' + ', '.join(model.model_fields)}"
-
-
-def _meant(loc: Loc) -> Loc:
-    """Return the location of the key that an unknown one resembles; its own where it resembles none."""
-    model = _model_at(loc[:-1])
-    return (*loc[:-1], nearest(str(loc[-1]), model.model_fields) or loc[-1])
-
-
-def _model_at(loc: Loc) -> type[Model]:
-    match loc:
-        case ("environments", _):
-            return EnvironmentModel
-        case ("mappings", _):
-            return MappingModel
-        case ("mappings", _, "update", _):
-            return UpdateModel
-        case ("commit",):
-            return CommitModel
-        case ("commit", "author" | "committer"):
-            return PersonModel
-    return FileModel
-
-
-def _place(loc: Loc) -> str:
-    names = {EnvironmentModel: "environment", MappingModel: "mapping", UpdateModel: "update", FileModel: "mapping file"}
-    model = _model_at(loc)
-    return f" in '{loc[-1]}'" if model not in names else f" in the {names[model]}"
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    names = {bool: "true or false", str: "text", list: "a list", dict: "a mapping"}
-    return names.get(type(value), "a number")
+    batch: BatchModel | None = Field(None, title="Batch", description="How dispatches gather.")

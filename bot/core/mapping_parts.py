@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.core import dsl, semver
 from bot.core.mapping import RegexOperation
-from bot.core.mapping_models import problems_of
+from bot.core.mapping_problems import problems_of
 from bot.core.match import AnyOf, Condition, Not, SemverTest, Test, VariableTest
 from bot.core.regexes import compile_pattern
 from bot.core.suggest import did_you_mean

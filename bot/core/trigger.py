@@ -58,14 +58,21 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Freed:
-    """Something changed that deliveries may wait for: of one repository (its id), or of all of an installation."""
+    """Something changed that deliveries may wait for: of one repository (its id), or of all of an installation.
+
+    The repositories `reached` (ids) are those of the installation `by` now: after a transfer, or when the App was
+    installed anew, it is another one than the deliveries came from.
+    """
 
     repository: int
     installation: int
+    reached: tuple[int, ...] = ()
+    by: int = 0
 
 
 Trigger: TypeAlias = Dispatch | Push | Freed | Ignored
 
+DISPATCH = "repository_dispatch"
 # After these what GitHub refused before may go: https://docs.github.com/en/webhooks/webhook-events-and-payloads
 _FREEING = {
     "installation": {"created", "unsuspend", "new_permissions_accepted"},
@@ -86,17 +93,25 @@ def parse(event: str, body: Mapping[str, Any]) -> Trigger:
     `event` is the `X-GitHub-Event` header, `body` the JSON object that was received.
     Raises InputError where a `repository_dispatch` lacks what GitHub documents for it.
     """
-    if event == "repository_dispatch":
+    if event == DISPATCH:
         return _dispatch(body)
     if event == "push":
         return _push(body)
     if body.get("action") in _FREEING.get(event, set()):
         # An installation's event says which repositories, but those that wait may be others of it, renamed since.
         repository = repository_id(body) if event == "repository" else 0
-        return Freed(repository, 0 if repository else installation_id(body))
+        by = installation_id(body)
+        return Freed(repository, 0 if repository else by, (repository,) if repository else _reached(body), by)
     if event == "ping":
         return Ignored("ping: the webhook works")
     return Ignored(f"nothing is done on the event '{event}'")
+
+
+def _reached(body: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the repositories (ids) that an installation's event says it reaches."""
+    listed = body.get("repositories") or body.get("repositories_added")
+    rows = listed if isinstance(listed, list) else []
+    return tuple(row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), int))
 
 
 def _push(body: Mapping[str, Any]) -> Push | Ignored:

@@ -33,12 +33,14 @@ class Applied:
     """How requests ended, one outcome for each branch.
 
     Where `stopped` is set, the deliveries in `left` did not end on every branch that they go to, and it says why:
-    Transient, Unavailable, or an error that nobody expected.
+    Transient, Unavailable, or an error that nobody expected. `window` is for how many seconds the rules let requests
+    gather from now on, None where they were not read.
     """
 
     outcomes: tuple[Outcome, ...]
     left: tuple[str, ...] = ()
     stopped: Exception | None = None
+    window: float | None = None
 
 
 async def apply(
@@ -58,10 +60,11 @@ async def apply(
     try:
         await application.run(requests)
     except Exception as error:  # noqa: BLE001 - handed to the caller, beside what had landed by then
-        return Applied(application.outcomes, application.left(requests), error)
+        return Applied(application.outcomes, application.left(requests), error, application.window)
     if left := application.left(requests):
-        return Applied(application.outcomes, left, Transient("the rules changed while they were carried out"))
-    return Applied(application.outcomes)
+        changed = Transient("the rules changed while they were carried out")
+        return Applied(application.outcomes, left, changed, application.window)
+    return Applied(application.outcomes, window=application.window)
 
 
 class _Application:
@@ -79,6 +82,7 @@ class _Application:
         # At which head of a branch commits that may have landed were looked for last.
         self._looked_at: dict[str, str] = {}
         self._blocked = 0
+        self.window: float | None = None
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -101,6 +105,8 @@ class _Application:
             requests = await self._without_landed(requests)
             turn = Turn(requests, only, fresh, await self._writers())
             decided = await decide(self._forge, self._repository, turn, self._source)
+            if decided.window is not None:
+                self.window = decided.window
             if only is None:
                 self._note(requests, decided)
             again: set[str] = set()

@@ -102,9 +102,10 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The decisions for all branches that the requests go to, the default branch first where it is one of them."""
+    """The decisions for all branches that requests go to, the default one first; the window of the rules, if any."""
 
     destinations: tuple[Destination, ...]
+    window: float | None = None
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
@@ -148,7 +149,7 @@ async def decide(forge: Forge, repository: Repository, turn: Turn, source: Mappi
         )
     )
     made = (replace(destination, commit=rules.commit) for destination in destinations)
-    return Decided((*([Destination(nowhere, tuple(failed))] if failed else []), *made))
+    return Decided((*([Destination(nowhere, tuple(failed))] if failed else []), *made), rules.window)
 
 
 def _all(nowhere: Snapshot, requests: Sequence[Request], state: State, error: InputError) -> Decided:

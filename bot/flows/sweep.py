@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
+from bot.core import trigger
 from bot.core.model import Actor
 from bot.errors import InputError, PointsmanError, Transient, Unavailable
 from bot.flows.receive import received
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 # What is asked for, and what may free deliveries that wait. All else (pushes) is a hint that may as well be lost.
-EVENTS = frozenset({"repository_dispatch", "installation", "installation_repositories", "repository"})
+EVENTS = frozenset({trigger.DISPATCH, "installation", "installation_repositories", "repository"})
 
 KEPT = timedelta(days=3)
 # A delivery may be listed late, and GitHub's clock is not ours.

@@ -192,6 +192,11 @@ def test_aliases_work_and_cannot_multiply() -> None:
         ("version: 1\nmappings: []\nenvironments: {dev: {files: x}, qa: {files: y, next: dve}}", "3:54: there is no"),
         ("version: 1\nmappings: []\nenvironments: {dev: {files: x, next: dev}}", "3:38: there is no other environment"),
         ("version: 1\nmappings: []\ncommit: {author: {name: x}}", "3:18: the key 'email' is missing in 'author'"),
+        *(
+            (f"version: 1\nmappings: []\nbatch: {{window: {text}}}", f"3:17: the window must be a number of {said}")
+            for text, said in (("-1", "seconds from 0 to 600, not -1"), ("601", "seconds"), ("10s", "seconds"))
+        ),
+        ("version: 1\nmappings: []\nbatch: {widnow: 1}", "3:9: unknown key 'widnow'; did you mean 'window'?"),
         ("version: 1\nmappings: []\ncommit: {message: '${{ x'}", "3:19: the text '${{ x' opens ${{ and never closes"),
         (with_mapping("{update: [{files: x, set: {a: b}}]}"), "3:5: the key 'name' is missing in the mapping"),
         (with_mapping("{name: a}"), "3:5: the key 'update' is missing in the mapping"),
