@@ -105,6 +105,9 @@ class Inbox(Journal, Protocol):
         Without either: whatever waits, for its next attempt too.
         """
 
+    async def reach(self, targets: Sequence[int], installation: int) -> None:
+        """Note that repositories (ids) are reached by another installation than their deliveries came from."""
+
     async def reopen(self, delivery: Delivery) -> bool:
         """Make a delivery that did not do all it should pending again, with its body; False where it did.
 

@@ -243,7 +243,7 @@ class NotFound(Unavailable):
 def refusal(status: int, sentence: str) -> PointsmanError:
     """Return the error for a 4xx answer that is not about the content of a commit."""
     if status == 401:
-        return Unavailable(f"GitHub refuses our token: {sentence}")
+        return Transient(f"GitHub refuses our token: {sentence}")
     if status == 403 and "archived" in sentence:
         return Unavailable(f"GitHub forbids it: {sentence}")
     if status == 403:

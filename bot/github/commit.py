@@ -17,7 +17,7 @@ import gidgethub
 
 from bot.core.outcome import Commit
 from bot.core.snapshot import REGULAR
-from bot.errors import Blocked, PointsmanError, StaleHead, Transient
+from bot.errors import Blocked, PointsmanError, StaleHead, Transient, Unavailable
 from bot.github.client import UNREADABLE, query_error, refusal
 
 if TYPE_CHECKING:
@@ -128,6 +128,10 @@ class Writer:
         commit = await self._api.post(
             f"{self._path}/git/commits", data={**data, "parents": [changeset.base], "tree": tree["sha"]}
         )
+        # A ref that is not forced only has to move forward: a base that a forced push took away would come back so.
+        head = await self._api.getitem(f"{self._path}/git/ref/heads/{quote(changeset.branch)}")
+        if head["object"]["sha"] != changeset.base:
+            raise StaleHead(f"{changeset.branch} is at {head['object']['sha']}, not at {changeset.base}")
         update = {"sha": commit["sha"], "force": False}
         await self._api.patch(f"{self._path}/git/refs/heads/{quote(changeset.branch)}", data=update)
         return Commit(commit["sha"], commit["html_url"], changeset.base)
@@ -142,6 +146,8 @@ def _mutation_error(error: Mapping[str, Any]) -> PointsmanError:
         return StaleHead(str(error.get("message")))
     # GitHub documents no list of types; of rulesets only the sentence is known to stay the same.
     sentence = str(error.get("message"))
+    if "was archived" in sentence:  # with the type of a rule, but an event of GitHub's tells when it may go
+        return Unavailable(f"GitHub forbids it: {sentence}")
     if error.get("type") in {"UNPROCESSABLE", "BRANCH_PROTECTION_RULE_VIOLATION"} or "rule violation" in sentence:
         return _blocked(sentence)
     return query_error(error)

@@ -130,6 +130,10 @@ class SQLiteInbox:
         wanted = {"everything": everything, "target": target or -1, "installation": installation or -1}
         return sorted({row["target"] for row in self._connection.execute(_SQL["resume"], wanted).fetchall()})
 
+    async def reach(self, targets: Sequence[int], installation: int) -> None:
+        """Note that repositories (ids) are reached by another installation than their deliveries came from."""
+        self._connection.execute(_SQL["reach"], {"targets": json.dumps(targets), "installation": installation})
+
     async def reopen(self, delivery: Delivery) -> bool:
         """Make a delivery that did not do all it should pending again, with its body; False where it did.
 

@@ -47,6 +47,10 @@ UPDATE deliveries SET state = 'pending', attempts = 0, not_before = 0
 WHERE state = 'waiting' AND (:everything OR target = :target OR installation = :installation)
 RETURNING target;
 
+-- name: reach
+UPDATE deliveries SET installation = :installation
+WHERE target IN (SELECT value FROM json_each(:targets)) AND installation <> :installation;
+
 -- name: reopen
 UPDATE deliveries
 SET state = 'pending', reason = '', attempts = 0, interrupted = 0, not_before = 0, finished_at = NULL, body = :body

@@ -71,16 +71,21 @@ def test_a_push_says_where_a_branch_is(deleted: bool, head: str) -> None:
 @pytest.mark.parametrize(
     ("event", "action", "expected"),
     [
-        ("installation", "unsuspend", Freed(0, 42)),
-        ("installation", "new_permissions_accepted", Freed(0, 42)),
-        ("installation_repositories", "added", Freed(0, 42)),
-        ("repository", "renamed", Freed(7, 0)),
-        ("repository", "unarchived", Freed(7, 0)),
+        ("installation", "created", Freed(0, 42, (8, 9), 42)),
+        ("installation", "unsuspend", Freed(0, 42, (), 42)),
+        ("installation", "new_permissions_accepted", Freed(0, 42, (), 42)),
+        ("installation_repositories", "added", Freed(0, 42, (8, 9), 42)),
+        ("repository", "renamed", Freed(7, 0, (7,), 42)),
+        ("repository", "transferred", Freed(7, 0, (7,), 42)),
+        ("repository", "unarchived", Freed(7, 0, (7,), 42)),
     ],
 )
 def test_what_frees_deliveries_says_which(event: str, action: str, expected: Freed) -> None:
-    """Those of a repository, or all of an installation."""
-    assert parse(event, {"action": action, "repository": {"id": 7}, "installation": {"id": 42}}) == expected
+    """Those of a repository, or all of an installation; and which repositories are that installation's now."""
+    listed = {"created": "repositories", "added": "repositories_added"}.get(action)
+    told = {listed: [{"id": 8}, {"id": 9}, {"name": "no id"}]} if listed else {}
+    body = {"action": action, "repository": {"id": 7}, "installation": {"id": 42}, **told}
+    assert parse(event, body) == expected
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from adapters import adapter
 from running import REFUSAL, draining
 
-from bot.errors import Transient, Unavailable
+from bot.errors import Transient
 from bot.github.auth import Scope, Tokens, app_api
 
 if TYPE_CHECKING:
@@ -166,10 +166,10 @@ async def test_an_expired_token_is_renewed_by_githubs_clock(sandbox: Sandbox, gi
 
 
 async def test_a_second_401_is_told(sandbox: Sandbox, gitops: Repository) -> None:
-    """A token that is refused as soon as it is made is not made for ever."""
+    """A token that is refused as soon as it is made is not made for ever: later, as nobody tells when it is taken."""
     sandbox.faults.add(path="graphql", status=401, body={**REFUSAL, "message": "Bad credentials"}, times=2)
     async with adapter(sandbox, gitops) as (forge, repository, _):
-        with pytest.raises(Unavailable, match="GitHub refuses our token: Bad credentials"):
+        with pytest.raises(Transient, match="GitHub refuses our token: Bad credentials"):
             await forge.open(repository, [])
         assert [exchange.status for exchange in sandbox.requests] == [201, 401, 201, 401]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MESSAGE = CommitMessage("dev: 2", "* a\n\nPointsman-Delivery: d1")
 AUTHOR = Person("build", "build@internal")
 ONE, TWO, RUN, ODD = "README.md", "environments/dev/values.yaml", "run.sh", "apps/ü b%20c#d?e&f.yaml"
-GIT_DATA = ["POST git/trees", "POST git/commits", "PATCH git/refs/heads/main"]
+GIT_DATA = ["POST git/trees", "POST git/commits", "GET git/ref/heads/main", "PATCH git/refs/heads/main"]
 
 
 def by(author: Person | None, committer: Person | None = None) -> CommitMessage:

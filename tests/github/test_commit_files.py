@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 AUTHOR = Person("build", "build@internal")
 README, RUN, NEW, OTHER = "README.md", "run.sh", "apps/7/ü b%20c.yaml", "apps/7/values.yaml"
-GIT_DATA = ["POST git/trees", "POST git/commits", "PATCH git/refs/heads/main"]
+GIT_DATA = ["POST git/trees", "POST git/commits", "GET git/ref/heads/main", "PATCH git/refs/heads/main"]
 
 
 async def changeset(made: Adapter, new: tuple[str, ...], gone: tuple[str, ...], edited: tuple[str, ...]) -> Changeset:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 from adapters import adapter
-from running import REFUSAL, named
+from running import REFUSAL, named, within_the_hour
 
 from bot.core.changeset import Changeset, FileChange
 from bot.core.mapping import Person
@@ -614,6 +614,7 @@ async def test_any_request_can_begin_a_pause(sandbox: Sandbox, gitops: Repositor
 
 async def test_the_last_request_of_the_hour_begins_the_pause(sandbox: Sandbox, gitops: Repository) -> None:
     """GitHub answers it and says that none is left: the next one is not sent to be refused."""
+    await within_the_hour(sandbox)
     async with adapter(sandbox, gitops) as made:
         await made.forge.open(made.repository, [])
         sandbox.rate_limits["graphql"] = 2
