@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from bot.core.changeset import Changeset
@@ -68,8 +68,8 @@ class Journal(Protocol):
     async def record(self, outcomes: Sequence[Outcome]) -> None:
         """Record how deliveries ended on branches; those who committed are the last to have written their fields."""
 
-    async def writers(self, target: int) -> Mapping[tuple[str, str, str], Writer]:
-        """Return who wrote last, by branch, path and field."""
+    async def writers(self, target: int, branch: str, paths: Collection[str]) -> Mapping[tuple[str, str], Writer]:
+        """Return who wrote the fields of these files last, by path and field."""
 
 
 class Inbox(Journal, Protocol):

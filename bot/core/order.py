@@ -14,23 +14,22 @@ if TYPE_CHECKING:
     from bot.core.model import Writer
     from bot.core.plan import Edit
 
-# branch, path, field path (or the name of a regex and its group)
-Field: TypeAlias = tuple[str, str, str]
+# On one branch: path, field path (or the name of a regex and its group).
+Field: TypeAlias = tuple[str, str]
 
 SUPERSEDED = "superseded"
 
 
 @dataclass(slots=True)
 class Order:
-    """Judges what one delivery after another wants to write to `branch`; `writers` are the last ones so far."""
+    """Judges what one delivery after another wants to write to a branch; `writers` are the last ones so far."""
 
-    branch: str
     writers: Mapping[Field, Writer]
     _own: dict[Field, Writer] = field(default_factory=dict)
 
     def objection(self, edit: Edit, path: str, span: Span, writer: Writer) -> str | None:
         """Return why `writer` may not change the value any more, as a sentence; None where it may."""
-        key = (self.branch, path, span.field)
+        key = (path, span.field)
         last = self._own.get(key) or self.writers.get(key)
         if last is not None and last.origin > writer.origin and last.delivery != writer.delivery:
             when = last.origin.isoformat(timespec="seconds")
@@ -45,7 +44,7 @@ class Order:
     def note(self, changeset: Changeset, writer: Writer) -> None:
         """Note that these changes are going to be written."""
         for path, change in changeset.files.items():
-            self._own |= dict.fromkeys(((self.branch, path, span.field) for span in change.spans), writer)
+            self._own |= dict.fromkeys(((path, span.field) for span in change.spans), writer)
 
 
 def _version(text: str) -> str:

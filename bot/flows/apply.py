@@ -12,7 +12,7 @@ from bot.errors import Blocked, StaleHead, Transient
 from bot.flows.decide import Turn, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from bot.core.changeset import Changeset
     from bot.core.model import Repository, Writer
@@ -103,7 +103,7 @@ class _Application:
         fresh = False
         for _ in range(EVALUATIONS):
             requests = await self._without_landed(requests)
-            turn = Turn(requests, only, fresh, await self._writers())
+            turn = Turn(requests, only, fresh, self._writers)
             decided = await decide(self._forge, self._repository, turn, self._source)
             if decided.window is not None:
                 self.window = decided.window
@@ -133,8 +133,8 @@ class _Application:
         """Return what of a request is not settled yet."""
         return replace(request, ended=request.ended | self._settled.get(request.delivery, set()))
 
-    async def _writers(self) -> Mapping[Field, Writer]:
-        return await self._journal.writers(self._repository.id) if self._journal else {}
+    async def _writers(self, branch: str, paths: Collection[str]) -> Mapping[Field, Writer]:
+        return await self._journal.writers(self._repository.id, branch, paths) if self._journal else {}
 
     async def _without_landed(self, requests: Sequence[Request]) -> list[Request]:
         """End those whose commit was made although no answer said so, before anything is written again."""

@@ -18,7 +18,7 @@ from bot.core.verdict import MAPPING_PATH, judge
 from bot.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from bot.core.changeset import Changeset, Span
@@ -55,13 +55,13 @@ class Request:
 class Turn:
     """Requests to decide, in order: on the branch `only` where that is given, on `fresh` heads if they must be.
 
-    `writers` are the deliveries that wrote last, by branch, path and field.
+    `writers` tells who wrote the fields of files last, by the branch and the paths.
     """
 
     requests: Sequence[Request]
     only: str | None = None
     fresh: bool = False
-    writers: Mapping[Field, Writer] = field(default_factory=dict)
+    writers: Callable[[str, Collection[str]], Awaitable[Mapping[Field, Writer]]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +263,8 @@ async def _rules(forge: Forge, repository: Repository, snapshot: Snapshot, sourc
 
 
 async def _decide(to: _Branch, refused: Mapping[str, InputError], snapshot: Snapshot) -> list[Decision]:
-    decisions, view, order = [], snapshot, Order(snapshot.branch, to.turn.writers)
+    writers = await to.turn.writers(snapshot.branch, snapshot.files) if to.turn.writers else {}
+    decisions, view, order = [], snapshot, Order(writers)
     for request, made in to.planned:
         if request.delivery in refused:
             decisions.append(_ended(request, "failed", refused[request.delivery], snapshot, made))

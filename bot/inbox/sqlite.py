@@ -22,7 +22,7 @@ from bot.core.trigger import trimmed
 from bot.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bot.core.outcome import Outcome
@@ -157,12 +157,12 @@ class SQLiteInbox:
         """Note that the commit that was about to be made on `base` was not."""
         self._many("withdraw", [{"delivery": delivery, "branch": branch, "base": base} for delivery in deliveries])
 
-    async def writers(self, target: int) -> Mapping[tuple[str, str, str], Writer]:
-        """Return who wrote last, by branch, path and field."""
-        rows = self._connection.execute(_SQL["writers"], {"target": target})
+    async def writers(self, target: int, branch: str, paths: Collection[str]) -> Mapping[tuple[str, str], Writer]:
+        """Return who wrote the fields of these files last, by path and field."""
+        wanted = {"target": target, "branch": branch, "paths": json.dumps(list(paths))}
+        rows = self._connection.execute(_SQL["writers"], wanted)
         return {
-            (row["branch"], row["path"], row["field"]): Writer(row["delivery"], datetime.fromisoformat(row["origin"]))
-            for row in rows
+            (row["path"], row["field"]): Writer(row["delivery"], datetime.fromisoformat(row["origin"])) for row in rows
         }
 
     async def record(self, outcomes: Sequence[Outcome]) -> None:

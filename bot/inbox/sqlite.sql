@@ -18,10 +18,21 @@ SELECT id, event, target, installation, actor_via, actor_login, actor_id, body, 
   (SELECT json_group_array(json_array(branch, base)) FROM intents WHERE delivery = deliveries.id) AS intents
 FROM deliveries
 WHERE seq IN (
-  -- Those that wait for their next attempt must not keep out what is due.
-  SELECT seq FROM deliveries
-  WHERE target = :target AND state = 'pending'
-  ORDER BY not_before > :now, seq
+  -- Those that wait for their next attempt must not keep out what is due. Each part is in the order of the index.
+  SELECT * FROM (
+    SELECT seq FROM deliveries
+    WHERE target = :target AND state = 'pending' AND not_before > 0 AND not_before <= :now
+    ORDER BY not_before, seq LIMIT :limit
+  )
+  UNION ALL
+  SELECT * FROM (
+    SELECT seq FROM deliveries WHERE target = :target AND state = 'pending' AND not_before = 0 ORDER BY seq LIMIT :limit
+  )
+  UNION ALL
+  SELECT * FROM (
+    SELECT seq FROM deliveries WHERE target = :target AND state = 'pending' AND not_before > :now
+    ORDER BY not_before, seq LIMIT :limit
+  )
   LIMIT :limit
 )
 ORDER BY seq;
@@ -74,7 +85,8 @@ SELECT fields FROM intents WHERE delivery = :delivery AND branch = :branch;
 DELETE FROM intents WHERE delivery = :delivery AND branch = :branch;
 
 -- name: writers
-SELECT branch, path, field, origin, delivery FROM writers WHERE target = :target;
+SELECT path, field, origin, delivery FROM writers
+WHERE target = :target AND branch = :branch AND path IN (SELECT value FROM json_each(:paths));
 
 -- name: written
 INSERT INTO writers (target, branch, path, field, origin, delivery)

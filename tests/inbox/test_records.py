@@ -280,7 +280,7 @@ async def test_a_writer_stays_as_long_as_its_delivery(tmp_path: Path) -> None:
     with opened(tmp_path) as inbox, recorded(tmp_path) as records:
         await committed(inbox, "d1")
         assert records.prune(ORIGIN + timedelta(days=1)) == 0
-        assert await inbox.writers(7) == {("main", *FIELDS[0]): Writer("d1", ORIGIN)}
+        assert await inbox.writers(7, "main", [FIELDS[0][0]]) == {FIELDS[0]: Writer("d1", ORIGIN)}
 
 
 async def test_pruning_goes_in_steps_until_nothing_is_left(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 import stat
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -300,7 +301,7 @@ async def test_what_is_postponed_is_due_later(tmp_path: Path) -> None:
         assert [(one.id, one.attempts, one.interrupted) for one in pending] == [("a", 0, 1), ("b", 0, 1), ("c", 0, 0)]
         assert [one.wait for one in pending] == pytest.approx([60.0, 30.0, 0.0], abs=5.0)
         assert [one.id for one in await inbox.pending(7, 1)] == ["c"]
-        assert [one.id for one in await inbox.pending(7, 2)] == ["a", "c"]
+        assert [one.id for one in await inbox.pending(7, 2)] == ["b", "c"]
         await inbox.resume()
         assert [one.wait for one in await inbox.pending(7, 10)] == [0.0, 0.0, 0.0]
 
@@ -331,7 +332,25 @@ async def test_what_was_begun_is_known_until_it_ended(tmp_path: Path) -> None:
         assert (await inbox.pending(7, 1))[0].intents == {("main", "2"), ("prod", "3")}
         await inbox.finish([Outcome("a", "committed", "url", branch="main")], [])
         assert (await inbox.pending(7, 1))[0].intents == {("prod", "3")}
-        assert await inbox.writers(7) == {("main", "x.yaml", "tag"): Writer("a", ORIGIN)}
         await end(inbox, Outcome("a", "failed", "no", branch="prod"))
-        assert set(await inbox.writers(7)) == {("main", "x.yaml", "tag")}
-        assert await inbox.writers(8) == {}
+        files = ["x.yaml", "y.yaml"]
+        assert await inbox.writers(7, "main", files) == {("x.yaml", "tag"): Writer("a", ORIGIN)}
+        for target, branch, paths in ((7, "main", files[1:]), (7, "prod", files), (8, "main", files)):
+            assert await inbox.writers(target, branch, paths) == {}
+
+
+async def test_what_is_found_to_have_landed_long_ago_is_not_what_was_written_last(tmp_path: Path) -> None:
+    """Who wrote a field last is the newer delivery, in whatever order they end, unless the older one was forced."""
+    with opened(tmp_path) as inbox:
+        for name, minutes in (("older", 0), ("newer", 1)):
+            await inbox.add(replace(delivery(name), origin=ORIGIN + timedelta(minutes=minutes)))
+            await inbox.intend("main", "1", {name: [("x.yaml", "tag")]})
+        await inbox.record([Outcome("newer", "committed", "url", branch="main")])
+        await inbox.record([Outcome("older", "committed", "found", branch="main")])
+        (writer,) = (await inbox.writers(7, "main", ["x.yaml"])).values()
+        assert writer.delivery == "newer"
+        await inbox.intend("main", "2", {"older": [("x.yaml", "tag")]})
+        inbox._connection.execute("UPDATE deliveries SET forced = 1 WHERE id = 'older'")
+        await inbox.record([Outcome("older", "committed", "forced", branch="main")])
+        (writer,) = (await inbox.writers(7, "main", ["x.yaml"])).values()
+        assert writer.delivery == "older"
