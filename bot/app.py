@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -16,14 +17,14 @@ from bot.core import mapping_file
 from bot.core.retry import Retry
 from bot.core.yaml import Limits
 from bot.errors import InputError
-from bot.flows.decide import MappingSource
+from bot.flows.rules import MappingSource
 from bot.flows.sweep import Sweep
 from bot.github import GitHub
 from bot.github.quota import Quota
 from bot.identity.webhook import WebhookSecret
 from bot.inbox.embedded import EmbeddedEngine
 from bot.inbox.records import retain
-from bot.inbox.sqlite import SQLiteInbox
+from bot.inbox.sqlite import SQLiteInbox, checkpoint
 from bot.web import health, keys, webhook
 from bot.web.errors import errors
 from bot.worker import Worker
@@ -42,6 +43,8 @@ REPORT_SECONDS = 3.0
 # `pointsman deliveries replay` changes the database, and nothing tells this process but looking.
 LOOK_SECONDS = 2.0
 RETENTION_SECONDS = 3600.0
+# The log grows by some megabytes a second while webhooks pour in.
+CHECKPOINT_SECONDS = 2.0
 
 
 def make(settings: Settings) -> web.Application:
@@ -65,6 +68,8 @@ def make(settings: Settings) -> web.Application:
             app[keys.ENGINE] = engine
             await inbox.resume()  # what freed it may have been told while nobody listened
             await stack.enter_async_context(every(LOOK_SECONDS, engine.start))
+            tidy = partial(asyncio.to_thread, checkpoint, settings.database)
+            await stack.enter_async_context(every(CHECKPOINT_SECONDS, tidy))
             sweep = Sweep(forge.deliveries, inbox, engine, app[keys.CLOCK])
             await stack.enter_async_context(background(sweep.run(settings.sweep_interval)))
             await stack.enter_async_context(every(RETENTION_SECONDS, lambda: forget(settings)))

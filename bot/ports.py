@@ -84,14 +84,20 @@ class Inbox(Journal, Protocol):
     async def due(self, target: int) -> float | None:
         """Return in how many seconds the first unfinished delivery of a target is due, None where there is none."""
 
-    async def pending(self, target: int, limit: int) -> Sequence[Delivery]:
-        """Return at most `limit` unfinished deliveries of a target, those that are due first, in order of arrival."""
+    async def pending(self, target: int, limit: int, skip: int = 0) -> Sequence[Delivery]:
+        """Return at most `limit` unfinished deliveries of a target, after `skip` others: those that are due come first.
+
+        They are in order of arrival.
+        """
 
     async def targets(self) -> Sequence[int]:
         """Return the targets that have unfinished deliveries that are due."""
 
     async def attempted(self, deliveries: Sequence[str], along: Sequence[str] = ()) -> None:
         """Count an attempt that begins; it does not count for those that are only taken along."""
+
+    async def released(self, deliveries: Sequence[str], along: Sequence[str] = ()) -> None:
+        """Take back that an attempt began."""
 
     async def postpone(self, pauses: Mapping[str, float], reason: str) -> None:
         """Note for how many seconds unfinished deliveries wait, and why."""

@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
 from bot.core import trigger
-from bot.core.model import Number
 from bot.core.outcome import Outcome
 from bot.core.retry import Retry
-from bot.errors import InputError, Transient, Unavailable
+from bot.errors import Transient, Unavailable
 from bot.flows.apply import apply
-from bot.flows.decide import MappingSource, Request
+from bot.flows.decide import BATCH
 from bot.flows.report import report
+from bot.flows.understand import understand
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Sequence
 
     from bot.core.model import Delivery
+    from bot.flows.rules import MappingSource
+    from bot.flows.understand import News
     from bot.ports import Forge, Inbox
 
-News: TypeAlias = trigger.Push | trigger.Freed
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-# One commit message and one check run still say everything about this many.
-BATCH = 100
+# Where deliveries go to many branches, so many times BATCH are looked through for those that go together.
+SPREAD = 10
+
+# A webhook, which takes several turns of the event loop, must not wait until all of a batch are written.
+STEP, STEP_SECONDS = 5, 0.002
 
 # What a bug of ours spoils, it spoils again: give up soon, so that the deliveries behind it do not wait for long.
 AFTER_A_BUG = Retry(attempts=3)
@@ -50,8 +54,9 @@ class Worker:
         self._retry = retry or Retry()
         self._tasks: set[asyncio.Task[None]] = set()
         self._bugs: Counter[str] = Counter()
-        # By target, as its rules said last.
+        # By target, as its rules said last: for how long dispatches gather, and to how many branches they went.
         self._windows: dict[int, float] = {}
+        self._branches: dict[int, int] = {}
 
     async def drain(self, target: int) -> float | None:
         """Take all that is pending for `target` (a repository id) and end it, or let it wait for its next attempt.
@@ -62,18 +67,16 @@ class Worker:
         wait = await self._inbox.due(target)
         if wait is None or wait > 0:
             return wait
-        (first,) = await self._inbox.pending(target, 1)
+        first = await self._inbox.pending(target, 1)
         pause = await self._ready(first)
         if pause is not None:
             return pause
         # What came in while the first one waited goes with it, and so does what waits for its next attempt: in order.
-        pending = await self._inbox.pending(target, BATCH)
+        pending, more = await self._pending(target)
         gathering = self._gathering(pending)
         if gathering is not None:
             # What is no new dispatch need not wait, and news of a push not in vain: the next commit may be made on it.
             pending = [delivery for delivery in pending if not _new(delivery)]
-            if not pending:
-                return gathering
         # One of them may be what ends the process: alone, it does not take the others along.
         alone = any(delivery.interrupted >= SUSPICIOUS for delivery in pending)
         deliveries = pending[:1] if alone else pending
@@ -85,14 +88,24 @@ class Worker:
             for delivery in deliveries
             if delivery.attempts < self._retry.attempts
         ]
-        await self._inbox.attempted(
-            [delivery.id for delivery in taken if not delivery.wait],
-            [delivery.id for delivery in taken if delivery.wait],
-        )
+        async for part in _parts(taken):
+            await self._inbox.attempted(*_counted(part))
         pause = await self._attempt(taken)
-        more = len(pending) == BATCH or len(pending) > len(deliveries)
+        more = more or len(pending) > len(deliveries)
         pause = 0.0 if pause is None and more else pause
         return min((one for one in (pause, gathering) if one is not None), default=None)
+
+    async def _pending(self, target: int) -> tuple[list[Delivery], bool]:
+        """Return deliveries to carry out together, in order of arrival, and whether there may be more."""
+        most = BATCH * min(max(self._branches.get(target, 1), 1), SPREAD)
+        found: dict[str, Delivery] = {}
+        while True:
+            page = await self._inbox.pending(target, BATCH, len(found))
+            known = len(found)
+            found |= {delivery.id: delivery for delivery in page}
+            if len(page) < BATCH or len(found) >= most or len(found) == known:
+                return sorted(found.values(), key=lambda delivery: delivery.seq), len(page) == BATCH
+            await asyncio.sleep(0)
 
     def _gathering(self, pending: Sequence[Delivery]) -> float | None:
         """Return for how many seconds the window of `batch.window` stays open, None where it does not.
@@ -107,17 +120,17 @@ class Worker:
         left = window - max((datetime.now(UTC) - min(one.origin for one in new)).total_seconds(), 0.0)
         return left if left > 0 else None
 
-    async def _ready(self, delivery: Delivery) -> float | None:
-        """Wait until a commit could be made; return the seconds to wait where that takes long.
+    async def _ready(self, first: Sequence[Delivery]) -> float | None:
+        """Wait until a commit could be made for the first one; return the seconds to wait where that takes long.
 
         It is no attempt: nothing failed.
         """
-        requests, *_ = _understand([delivery])
+        requests, *_ = understand(first)
         if requests:
             try:
                 await self._forge.ready(requests[0].dispatch.repository)
             except Transient as error:
-                await self._inbox.postpone({delivery.id: 0.0}, str(error))
+                await self._inbox.postpone({delivery.id: 0.0 for delivery in first}, str(error))
                 return error.retry_after or self._retry.first
         return None
 
@@ -146,21 +159,24 @@ class Worker:
             log.info("resumed", targets=list(targets))
 
     async def _attempt(self, deliveries: Sequence[Delivery]) -> float | None:
-        requests, outcomes, heard = _understand(deliveries)
+        requests, outcomes, heard = await asyncio.to_thread(understand, deliveries)
         for news in heard:
             await self._hear(news)
         await self._end(outcomes)
         if not requests:
             return None
-        repository = requests[-1].dispatch.repository
+        repository, target = requests[-1].dispatch.repository, deliveries[0].target
         applied = await apply(self._forge, repository, requests, self._source, self._inbox)
         if applied.window is not None:
-            self._windows[deliveries[0].target] = applied.window
-        await self._end(applied.outcomes, [one.delivery for one in requests if one.delivery not in applied.left])
+            self._windows[target] = applied.window
+            self._branches[target] = applied.branches
+        unfinished = {*applied.left, *applied.later}
+        await self._end(applied.outcomes, [one.delivery for one in requests if one.delivery not in unfinished])
         # The commits that wait behind must not wait for reports.
         self._beside(report(self._forge, repository, applied.outcomes))
+        await self._inbox.released(*_counted([delivery for delivery in deliveries if delivery.id in applied.later]))
         if applied.stopped is None:
-            return None
+            return 0.0 if applied.later else None
         left = [delivery for delivery in deliveries if delivery.id in applied.left]
         return await self._stopped(left, applied.stopped)
 
@@ -210,59 +226,43 @@ class Worker:
 
     async def _end(self, outcomes: Sequence[Outcome], deliveries: Sequence[str] | None = None) -> None:
         """Record outcomes, and that deliveries have ended on every branch: those of the outcomes, or `deliveries`."""
-        ended = [outcome.delivery for outcome in outcomes] if deliveries is None else deliveries
-        await self._inbox.finish(outcomes, ended)
-        for delivery in ended:
-            self._bugs.pop(delivery, None)
+        ended = dict.fromkeys([outcome.delivery for outcome in outcomes] if deliveries is None else deliveries)
+        by_delivery: dict[str, list[Outcome]] = {delivery: [] for delivery in ended}
         for outcome in outcomes:
-            level = log.info if outcome.state in {"committed", "no_change", "ignored"} else log.warning
-            known = {"branch": outcome.branch} if outcome.branch else {}
-            if outcome.commit:
-                known["commit"] = outcome.commit.oid
-            level(outcome.state, delivery=outcome.delivery, reason=outcome.reason, **known)
+            by_delivery.setdefault(outcome.delivery, []).append(outcome)
+        async for part in _parts(list(by_delivery)):
+            theirs = [outcome for name in part for outcome in by_delivery[name]]
+            await self._inbox.finish(theirs, [name for name in part if name in ended])
+            for name in part:
+                self._bugs.pop(name, None)
+            for outcome in theirs:
+                _log(outcome)
+
+
+async def _parts(items: Sequence[T]) -> AsyncIterator[Sequence[T]]:
+    """Yield some items at a time, and let others have the event loop in between."""
+    for start in range(0, len(items), STEP):
+        if start:
+            await asyncio.sleep(STEP_SECONDS)
+        yield items[start : start + STEP]
+
+
+def _log(outcome: Outcome) -> None:
+    level = log.info if outcome.state in {"committed", "no_change", "ignored"} else log.warning
+    known = {"branch": outcome.branch} if outcome.branch else {}
+    if outcome.commit:
+        known["commit"] = outcome.commit.oid
+    level(outcome.state, delivery=outcome.delivery, reason=outcome.reason, **known)
+
+
+def _counted(deliveries: Sequence[Delivery]) -> tuple[list[str], list[str]]:
+    """Return the ids of those whose attempt counts, and of those that are only taken along."""
+    return [one.id for one in deliveries if not one.wait], [one.id for one in deliveries if one.wait]
 
 
 def _new(delivery: Delivery) -> bool:
     """Whether it asks for something, for the first time."""
     return delivery.event == trigger.DISPATCH and not delivery.attempts
-
-
-def _understand(deliveries: Sequence[Delivery]) -> tuple[list[Request], list[Outcome], list[News]]:
-    """Return what asks for something, how the rest ended, and what it brought news of."""
-    requests: list[Request] = []
-    outcomes: list[Outcome] = []
-    heard: list[News] = []
-    for delivery in deliveries:
-        try:
-            match trigger.parse(delivery.event, json.loads(delivery.body, parse_float=Number)):
-                case trigger.Dispatch() as dispatch:
-                    requests.append(_request(delivery, dispatch))
-                case trigger.Ignored(reason):
-                    outcomes.append(Outcome(delivery.id, "ignored", reason))
-                case trigger.Push() | trigger.Freed() as news:
-                    heard.append(news)
-                    outcomes.append(Outcome(delivery.id, "ignored", f"heard: {delivery.event}"))
-        except InputError as error:
-            outcomes.append(Outcome(delivery.id, "failed", str(error)))
-        except Exception:
-            # It was understood when it came in, so this is a bug of ours, and pure: another attempt would show it too.
-            log.exception("unexpected error", delivery=delivery.id)
-            outcomes.append(Outcome(delivery.id, "failed", "an unexpected error; the log has the details"))
-    return requests, outcomes, heard
-
-
-def _request(delivery: Delivery, dispatch: trigger.Dispatch) -> Request:
-    # By the inbox, as the repository may have come to another installation since.
-    installation = delivery.installation or dispatch.repository.installation
-    return Request(
-        delivery.id,
-        delivery.actor,
-        replace(dispatch, repository=replace(dispatch.repository, installation=installation)),
-        delivery.ended,
-        origin=delivery.origin,
-        forced=delivery.forced,
-        intents=delivery.intents,
-    )
 
 
 def _dead(delivery: Delivery, reason: str) -> Outcome:

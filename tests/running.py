@@ -18,7 +18,7 @@ from bot import app, settings, telemetry
 from bot.core import trigger
 from bot.core.model import Actor, Delivery
 from bot.core.model import Repository as Named
-from bot.flows.decide import MappingSource
+from bot.flows.rules import MappingSource
 from bot.github import GitHub
 from bot.github.quota import Quota
 from bot.inbox.sqlite import SQLiteInbox

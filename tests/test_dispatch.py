@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from running import REFUSAL, draining, logged, rows, running
 
-from bot.flows.decide import MappingSource
+from bot.flows.rules import MappingSource
 from bot.sandbox import SUBMODULE, SYMLINK
 
 if TYPE_CHECKING:

@@ -125,25 +125,74 @@ async def test_a_younger_delivery_keeps_its_own_count(sandbox: Sandbox, tmp_path
         assert bench.row(new).state == "committed"
 
 
+# By the Git Data API, whose paths name the branch: faults can be meant for one of two.
+BRANCHES = """\
+version: 1
+mappings: [{ name: app, branch: '${{ branch }}', update: [{ files: '*.yaml', set: { image.tag: '${{ tag }}' } }] }]
+commit: { author: { name: build, email: build@internal } }
+"""
+
+
+def branches(sandbox: Sandbox, *names: str) -> Repository:
+    repository = gitops(sandbox, mappings=BRANCHES)
+    repository.commit({"more.yaml": "image: { tag: old }\n"}, "More")
+    for name in names:
+        repository.create_branch(name)
+    return repository
+
+
 async def test_what_waits_for_its_next_attempt_holds_nobody_up(sandbox: Sandbox, tmp_path: Path) -> None:
     """A branch that fails again and again: what comes for another one is done at once, at no attempt of the first."""
-    repository = gitops(sandbox, mappings=MAPPINGS.replace("name: app,", "name: app, branch: '${{ branch }}',"))
-    for name in ("stuck", "fine"):
-        repository.create_branch(name)
-    stuck_only = {"path": "/graphql$", "moves": True, "status": 502, "body": REFUSAL}
+    repository = branches(sandbox, "stuck", "fine")
     async with draining(sandbox, tmp_path, retry=RETRY) as bench:
         stuck = await bench.store(repository, {"branch": "stuck", "tag": "new"})
-        sandbox.faults.add(**stuck_only)
+        sandbox.faults.add(method="PATCH", path="/git/refs/heads/stuck", status=502, body=REFUSAL, times=2)
         assert await bench.worker.drain(repository.id) == 2.0
         assert 1.0 < (await bench.worker.drain(repository.id) or 0.0) <= 2.0
         fine = await bench.store(repository, {"branch": "fine", "tag": "new"})
-        sandbox.faults.add(**stuck_only)
         pause = await bench.worker.drain(repository.id)
         assert 0.0 < (pause or 0.0) <= 2.0
         assert (bench.row(fine).state, bench.row(fine).attempts) == ("committed", 1)
         assert (bench.row(stuck).state, bench.row(stuck).attempts) == ("pending", 1)
         assert await bench.drain(repository) is None
         assert bench.row(stuck).state == "committed"
+
+
+async def test_a_branch_that_moves_goes_on_beside_one_that_fails(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Of two branches one meets a fault, the other one a foreign commit: that is evaluated again at once."""
+    repository = branches(sandbox, "stuck", "moved")
+    async with draining(sandbox, tmp_path, retry=RETRY) as bench:
+        stuck = await bench.store(repository, {"branch": "stuck", "tag": "new"})
+        moved = await bench.store(repository, {"branch": "moved", "tag": "new"})
+        sandbox.faults.add(method="PATCH", path="/git/refs/heads/stuck", status=502, body=REFUSAL)
+        sandbox.before(
+            lambda: repository.commit({"theirs": "theirs"}, "Foreign", "moved"),
+            method="PATCH",
+            path="/git/refs/heads/moved",
+        )
+        assert await bench.drain(repository) == 2.0
+        assert [bench.row(one).state for one in (stuck, moved)] == ["pending", "committed"]
+        assert await bench.drain(repository) is None
+        assert bench.row(stuck).state == "committed"
+
+
+async def test_more_than_a_hundred_go_into_several_commits(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Where deliveries go to many branches more are looked through for those that go together, at no attempt."""
+    repository = branches(sandbox, *(f"b{number}" for number in range(4)))
+    async with draining(sandbox, tmp_path, retry=Retry(attempts=1)) as bench:
+        await bench.dispatch(repository, {"branch": "b0", "tag": "first"})
+        for number in range(1, 4):
+            await bench.store(repository, {"branch": f"b{number}", "tag": "first"})
+        assert await bench.drain(repository) is None
+        sent = [await bench.store(repository, {"branch": "b0", "tag": f"v{number}"}) for number in range(130)]
+        others = [await bench.store(repository, {"branch": f"b{number}", "tag": "last"}) for number in (1, 2, 3)]
+        assert await bench.drain(repository) == 0.0
+        assert [bench.row(one).state for one in (sent[99], *others)] == ["committed"] * 4
+        assert (bench.row(sent[100]).state, bench.row(sent[100]).attempts) == ("pending", 0)
+        assert await bench.drain(repository) is None
+        assert {bench.row(one).state for one in sent} == {"committed"}
+    assert repository.read("values.yaml", "b0") == b"image: { tag: v129 }\n"
+    assert len(repository.log("b0")) == 2 + 1 + 2
 
 
 async def test_an_answer_that_was_lost_makes_no_second_commit(sandbox: Sandbox, tmp_path: Path) -> None:

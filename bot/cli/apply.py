@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bot.core.model import Json
     from bot.core.outcome import Outcome
     from bot.directory.git import GitRepository
-    from bot.flows.decide import MappingSource
+    from bot.flows.rules import MappingSource
 
 _ACTION, _GIT = "The action's options", "Git"
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from bot.core.model import Json
     from bot.directory import Directory
     from bot.directory.git import GitRepository
-    from bot.flows.decide import MappingSource, Request
+    from bot.flows.decide import Request
+    from bot.flows.rules import MappingSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Asked:
         """
         from bot.cli.files import read_text
         from bot.core import dsl
-        from bot.flows.decide import MappingSource
+        from bot.flows.rules import MappingSource
 
         regexes = self.dsl_regexes(given)
         if regexes is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Delivery:
     `id` is the `X-GitHub-Delivery` GUID, `event` the `X-GitHub-Event` name, `body` the raw JSON as received,
     `target` the id of the repository it concerns, `origin` when it was received (UTC), `attempts` how often it was
     taken up, `interrupted` how often in a row the process ended over it, `ended` the branches on which it has ended.
-    `wait` is how many seconds are left until it is to be tried again, 0 if it is due.
+    `wait` is how many seconds are left until it is to be tried again, 0 if it is due. `seq` rises in order of arrival.
     `installation` is the id of the App's installation (0: none). `intents` are (branch, base commit) of commits that
     were begun for it and may have landed. `forced`: it is carried out though a newer one wrote the same fields.
     """
@@ -91,6 +91,7 @@ class Delivery:
     intents: frozenset[tuple[str, str]] = frozenset()
     forced: bool = False
     wait: float = 0.0
+    seq: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import asyncio
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.core.changeset import combine
@@ -10,6 +12,7 @@ from bot.core.message import commit_message
 from bot.core.outcome import Outcome
 from bot.errors import Blocked, StaleHead, Transient
 from bot.flows.decide import Turn, decide
+from bot.flows.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -18,7 +21,9 @@ if TYPE_CHECKING:
     from bot.core.model import Repository, Writer
     from bot.core.order import Field
     from bot.core.outcome import Commit, State
-    from bot.flows.decide import Decided, Decision, Destination, MappingSource, Request
+    from bot.flows.decide import Decision, Destination, Request
+    from bot.flows.progress import Applied
+    from bot.flows.rules import MappingSource
     from bot.ports import Forge, Journal
 
 # How often the rules are evaluated anew because the branch moved under us, before the delivery waits for its next turn.
@@ -27,20 +32,11 @@ EVALUATIONS = 8
 # How many refusals in a row it takes to believe that the branch refuses everything: halving a batch of 100 takes 8.
 BLOCKED_ATTEMPTS = 12
 
+# How many branches are written to at a time, as far as the quota lets them.
+AT_ONCE = 8
 
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """How requests ended, one outcome for each branch.
-
-    Where `stopped` is set, the deliveries in `left` did not end on every branch that they go to, and it says why:
-    Transient, Unavailable, or an error that nobody expected. `window` is for how many seconds the rules let requests
-    gather from now on, None where they were not read.
-    """
-
-    outcomes: tuple[Outcome, ...]
-    left: tuple[str, ...] = ()
-    stopped: Exception | None = None
-    window: float | None = None
+# After so many seconds no other branch is begun: what came meanwhile may go into the commits that are left to make.
+SECONDS = 10.0
 
 
 async def apply(
@@ -60,11 +56,8 @@ async def apply(
     try:
         await application.run(requests)
     except Exception as error:  # noqa: BLE001 - handed to the caller, beside what had landed by then
-        return Applied(application.outcomes, application.left(requests), error, application.window)
-    if left := application.left(requests):
-        changed = Transient("the rules changed while they were carried out")
-        return Applied(application.outcomes, left, changed, application.window)
-    return Applied(application.outcomes, window=application.window)
+        return application.progress.applied(requests, error)
+    return application.progress.applied(requests)
 
 
 class _Application:
@@ -75,28 +68,12 @@ class _Application:
         self._repository = repository
         self._source = source
         self._journal = journal
-        self._ended: dict[tuple[str, str], Outcome] = {}
-        # Where each delivery goes, as far as that is known, and where nothing more is to be done for it.
-        self._goes_to: dict[str, set[str]] = {}
-        self._settled: dict[str, set[str]] = {}
+        self.progress = Progress()
         # At which head of a branch commits that may have landed were looked for last.
         self._looked_at: dict[str, str] = {}
-        self._blocked = 0
-        self.window: float | None = None
-
-    @property
-    def outcomes(self) -> tuple[Outcome, ...]:
-        """Return how requests ended, in the order in which they did."""
-        return tuple(self._ended.values())
-
-    def left(self, requests: Sequence[Request]) -> tuple[str, ...]:
-        """Return the deliveries that did not end on every branch."""
-        return tuple(
-            request.delivery
-            for request in requests
-            if request.delivery not in self._goes_to
-            or any((request.delivery, branch) not in self._ended for branch in self._goes_to[request.delivery])
-        )
+        self._refusals: Counter[str] = Counter()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._until = asyncio.get_running_loop().time() + SECONDS
 
     async def run(self, requests: Sequence[Request], only: str | None = None) -> None:
         """Commit what the rules say of `requests`, evaluated again as often as a branch moves under us."""
@@ -105,33 +82,18 @@ class _Application:
             requests = await self._without_landed(requests)
             turn = Turn(requests, only, fresh, self._writers)
             decided = await decide(self._forge, self._repository, turn, self._source)
-            if decided.window is not None:
-                self.window = decided.window
             if only is None:
-                self._note(requests, decided)
-            again: set[str] = set()
-            passing: Transient | None = None
-            for destination in decided.destinations:
-                if only is None:
-                    self._blocked = 0
-                try:
-                    again |= await self._act(destination)
-                except Transient as error:
-                    passing = error  # branches have nothing to do with each other
-            if passing is not None:
-                raise passing
+                self.progress.note(requests, decided)
+                again = await self._act_on_all(decided.destinations)
+            else:
+                # Below a turn that has its slot already, and hears of what passes.
+                again = set().union(*[await self._act(destination) for destination in decided.destinations])
             if not again:
                 return
             fresh = True
-            requests = [self._rest(request) for request in requests if request.delivery in again]
-        if self.left(requests):
-            raise Transient(
-                f"the branch moved {EVALUATIONS} times while the rules were evaluated; others write to it fast"
-            )
-
-    def _rest(self, request: Request) -> Request:
-        """Return what of a request is not settled yet."""
-        return replace(request, ended=request.ended | self._settled.get(request.delivery, set()))
+            requests = [self.progress.rest(request) for request in requests if request.delivery in again]
+        reason = f"the branch moved {EVALUATIONS} times while the rules were evaluated; others write to it fast"
+        self.progress.fail([request.delivery for request in requests], Transient(reason))
 
     async def _writers(self, branch: str, paths: Collection[str]) -> Mapping[Field, Writer]:
         return await self._journal.writers(self._repository.id, branch, paths) if self._journal else {}
@@ -142,25 +104,43 @@ class _Application:
             {intent for request in requests for intent in request.intents if intent[0] not in request.ended}
         )
         for branch, base in doubtful:
-            landed = await self._forge.landed(self._repository, branch, base)
+            begun = [request for request in requests if (branch, base) in request.intents]
+            try:
+                landed = await self._forge.landed(self._repository, branch, base)
+            except Transient as error:
+                if error.retry_after is not None:
+                    raise  # it would meet the other branches too
+                self.progress.fail([request.delivery for request in begun], error, branch)
+                continue
             self._looked_at[branch] = landed.head
             found: list[Outcome] = []
-            for request in requests:
-                commit = landed.commits.get(request.delivery) if (branch, base) in request.intents else None
+            for request in begun:
+                commit = landed.commits.get(request.delivery)
                 if commit is not None:
                     reason = f"{commit.url or 'written'} (found after its answer was lost)"
                     found.append(Outcome(request.delivery, "committed", reason, base, commit=commit, branch=branch))
-                    self._goes_to.setdefault(request.delivery, set()).add(branch)
             await self._end(found)
-        return [self._rest(request) for request in requests]
+        return [self.progress.rest(request) for request in requests]
 
-    def _note(self, requests: Sequence[Request], decided: Decided) -> None:
-        """Note where each request goes by this evaluation; by an earlier one it may have gone elsewhere."""
-        goes_to: dict[str, set[str]] = {request.delivery: set() for request in requests}
-        for destination in decided.destinations:
-            for decision in destination.decisions:
-                goes_to[decision.request.delivery].add(destination.snapshot.branch)
-        self._goes_to |= goes_to
+    async def _act_on_all(self, destinations: Sequence[Destination]) -> set[str]:
+        """Commit to branches, which have nothing to do with each other; return the deliveries to evaluate again."""
+        acted = await asyncio.gather(*map(self._in_turn, destinations), return_exceptions=True)
+        for result in acted:
+            if isinstance(result, BaseException):
+                raise result
+        return {delivery for result in acted if not isinstance(result, BaseException) for delivery in result}
+
+    async def _in_turn(self, destination: Destination) -> set[str]:
+        branch, deliveries = destination.snapshot.branch, [one.request.delivery for one in destination.decisions]
+        async with self._slots:
+            if asyncio.get_running_loop().time() > self._until and self.progress.ended:
+                self.progress.leave(deliveries, branch)
+                return set()
+            try:
+                return await self._act(destination)
+            except Transient as error:
+                self.progress.fail(deliveries, error, branch)
+                return set()
 
     async def _act(self, destination: Destination) -> set[str]:
         """Commit to one branch; return the deliveries for which the rules are to be evaluated again."""
@@ -178,7 +158,7 @@ class _Application:
             # Only a commit shows that the branch is still as it was remembered.
             return deliveries
         if commit is not None:
-            self._blocked = 0
+            self._refusals[snapshot.branch] = 0
         # If it landed on another head than the one that the rules were evaluated on, look again what they say.
         settled = commit is None or commit.parent == snapshot.head
         await self._end([_outcome(one, destination, commit) for one in destination.decisions], settled=settled)
@@ -201,7 +181,8 @@ class _Application:
         combined = combine(changeset for _, _, changeset in changes) if changes else None
         if combined is None:
             return None
-        message = commit_message(changes, destination.commit)
+        # Of a hundred deliveries it takes long enough for a webhook to notice.
+        message = await asyncio.to_thread(commit_message, changes, destination.commit)
         if self._journal is None:
             return await self._forge.commit(self._repository, combined, message)
         fields = {delivery: _fields(changeset) for delivery, _, changeset in changes}
@@ -220,10 +201,10 @@ class _Application:
         Where the branch refuses all, each further attempt only costs quota: after BLOCKED_ATTEMPTS refusals with no
         commit between them those that are left count as blocked with the last ones.
         """
-        self._blocked += 1
-        decisions = destination.decisions
+        decisions, branch = destination.decisions, destination.snapshot.branch
+        self._refusals[branch] += 1
         waiting = [decision for decision in decisions if decision.outcome is None]
-        if self._blocked > BLOCKED_ATTEMPTS:
+        if self._refusals[branch] > BLOCKED_ATTEMPTS:
             await self._end([_blocked(one, destination, error) for one in decisions])
             return
         if len(waiting) > 1:
@@ -236,20 +217,14 @@ class _Application:
             await self._end([_blocked(waiting[0], destination, error)])
             parts = [decisions[middle + 1 :]]
         for part in filter(None, parts):
-            await self.run([decision.request for decision in part], destination.snapshot.branch)
+            await self.run([decision.request for decision in part], branch)
 
     async def _end(self, outcomes: Sequence[Outcome], *, settled: bool = True) -> None:
         """Note how deliveries ended on a branch; what is `settled` is not evaluated again."""
-        for outcome in outcomes:
-            key = (outcome.delivery, outcome.branch)
-            earlier = self._ended.get(key)
-            if earlier is None or earlier.state != "committed" or outcome.state == "committed":
-                self._ended[key] = outcome
-            if settled:
-                self._settled.setdefault(outcome.delivery, set()).add(outcome.branch)
-        if settled and self._journal is not None and any(outcome.state == "committed" for outcome in outcomes):
+        ended = self.progress.end(outcomes, settled=settled)
+        if settled and self._journal is not None and any(outcome.state == "committed" for outcome in ended):
             # An older delivery that is decided next, in this very call maybe, must see who wrote.
-            await self._journal.record([self._ended[outcome.delivery, outcome.branch] for outcome in outcomes])
+            await self._journal.record(ended)
 
 
 def _fields(changeset: Changeset) -> list[tuple[str, str]]:

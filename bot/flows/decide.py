@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from bot.core import mapping_file, yaml
 from bot.core.changeset import NoChange, compute
 from bot.core.mapping import CommitSettings
 from bot.core.model import Writer
@@ -15,7 +14,8 @@ from bot.core.order import Order
 from bot.core.outcome import Outcome
 from bot.core.plan import plan
 from bot.core.verdict import MAPPING_PATH, judge
-from bot.errors import InputError, Problem
+from bot.errors import InputError
+from bot.flows.rules import read_rules
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -31,7 +31,13 @@ if TYPE_CHECKING:
     from bot.core.snapshot import Snapshot
     from bot.core.trigger import Dispatch
     from bot.core.verdict import Verdict
+    from bot.core.yaml import Limits
+    from bot.flows.rules import MappingSource
     from bot.ports import Forge
+
+
+# One commit message and one check run still say everything about this many.
+BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +71,6 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class MappingSource:
-    """Where mappings come from, and within which `limits` they edit.
-
-    The repository's own file, if `own`; where there is none, that of the owner's `.github` repository, if
-    `organization`; where there is none, `text` (`name` is its path for messages); where that is None, `rules`.
-    """
-
-    own: bool = True
-    organization: bool = False
-    name: str = ""
-    text: bytes | None = None
-    rules: MappingFile | None = None
-    limits: yaml.Limits = yaml.LIMITS
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
     """What is to be done for one request on one branch: plan (of that branch), changeset, verdict, or how it ended."""
 
@@ -102,10 +92,14 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The decisions for all branches that requests go to, the default one first; the window of the rules, if any."""
+    """The decisions for all branches that requests go to, the default one first; the window of the rules, if any.
+
+    `later` are (delivery, branch) that are not decided yet: more than BATCH go to that branch.
+    """
 
     destinations: tuple[Destination, ...]
     window: float | None = None
+    later: tuple[tuple[str, str], ...] = ()
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
@@ -127,7 +121,7 @@ async def decide(forge: Forge, repository: Repository, turn: Turn, source: Mappi
     # What ends before it is known where a request goes has ended on no branch.
     nowhere = replace(default, branch="")
     try:
-        rules = await _rules(forge, repository, default, source)
+        rules = await read_rules(forge, repository, default, source)
     except InputError as error:
         return _all(nowhere, requests, "failed", error)
     if rules is None:
@@ -136,20 +130,24 @@ async def decide(forge: Forge, repository: Repository, turn: Turn, source: Mappi
     # Regexes run for as long as their budget lets them; the event loop must not wait for that.
     planned, failed = await asyncio.to_thread(_plan, rules, requests, nowhere)
     branches = _branches(planned, default.branch)
-    if not default.fresh and branches.keys() - {default.branch}:
-        # A commit on another branch does not show whether the rules are still those of the default one.
-        return await decide(forge, repository, replace(turn, fresh=True), source)
     if only is not None:
         branches = {only: branches[only]} if only in branches else {}
+    if not default.fresh and branches.keys() - {default.branch}:
+        # A commit on another branch does not show whether the rules are still those of the default one.
+        remembered, default = default, await forge.open(repository, [MAPPING_PATH])
+        if default.head != remembered.head:
+            return await decide(forge, repository, replace(turn, fresh=True), source)
+        nowhere = replace(default, branch="")
+    later = tuple((request.delivery, branch) for branch, plans in branches.items() for request, _ in plans[BATCH:])
     # Branches have nothing to do with each other, so they are read at the same time.
     destinations = await asyncio.gather(
         *(
-            _destination(forge, default, _Branch(branch, plans, turn, source.limits))
+            _destination(forge, default, _Branch(branch, plans[:BATCH], turn, source.limits))
             for branch, plans in branches.items()
         )
     )
     made = (replace(destination, commit=rules.commit) for destination in destinations)
-    return Decided((*([Destination(nowhere, tuple(failed))] if failed else []), *made), rules.window)
+    return Decided((*([Destination(nowhere, tuple(failed))] if failed else []), *made), rules.window, later)
 
 
 def _all(nowhere: Snapshot, requests: Sequence[Request], state: State, error: InputError) -> Decided:
@@ -197,7 +195,7 @@ class _Branch(NamedTuple):
     name: str
     planned: Sequence[_Planned]
     turn: Turn
-    limits: yaml.Limits
+    limits: Limits
 
 
 async def _destination(forge: Forge, default: Snapshot, to: _Branch) -> Destination:
@@ -241,27 +239,6 @@ async def _read(
         return snapshot, refused
 
 
-async def _rules(forge: Forge, repository: Repository, snapshot: Snapshot, source: MappingSource) -> MappingFile | None:
-    name, file = MAPPING_PATH, snapshot.files.get(MAPPING_PATH) if source.own else None
-    if file is None and source.organization:
-        name = f"{repository.owner}/.github/{MAPPING_PATH}"
-        file = await forge.organization_file(repository, MAPPING_PATH)
-    if file is None:
-        name, data = source.name, source.text
-        if data is None:
-            return source.rules
-    elif file.data is None:
-        # Going on to the next source would let other rules govern than the ones people see here.
-        raise InputError(Problem("the mapping file must be an ordinary file of at most 4 MB, no link", name))
-    else:
-        data = file.data
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise InputError(Problem("the mapping file is not UTF-8", name)) from error
-    return await asyncio.to_thread(mapping_file.parse, text, name)
-
-
 async def _decide(to: _Branch, refused: Mapping[str, InputError], snapshot: Snapshot) -> list[Decision]:
     writers = await to.turn.writers(snapshot.branch, snapshot.files) if to.turn.writers else {}
     decisions, view, order = [], snapshot, Order(writers)
@@ -279,7 +256,7 @@ async def _decide(to: _Branch, refused: Mapping[str, InputError], snapshot: Snap
     return decisions
 
 
-def _decide_one(request: Request, made: Plan, view: Snapshot, order: Order, limits: yaml.Limits) -> Decision:
+def _decide_one(request: Request, made: Plan, view: Snapshot, order: Order, limits: Limits) -> Decision:
     def objection(edit: Edit, path: str, span: Span) -> str | None:
         if request.forced or request.origin is None:
             return None

@@ -53,7 +53,7 @@ class Views:
     def open(self, repository: Repository, branch: str, paths: Sequence[str]) -> Snapshot | None:
         """Return the branch with these paths if all of them are known, else None."""
         view = self.get(repository, branch)
-        if view is None or not repository.id or not all(path in view.entries for path in paths):
+        if view is None or not view.head or not repository.id or not all(path in view.entries for path in paths):
             return None
         return self._with(Snapshot(repository, branch, view.head, fresh=False), view, paths)
 

@@ -11,7 +11,7 @@ import os
 import re
 import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -29,6 +29,16 @@ if TYPE_CHECKING:
 
 _FILES = resources.files(__package__)
 _SQL = dict(re.findall(r"-- name: (\w+)\n(.*?;)", (_FILES / "sqlite.sql").read_text(encoding="utf-8"), re.DOTALL))
+
+
+# Of 4 KB each.
+_MOST_PAGES = 10_000
+
+
+def checkpoint(path: Path) -> None:
+    """Copy what is in the log of `path` to the file itself, as far as nobody reads it; to be called in a thread."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 class SQLiteInbox:
@@ -49,6 +59,8 @@ class SQLiteInbox:
             # https://sqlite.org/pragma.html#pragma_synchronous
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
+            # Whoever commits may have to wait for a checkpoint: only if `checkpoint` does not come often enough.
+            self._connection.execute(f"PRAGMA wal_autocheckpoint = {_MOST_PAGES}")
             self._migrate(path)
         except (sqlite3.Error, InputError) as error:
             self.close()
@@ -92,9 +104,13 @@ class SQLiteInbox:
         row = self._connection.execute(_SQL["due"], {"target": target}).fetchone()
         return None if row["due"] is None else max(row["due"] - time.time(), 0.0)
 
-    async def pending(self, target: int, limit: int) -> Sequence[Delivery]:
-        """Return at most `limit` unfinished deliveries of a target, those that are due first, in order of arrival."""
-        rows = self._connection.execute(_SQL["pending"], {"target": target, "limit": limit, "now": time.time()})
+    async def pending(self, target: int, limit: int, skip: int = 0) -> Sequence[Delivery]:
+        """Return at most `limit` unfinished deliveries of a target, after `skip` others: those that are due come first.
+
+        They are in order of arrival.
+        """
+        wanted = {"target": target, "limit": limit, "skip": skip, "now": time.time()}
+        rows = self._connection.execute(_SQL["pending"], wanted)
         return [_delivery(row) for row in rows]
 
     async def targets(self) -> Sequence[int]:
@@ -103,8 +119,11 @@ class SQLiteInbox:
 
     async def attempted(self, deliveries: Sequence[str], along: Sequence[str] = ()) -> None:
         """Count an attempt that begins; it does not count for those that are only taken along."""
-        rows: list[dict[str, object]] = [{"id": delivery, "counts": 1} for delivery in deliveries]
-        self._many("attempted", rows + [{"id": delivery, "counts": 0} for delivery in along])
+        self._count("attempted", deliveries, along)
+
+    async def released(self, deliveries: Sequence[str], along: Sequence[str] = ()) -> None:
+        """Take back that an attempt began."""
+        self._count("released", deliveries, along)
 
     async def postpone(self, pauses: Mapping[str, float], reason: str) -> None:
         """Note for how many seconds unfinished deliveries wait, and why."""
@@ -220,6 +239,11 @@ class SQLiteInbox:
         with self._connection:  # commits, or rolls back
             yield
 
+    def _count(self, name: str, deliveries: Sequence[str], along: Sequence[str]) -> None:
+        self._many(
+            name, [{"ids": json.dumps(ids), "counts": counts} for counts, ids in ((1, deliveries), (0, along)) if ids]
+        )
+
     def _many(self, name: str, rows: Sequence[dict[str, object]]) -> None:
         with self._transaction():
             self._connection.executemany(_SQL[name], rows)
@@ -252,6 +276,7 @@ def _lock(path: Path) -> int:
 
 def _delivery(row: sqlite3.Row) -> Delivery:
     return Delivery(
+        seq=row["seq"],
         id=row["id"],
         event=row["event"],
         actor=Actor(via=row["actor_via"], login=row["actor_login"], id=row["actor_id"]),

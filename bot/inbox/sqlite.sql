@@ -12,8 +12,8 @@ SELECT state FROM deliveries WHERE id = :id;
 SELECT min(not_before) AS due FROM deliveries WHERE target = :target AND state = 'pending';
 
 -- name: pending
-SELECT id, event, target, installation, actor_via, actor_login, actor_id, body, origin, attempts, interrupted, forced,
-  max(not_before - :now, 0) AS wait,
+SELECT seq, id, event, target, installation, actor_via, actor_login, actor_id, body, origin, attempts, interrupted,
+  forced, max(not_before - :now, 0) AS wait,
   (SELECT json_group_array(branch) FROM effects WHERE delivery = deliveries.id) AS ended,
   (SELECT json_group_array(json_array(branch, base)) FROM intents WHERE delivery = deliveries.id) AS intents
 FROM deliveries
@@ -22,18 +22,19 @@ WHERE seq IN (
   SELECT * FROM (
     SELECT seq FROM deliveries
     WHERE target = :target AND state = 'pending' AND not_before > 0 AND not_before <= :now
-    ORDER BY not_before, seq LIMIT :limit
+    ORDER BY not_before, seq LIMIT :skip + :limit
   )
   UNION ALL
   SELECT * FROM (
-    SELECT seq FROM deliveries WHERE target = :target AND state = 'pending' AND not_before = 0 ORDER BY seq LIMIT :limit
+    SELECT seq FROM deliveries WHERE target = :target AND state = 'pending' AND not_before = 0
+    ORDER BY seq LIMIT :skip + :limit
   )
   UNION ALL
   SELECT * FROM (
     SELECT seq FROM deliveries WHERE target = :target AND state = 'pending' AND not_before > :now
-    ORDER BY not_before, seq LIMIT :limit
+    ORDER BY not_before, seq LIMIT :skip + :limit
   )
-  LIMIT :limit
+  LIMIT :limit OFFSET :skip
 )
 ORDER BY seq;
 
@@ -41,7 +42,12 @@ ORDER BY seq;
 SELECT DISTINCT target FROM deliveries WHERE state = 'pending' AND not_before <= :now ORDER BY target;
 
 -- name: attempted
-UPDATE deliveries SET attempts = attempts + :counts, interrupted = interrupted + 1 WHERE id = :id AND state = 'pending';
+UPDATE deliveries SET attempts = attempts + :counts, interrupted = interrupted + 1
+WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'pending';
+
+-- name: released
+UPDATE deliveries SET attempts = max(attempts - :counts, 0), interrupted = 0
+WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'pending';
 
 -- name: postpone
 UPDATE deliveries SET reason = :reason, interrupted = 0, not_before = :not_before

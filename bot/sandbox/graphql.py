@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from graphql import GraphQLError, GraphQLSchema, build_schema, default_field_resolver, graphql_sync
+from graphql import (
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSchema,
+    build_schema,
+    default_field_resolver,
+    execute_sync,
+    parse,
+    validate,
+)
 
 from bot.sandbox.answers import ARCHIVED, RULE_VIOLATION, Answer, ApiError
 from bot.sandbox.graphql_nodes import CommitNode, Node, QueryError, RefNode, RepositoryNode
@@ -17,7 +26,7 @@ from bot.sandbox.rest_git import GITHUB
 from bot.sandbox.shapes import read_node_id, timestamp
 
 if TYPE_CHECKING:
-    from graphql import GraphQLFormattedError, GraphQLResolveInfo
+    from graphql import DocumentNode, GraphQLFormattedError, GraphQLResolveInfo
 
     from bot.sandbox.call import Call
     from bot.sandbox.repository import Repository
@@ -28,22 +37,37 @@ def execute(call: Call) -> Answer:
     query = call.body.get("query")
     if not isinstance(query, str) or not query.strip():
         raise ApiError(400, "A query attribute must be specified and must be a string.")
-    result = graphql_sync(
-        _schema(),
-        query,
-        Query(call),
-        context_value=call,
-        variable_values=call.body.get("variables") or {},
-        operation_name=call.body.get("operationName"),
-        field_resolver=_resolve,
-        type_resolver=_type_name,
-    )
+    document, errors = _understood(query)
+    if document is None:
+        result = ExecutionResult(None, errors)
+    else:
+        result = execute_sync(
+            _schema(),
+            document,
+            Query(call),
+            context_value=call,
+            variable_values=call.body.get("variables") or {},
+            operation_name=call.body.get("operationName"),
+            field_resolver=_resolve,
+            type_resolver=_type_name,
+        )
     body: dict[str, Any] = {}
     if result.data is not None or not result.errors or result.errors[0].path:
         body["data"] = result.data
     if result.errors:
         body["errors"] = [_error(error) for error in result.errors]
     return Answer(200, body)
+
+
+@lru_cache(256)
+def _understood(query: str) -> tuple[DocumentNode | None, list[GraphQLError]]:
+    """Parse a request and compare it with the schema: the better part of the work, and clients ask the same again."""
+    try:
+        document = parse(query)
+    except GraphQLError as error:
+        return None, [error]
+    errors = validate(_schema(), document)
+    return (None, errors) if errors else (document, [])
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import stat
 from contextlib import closing
@@ -17,7 +18,7 @@ from bot.core.model import Writer
 from bot.core.outcome import Commit, Outcome, State
 from bot.core.plan import Plan
 from bot.errors import InputError
-from bot.inbox.sqlite import SQLiteInbox
+from bot.inbox.sqlite import SQLiteInbox, checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -304,6 +305,42 @@ async def test_what_is_postponed_is_due_later(tmp_path: Path) -> None:
         assert [one.id for one in await inbox.pending(7, 2)] == ["b", "c"]
         await inbox.resume()
         assert [one.wait for one in await inbox.pending(7, 10)] == [0.0, 0.0, 0.0]
+
+
+async def test_an_attempt_that_did_not_begin_is_taken_back(tmp_path: Path) -> None:
+    """Of those that were only taken along nothing was counted."""
+    with opened(tmp_path) as inbox:
+        for name in ("a", "b"):
+            await inbox.add(delivery(name))
+        await inbox.attempted(["a"], ["b"])
+        assert await inbox.pending(7, 10) == [delivery("a", attempts=1, interrupted=1), delivery("b", interrupted=1)]
+        await inbox.released(["a"], ["b"])
+        assert await inbox.pending(7, 10) == [delivery("a"), delivery("b")]
+
+
+async def test_pending_deliveries_come_in_pages(tmp_path: Path) -> None:
+    """Each begins behind those that were skipped; all know in which order they arrived."""
+    with opened(tmp_path) as inbox:
+        for name in "abcde":
+            await inbox.add(delivery(name))
+        await inbox.postpone({"a": 60.0, "d": 0.0}, "GitHub answered 502")
+        pages = [await inbox.pending(7, 2, skip) for skip in (0, 2, 4, 6)]
+        assert [[one.id for one in page] for page in pages] == [["b", "d"], ["c", "e"], ["a"], []]
+        assert (
+            "".join(one.id for one in sorted((one for page in pages for one in page), key=lambda one: one.seq))
+            == "abcde"
+        )
+
+
+async def test_a_checkpoint_leaves_nothing_in_the_log(tmp_path: Path) -> None:
+    """The file itself has what was stored, while the inbox is in use."""
+    with opened(tmp_path) as inbox:
+        await inbox.add(delivery("a"))
+        checkpoint(tmp_path / "inbox.db")
+        shutil.copy(tmp_path / "inbox.db", tmp_path / "copy.db")
+        await inbox.add(delivery("b"))
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as connection:
+        assert connection.execute("SELECT id FROM deliveries").fetchall() == [("a",)]
 
 
 async def test_what_waits_is_resumed_by_what_it_waits_for(tmp_path: Path) -> None:

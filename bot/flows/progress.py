@@ -1,0 +1,101 @@
+"""How far one call of `apply` has come: which deliveries have ended on which branches, and what keeps the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bot.errors import Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bot.core.outcome import Outcome
+    from bot.flows.decide import Decided, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """How requests ended, one outcome for each branch.
+
+    Where `stopped` is set, the deliveries in `left` did not end on every branch that they go to, and it says why:
+    Transient, Unavailable, or an error that nobody expected. Those in `later` were not begun on every branch, for want
+    of time or room in the commit. `window` is for how many seconds the rules let requests gather from now on, None
+    where they were not read; `branches` is how many the requests go to.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    left: tuple[str, ...] = ()
+    stopped: Exception | None = None
+    later: tuple[str, ...] = ()
+    window: float | None = None
+    branches: int = 0
+
+
+class Progress:
+    """By delivery and branch. Where a delivery goes is known when the rules were evaluated."""
+
+    def __init__(self) -> None:
+        self.ended: dict[tuple[str, str], Outcome] = {}
+        self._goes_to: dict[str, set[str]] = {}
+        # The branches on which nothing more is to be done for a delivery, and on which nothing more is done now.
+        self._settled: dict[str, set[str]] = {}
+        self._unfinished: dict[str, set[str]] = {}
+        self._failed: set[str] = set()
+        self._passing: Transient | None = None
+        self._window: float | None = None
+
+    def note(self, requests: Sequence[Request], decided: Decided) -> None:
+        """Note where each request goes by this evaluation; by an earlier one it may have gone elsewhere."""
+        if decided.window is not None:
+            self._window = decided.window
+        for delivery, branch in decided.later:
+            self.leave([delivery], branch)
+        goes_to = {request.delivery: {*self._unfinished.get(request.delivery, ())} for request in requests}
+        for destination in decided.destinations:
+            for decision in destination.decisions:
+                goes_to[decision.request.delivery].add(destination.snapshot.branch)
+        self._goes_to |= goes_to
+
+    def rest(self, request: Request) -> Request:
+        """Return what of a request is to be evaluated again."""
+        settled, unfinished = (one.get(request.delivery, set()) for one in (self._settled, self._unfinished))
+        return replace(request, ended=request.ended | settled | unfinished)
+
+    def end(self, outcomes: Sequence[Outcome], *, settled: bool) -> list[Outcome]:
+        """Note how deliveries ended on a branch, for good if `settled`; return what counts of each: a commit made."""
+        for outcome in outcomes:
+            key = (outcome.delivery, outcome.branch)
+            earlier = self.ended.get(key)
+            if earlier is None or earlier.state != "committed" or outcome.state == "committed":
+                self.ended[key] = outcome
+            if settled:
+                self._settled.setdefault(outcome.delivery, set()).add(outcome.branch)
+        return [self.ended[outcome.delivery, outcome.branch] for outcome in outcomes]
+
+    def fail(self, deliveries: Iterable[str], error: Transient, branch: str | None = None) -> None:
+        """Note what keeps deliveries from ending for now: on one branch, on which nothing more is done, or anywhere."""
+        self._failed.update(deliveries)
+        if branch is not None:
+            self.leave(deliveries, branch)
+        if self._passing is None or (error.retry_after or 0.0) > (self._passing.retry_after or 0.0):
+            self._passing = error
+
+    def leave(self, deliveries: Iterable[str], branch: str) -> None:
+        """Do nothing more for deliveries on a branch in this call."""
+        for delivery in deliveries:
+            self._unfinished.setdefault(delivery, set()).add(branch)
+
+    def applied(self, requests: Sequence[Request], error: Exception | None = None) -> Applied:
+        """Return how requests ended, in the order in which they did; `error` stopped all that did not."""
+        unfinished = [request.delivery for request in requests if not self._has_ended(request.delivery)]
+        later = [one for one in unfinished if one in self._unfinished and one not in self._failed and error is None]
+        left = [one for one in unfinished if one not in later]
+        changed = Transient("the rules changed while they were carried out")
+        stopped = error or ((self._passing or changed) if left else None)
+        branches = len(set().union(*self._goes_to.values()))
+        return Applied(tuple(self.ended.values()), tuple(left), stopped, tuple(later), self._window, branches)
+
+    def _has_ended(self, delivery: str) -> bool:
+        branches = self._goes_to.get(delivery)
+        return branches is not None and all((delivery, branch) in self.ended for branch in branches)
