@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import platform
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,10 +14,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 
-from bench import edit, others
+from bench import bursts, edit, others, size
+from bench.files import TARGET
+from bench.notes import CLONE, NOTES, PEER, machine
+from bench.program import BenchError
+from bench.remote import remote
 from bench.rows import (
     COLUMNS,
     EDIT_COLUMNS,
+    FAR_COLUMNS,
     PART,
     SKIPPED,
     Measure,
@@ -32,20 +34,22 @@ from bench.rows import (
     table,
     to_json,
 )
-from bench.world import SCENARIOS, TARGET, BenchError, World
+from bench.world import SCENARIOS, World
 
 if TYPE_CHECKING:
     from bench.world import Scenario, Watch
 
-MAX_SECONDS = 240.0
+MAX_SECONDS = 420.0
 LATENCY = 0.05
 IDLE_SECONDS = 1.0
-MOST_TRIPS, MOST_START_SECONDS, MOST_MEGABYTES = 3, 1.0, 90.0
-CLONE, PEER = "git clone, edit, push", "gitops-image-replacer"
+MOST_START_SECONDS, MOST_MEGABYTES = 1.0, 90.0
+# The most of literal paths: with the token in hand and nothing else known; of one by GraphQL, when the branch is known.
+KNOWING_NOTHING = {"round trips": 3}
+WARM = {"requests": 1, "p50 / latency": 1.4}
 START, MEMORY, EDIT = "start-up", "memory", "the edit"
 
 
-class Size(NamedTuple):
+class Amount(NamedTuple):
     """How much is measured: scenarios, latencies (seconds), and how often each."""
 
     scenarios: tuple[Scenario, ...] = SCENARIOS
@@ -54,17 +58,19 @@ class Size(NamedTuple):
     warm: int = 30
     other: int = 5
     edit: edit.Sizes = edit.Sizes()
+    bursts: tuple[bursts.Burst, ...] = bursts.BURSTS
+    repositories: size.Sizes = size.Sizes()
 
 
-QUICK = Size(SCENARIOS[:1], (0.0,), 1, 3, 1, edit.QUICK)
+QUICK = Amount(SCENARIOS[:1], (0.0,), 1, 3, 1, edit.QUICK, bursts.QUICK, size.QUICK)
 
 
 class Bench:
     """One run: what it has measured by now is in `rows`."""
 
-    def __init__(self, world: World, size: Size, peer: Path) -> None:
+    def __init__(self, world: World, amount: Amount, peer: Path) -> None:
         self.world = world
-        self.size = size
+        self.amount = amount
         self.peer = peer
         self.rows: list[Row] = []
         self.ready_after: list[float] = []
@@ -74,9 +80,10 @@ class Bench:
     async def run(self) -> None:
         """Measure all there is."""
         editing = await self._edit()
-        for latency in self.size.latencies:
+        for latency in self.amount.latencies:
             await self._latency(latency)
         await self._start_and_memory()
+        await self._elsewhere()
         for name, count in self.lines.items():
             self.rows.append(Row(f"{EDIT}{PART}{name}", "lines changed", count, "line" if count == 1 else "lines"))
         self.rows += editing
@@ -87,7 +94,7 @@ class Bench:
     async def _edit(self) -> list[Row]:
         """Measure first what needs no sandbox, while there is little else in memory."""
         rows: list[Row] = []
-        for measured in edit.measured(self.size.edit):
+        for measured in edit.measured(self.amount.edit):
             rows += measured
             self._say(measured[0].name.replace(PART, ": "))
             await asyncio.sleep(0)  # whoever wants to stop us may
@@ -101,34 +108,40 @@ class Bench:
         # The first of all requests pays for what the sandbox loads when it is asked.
         self.world.sandbox.latency = 0.0
         async with self.world.bot():
-            for scenario in self.size.scenarios:
+            for scenario in self.amount.scenarios:
                 await self.world.dispatch(scenario)
         self.world.sandbox.latency = latency
         clone, peer = await self._clone(section), await self._peer(section)
         beside = {what: other for what, other in (("p50 / clone", clone), ("p50 / peer", peer)) if other}
-        for scenario in self.size.scenarios:
+        for scenario in self.amount.scenarios:
             self._say(f"{section}: {scenario.name}")
             name = f"{section}{PART}{scenario.name}{PART}"
             cold, in_hand, warm = (Measure(name + state) for state in ("cold", "cold*", "warm"))
-            for _ in range(self.size.cold):
+            for _ in range(self.amount.cold):
                 async with self.world.bot() as bot:
                     self.ready_after.append(bot.ready_after)
                     _add_cold(await self.world.dispatch(scenario), cold, in_hand)
             await self._warm(scenario, warm)
-            most = MOST_TRIPS if scenario.promised else None
+            nothing = KNOWING_NOTHING if scenario.promised else {}
             # The peer does one file only.
             fair = {what: other for what, other in beside.items() if other is clone or len(scenario.paths) == 1}
-            self.rows += measure_rows(cold, latency, fair, most)
-            self.rows += measure_rows(in_hand, latency, fair, most) if scenario.promised else []
-            self.rows += measure_rows(warm, latency, fair, None)
+            self.rows += measure_rows(cold, latency, fair, nothing)
+            self.rows += measure_rows(in_hand, latency, fair, nothing) if scenario.promised else []
+            self.rows += measure_rows(warm, latency, fair, WARM if scenario.promised and not scenario.author else {})
         for other in filter(None, (clone, peer)):
-            self.rows += measure_rows(other, latency, {}, None)
+            self.rows += measure_rows(other, latency, {}, {})
 
     async def _warm(self, scenario: Scenario, warm: Measure) -> None:
         async with self.world.bot():
             await self.world.dispatch(scenario)
-            for _ in range(self.size.warm):
+            for _ in range(self.amount.warm):
                 warm.add(*(await self.world.dispatch(scenario)).cost())
+
+    async def _elsewhere(self) -> None:
+        """Measure what needs all that a processor can do: bot, sandbox and load each have a process of their own."""
+        async with remote(self.world.folder) as far:
+            self.rows += await bursts.measured(far, self.amount.bursts, self._say)
+            self.rows += await size.measured(far, self.amount.repositories, self._say)
 
     # -- beside others
 
@@ -138,7 +151,7 @@ class Bench:
             self.rows.append(Row(measure.name, SKIPPED, "there is no git on the PATH", ""))
             return None
         self._say(f"{section}: {CLONE}")
-        for _ in range(self.size.other):
+        for _ in range(self.amount.other):
             measure.add(*await others.clone_and_push(self.world))
         return measure
 
@@ -150,7 +163,7 @@ class Bench:
             )
             return None
         self._say(f"{section}: {PEER}")
-        for _ in range(self.size.other):
+        for _ in range(self.amount.other):
             cost, lines = await others.peer(self.world, self.peer)
             measure.add(*cost)
             self.lines.setdefault(PEER, lines)
@@ -162,15 +175,15 @@ class Bench:
         """Measure start-up and memory, and on the way how many lines a dispatch changes."""
         self._say("start-up and memory")
         self.world.sandbox.latency = 0.0
-        helps = [await self._help() for _ in range(self.size.other)]
-        scenario = self.size.scenarios[0]
+        helps = [await self._help() for _ in range(self.amount.other)]
+        scenario = self.amount.scenarios[0]
         async with self.world.bot() as bot:
             self.ready_after.append(bot.ready_after)
             await asyncio.sleep(IDLE_SECONDS)
             idle = bot.resident()
             repository = self.world.repository_of(scenario)
             before = repository.read(TARGET)
-            for _ in range(self.size.warm):
+            for _ in range(self.amount.warm):
                 await self.world.dispatch(scenario)
             self.lines = {"Pointsman": others.changed_lines(before, repository.read(TARGET)), **self.lines}
             used = bot.resident()
@@ -181,7 +194,7 @@ class Bench:
             self.rows.append(Row(name + "idle", SKIPPED, "this system has no /proc to read it from", ""))
             return
         self.rows.append(goal_row(name + "idle", "resident", idle, "MB", MOST_MEGABYTES))
-        self.rows.append(Row(name + "used", f"resident after {self.size.warm} dispatches", used, "MB"))
+        self.rows.append(Row(name + "used", f"resident after {self.amount.warm} dispatches", used, "MB"))
 
     async def _help(self) -> float:
         began = time.monotonic()
@@ -196,39 +209,14 @@ def _add_cold(watch: Watch, cold: Measure, in_hand: Measure) -> None:
     in_hand.add(*watch.cost(since=watch.token_at))
 
 
-NOTES = f"""\
-Times run from the webhook's leaving the sandbox to the branch's having moved, and requests are
-counted until then: without the check run that follows. The sandbox's own work is in all of them;
-at 0 ms it is the better part. p99 is the largest where n is below 100.
-
-cold         a process just started: no token, no caches
-cold*        the same runs from the token's arrival on
-round trips  requests that waited for one another
-/ latency    what the round trips would be by the clock, with all work in between
-/ clone      beside: {CLONE}; shallow, the credentials sent at once
-/ peer       beside: {PEER} 1.1.2 --apply --api SANDBOX, for what it can do too
-the edit     lines that differ after one new tag; the file names the image once, and once another
-             whose name begins alike
-editing      bytes in, one tag in the middle set, bytes out: beside the round trip of ruamel.yaml
-             and the load and dump of PyYAML (libyaml), in turns on the same files
-times ours   their p50 divided by ours
-globs        cold from their text, warm compiled; what they match at a commit is kept
-
-Both others of the dispatches are timed from the start of their first program."""
+def _tables(rows: list[Row]) -> list[tuple[dict[str, str], list[Row]]]:
+    """Sort rows by the table that they stand in: its columns, its rows."""
+    own = ((FAR_COLUMNS, (bursts.SECTION, size.SECTION)), (EDIT_COLUMNS, edit.SECTIONS))
+    tables = [(columns, [row for row in rows if row.name.startswith(sections)]) for columns, sections in own]
+    return [(COLUMNS, [row for row in rows if not any(row in those for _, those in tables)]), *tables]
 
 
-def machine() -> str:
-    """Tell what the figures hang on: processors, system, Python, git."""
-    git = others.git()
-    said = "no git"
-    if git:
-        command = [git, "--version"]
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - no input
-    system = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"
-    return f"{system}, Python {platform.python_version()}, {said.strip().replace('git version', 'git')}"
-
-
-async def measured(size: Size, peer: Path) -> list[Row]:
+async def measured(amount: Amount, peer: Path) -> list[Row]:
     """Run everything in a temporary folder, and give the rows. Raises BenchError, TimeoutError after MAX_SECONDS."""
     task = asyncio.current_task()
     if task is not None:
@@ -239,7 +227,7 @@ async def measured(size: Size, peer: Path) -> list[Row]:
         await world.sandbox.start()
         try:
             async with asyncio.timeout(MAX_SECONDS):
-                bench = Bench(world, size, peer)
+                bench = Bench(world, amount, peer)
                 await bench.run()
         finally:
             await world.sandbox.stop()
@@ -255,7 +243,7 @@ def main() -> int:
     arguments = parser.parse_args()
     began = time.monotonic()
     try:
-        rows = asyncio.run(measured(QUICK if arguments.quick else Size(), arguments.peer))
+        rows = asyncio.run(measured(QUICK if arguments.quick else Amount(), arguments.peer))
     except BenchError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -271,9 +259,8 @@ def main() -> int:
     # In a file nothing tells how wide it may be.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     console.print(f"[bold]Pointsman bench[/]: {machine()}; {time.monotonic() - began:.0f} s in all")
-    beside = [row for row in rows if row.name.startswith(edit.SECTIONS)]
-    console.print(table([row for row in rows if row not in beside], COLUMNS))
-    console.print(table(beside, EDIT_COLUMNS))
+    for columns, those in _tables(rows):
+        console.print(table(those, columns))
     for line in ("", *skipped(rows), *NOTES.splitlines()):
         console.print(line, style="dim", markup=False)
     return 0

@@ -14,9 +14,9 @@ import regex
 import yaml
 from ruamel.yaml import YAML
 
+from bench.program import BenchError
 from bench.rows import PART, SKIPPED, Row, least_row, seconds_rows
 from bench.texts import dense, events, paths, values
-from bench.world import BenchError
 from bot.core.glob import SECONDS, Glob, Globs
 from bot.core.regexes import budget, compile_pattern, substitute
 from bot.core.yaml import SetField, edit

@@ -12,12 +12,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.world import IMAGE, TARGET, BenchError, Cost, ended
+from bench.files import IMAGE, TARGET
+from bench.program import BenchError, ended
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bench.world import World
+    from bench.world import Cost, World
 
 PEER = Path(__file__).parents[1] / ".venv-bench" / "bin" / "gitops-image-replacer"
 PROGRAM_SECONDS = 30.0
@@ -51,26 +52,32 @@ def git() -> str | None:
 
 
 async def clone_and_push(world: World) -> Cost:
-    """Do what every tool that clones does at least: a shallow clone, the edit, a commit, a push.
+    """Do in a repository of its own what every tool that clones does at least; give what that cost."""
+    repository = world.repository(CLONED)
+    async with world.watching(repository) as watch:
+        address = f"{world.sandbox.url}/{repository.full_name}.git"
+        await cloned(world.folder, address, world.sandbox.user_token, world.next_tag())
+        return watch.total()
+
+
+async def cloned(folder: Path, address: str, token: str, tag: str) -> None:
+    """Clone without history, edit, commit, push: what every tool that clones does at least. `folder` is left as it was.
 
     The credentials are sent with the first request already, as actions/checkout does it: git alone would ask without
     them first.
     """
-    program, repository, tag = git() or "git", world.repository(CLONED), world.next_tag()
-    credentials = base64.b64encode(f"x-access-token:{world.sandbox.user_token}".encode()).decode()
+    program = git() or "git"
+    credentials = base64.b64encode(f"x-access-token:{token}".encode()).decode()
     person = {f"GIT_{role}_{what}": "build@acme.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     variables = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", **person}
     command = (program, "-c", f"http.extraHeader=Authorization: Basic {credentials}")
-    with tempfile.TemporaryDirectory(dir=world.folder) as temporary:
-        folder = Path(temporary)
-        work = folder / "work"
-        async with world.watching(repository) as watch:
-            address = f"{world.sandbox.url}/{repository.full_name}.git"
-            await run([*command, "clone", "--quiet", "--depth", "1", address, str(work)], folder, variables)
-            _edit(work / TARGET, tag)
-            await run([program, "commit", "--quiet", "--all", "--message", f"Set {tag}"], work, variables)
-            await run([*command, "push", "--quiet"], work, variables)
-            return watch.total()
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        home = Path(temporary)
+        work = home / "work"
+        await run([*command, "clone", "--quiet", "--depth", "1", address, str(work)], home, variables)
+        _edit(work / TARGET, tag)
+        await run([program, "commit", "--quiet", "--all", "--message", f"Set {tag}"], work, variables)
+        await run([*command, "push", "--quiet"], work, variables)
 
 
 async def peer(world: World, program: Path) -> tuple[Cost, int]:

@@ -37,6 +37,8 @@ EDIT_COLUMNS = {
     "speed": "speed",
     "times ours": "times\nours",
 }
+# The same for many dispatches at a time, and for repositories of several sizes.
+FAR_COLUMNS = {"n": "n", "min": "min", "p50": "p50", "p99": "p99", "requests": "requests"}
 SKIPPED = "skipped"
 
 
@@ -91,27 +93,37 @@ def least_row(name: str, what: str, value: float, unit: str, least: float | None
     return Row(name, what, value, unit, f">= {least:g}", value >= least)
 
 
-def seconds_rows(name: str, seconds: Sequence[float], most: float | None = None) -> list[Row]:
-    """Give n, min, p50 (with the goal) and p99: the value that 99 % do not exceed, which below 100 is the largest."""
+def seconds_rows(
+    name: str, seconds: Sequence[float], most: float | None = None, *, most_p99: float | None = None
+) -> list[Row]:
+    """Give n, min, p50 and p99, the value that 99 % do not exceed: below 100 it is the largest. `most` is of p50."""
     ordered = sorted(seconds)
     return [
         Row(name, "n", len(ordered), ""),
         Row(name, "min", ordered[0], "s"),
         goal_row(name, "p50", statistics.median(ordered), "s", most),
-        Row(name, "p99", ordered[math.ceil(len(ordered) * 0.99) - 1], "s"),
+        goal_row(name, "p99", p99(seconds), "s", most_p99),
     ]
 
 
-def measure_rows(measure: Measure, latency: float, beside: dict[str, Measure], most_trips: float | None) -> list[Row]:
+def p99(values: Sequence[float]) -> float:
+    """Give the value that 99 % do not exceed, which below 100 of them is the largest."""
+    return sorted(values)[math.ceil(len(values) * 0.99) - 1]
+
+
+def measure_rows(
+    measure: Measure, latency: float, beside: Mapping[str, Measure], goals: Mapping[str, float]
+) -> list[Row]:
     """Give all that is known of a measure; `beside` are those that its p50 is divided by, by their name in `COLUMNS`.
 
-    Of requests and round trips the most that any of its runs took.
+    Of requests and round trips the most that any of its runs took. `goals` are the most of a figure, by its name.
     """
     name = measure.name
-    rows = [*seconds_rows(name, measure.seconds), Row(name, "requests", max(measure.requests), "")]
+    requests = goal_row(name, "requests", max(measure.requests), "", goals.get("requests"))
+    rows = [*seconds_rows(name, measure.seconds), requests]
     if latency:
-        rows.append(goal_row(name, "round trips", max(measure.trips), "", most_trips))
-        rows.append(Row(name, "p50 / latency", measure.p50 / latency, ""))
+        rows.append(goal_row(name, "round trips", max(measure.trips), "", goals.get("round trips")))
+        rows.append(goal_row(name, "p50 / latency", measure.p50 / latency, "", goals.get("p50 / latency")))
     rows += [Row(name, what, measure.p50 / other.p50, "") for what, other in beside.items()]
     return rows
 

@@ -7,56 +7,25 @@ leave and the branch move. The bot is `pointsman serve`, in a process of its own
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import socket
-import sys
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import aiohttp
-
+from bench.files import AUTHOR, MAPPING_PATH, SECOND, TARGET, mappings, tag_in, target
+from bench.program import SWEPT, UNLIMITED, Account, BenchError, last_words, serving
 from bot.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
+    from bench.program import Bot
     from bot.sandbox import Exchange, Repository
     from bot.sandbox.repository import Push
 
 WAIT_SECONDS = 20.0
 SETTLE_SECONDS = 0.02
-POLL_SECONDS = 0.005
-TARGET = "environments/dev/shop.yaml"
-SECOND = "environments/dev/jobs.yaml"
-IMAGE = "ghcr.io/acme/shop"
-
-_FILE = f"""\
-# {{about}}
-replicas: 2
-image: {IMAGE}:{{tag}}   # the tag that a dispatch sets
-worker:
-  image: {IMAGE}-worker:1.3.7   # another image, whose name begins alike
-""" + "".join(f"setting-{number:02}: {number * 7919 % 1000}\n" for number in range(60))
-
-_MAPPINGS = """\
-version: 1
-mappings:
-  - name: dev
-    when: {{ docker_image_tag: '.*-dev' }}
-    update:
-      - files: {files}
-        set:
-          image: {image}:${{{{ docker_image_tag }}}}
-"""
-_AUTHOR = "commit:\n  author: { name: build, email: build@acme.org }\n"
-
-
-class BenchError(Exception):
-    """What was to be measured did not happen: a sentence that says what, with what the program said."""
 
 
 class Scenario(NamedTuple):
@@ -107,7 +76,8 @@ class Watch:
 
     def exchange(self, path: str) -> None:
         """Take note of an answered request."""
-        self.answered.append((time.monotonic(), path))
+        if not path.startswith(SWEPT):
+            self.answered.append((time.monotonic(), path))
         if path.endswith("/check-runs"):
             self.reported.set()
 
@@ -136,23 +106,6 @@ class Watch:
         return tokens[0] if tokens else None
 
 
-class Bot:
-    """A running `pointsman serve`: how long it took until it was ready, in seconds, and how much memory it takes."""
-
-    def __init__(self, process: asyncio.subprocess.Process, ready_after: float) -> None:
-        self.process = process
-        self.ready_after = ready_after
-
-    def resident(self) -> float | None:
-        """Give its resident memory in MB (10^6 bytes), None where the system does not tell it in /proc."""
-        try:
-            status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
-        except OSError:
-            return None
-        kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:"))
-        return int(kilobytes) * 1024 / 1e6
-
-
 class World:
     """A started sandbox in `folder`, and what is done with it."""
 
@@ -161,18 +114,16 @@ class World:
         self.sandbox = Sandbox(folder / "github")
         self.sandbox.rate_limits = {"core": 10**9, "graphql": 10**9}
         self._number = 0
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            self._port: int = server.getsockname()[1]
 
     def repository(self, name: str, scenario: Scenario = SCENARIOS[0]) -> Repository:
         """Give the repository acme/NAME, made with the scenario's mapping file and 82 files where it is not there."""
         found = self.sandbox.find_repository(f"acme/{name}")
         if found is not None:
             return found
-        mappings = _MAPPINGS.format(files=scenario.files, image=IMAGE) + (_AUTHOR if scenario.author else "")
-        files = {f"apps/app-{number:02}/values.yaml": _file(f"App {number}") for number in range(80)}
-        targets = {path: _file(f"{path} of {name}") for path in (TARGET, SECOND)}
-        return self.sandbox.create_repository(f"acme/{name}", {".github/pointsman.yaml": mappings, **files, **targets})
+        rules = mappings(scenario.files) + (AUTHOR if scenario.author else "")
+        files = {f"apps/app-{number:02}/values.yaml": target(f"App {number}") for number in range(80)}
+        targets = {path: target(f"{path} of {name}") for path in (TARGET, SECOND)}
+        return self.sandbox.create_repository(f"acme/{name}", {MAPPING_PATH: rules, **files, **targets})
 
     def repository_of(self, scenario: Scenario) -> Repository:
         """Give the repository of a scenario."""
@@ -214,12 +165,10 @@ class World:
                     await watch.reported.wait()
                     await self.sandbox.webhooks.drained()
             except TimeoutError:
-                log = (self.folder / "bot.log").read_text(encoding="utf-8", errors="replace")[-2000:]
-                raise BenchError(
-                    f"{scenario.name}: no commit within {WAIT_SECONDS:g} s; the bot says:\n{log}"
-                ) from None
+                said = last_words(self.folder)
+                raise BenchError(f"{scenario.name}: no commit within {WAIT_SECONDS:g} s; {said}") from None
         for path in scenario.paths:
-            if f"image: {IMAGE}:{tag} ".encode() not in repository.read(path):
+            if tag_in(repository.read(path)) != tag:
                 raise BenchError(f"{scenario.name}: the commit does not have {tag} in {path}")
         await asyncio.sleep(SETTLE_SECONDS)
         return watch
@@ -227,69 +176,15 @@ class World:
     @asynccontextmanager
     async def bot(self) -> AsyncIterator[Bot]:
         """Start a bot that has seen nothing yet; end it afterwards. Raises BenchError if it does not get ready."""
-        database = self.folder / "bot.db"
-        for file in self.folder.glob("bot.db*"):
-            file.unlink()
-        app, port = self.sandbox.app, self._port
-        settings = {
-            "APP_ID": str(app.id),
-            "PRIVATE_KEY": app.private_key,
-            "WEBHOOK_SECRET": app.webhook_secret,
-            "GITHUB_API_URL": self.sandbox.url,
-            "DATABASE_URL": f"sqlite:///{database}",
-            "HOST": "127.0.0.1",
-            "PORT": str(port),
-            # What is measured is the bot's own work; GitHub's limits would be all that is seen of a series.
-            "QUOTA_WRITE_INTERVAL": "0",
-            "QUOTA_WRITES_MINUTE": "0",
-            "QUOTA_WRITES_HOUR": "0",
-            "QUOTA_REST_POINTS": "0",
-            "QUOTA_GRAPHQL_POINTS": "0",
-        }
-        with (self.folder / "bot.log").open("wb") as log:
-            began = time.monotonic()
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "bot", "serve"),
-                cwd=self.folder,
-                env={"PATH": os.defpath, **settings},
-                stdout=log,
-                stderr=log,
-            )
+        app = self.sandbox.app
+        # What is measured is the bot's own work; GitHub's limits would be all that is seen of a series.
+        account = Account(self.sandbox.url, app.id, app.private_key, app.webhook_secret)
+        async with serving(self.folder, account, UNLIMITED) as bot:
+            self.sandbox.webhook_url = bot.webhook_url
             try:
-                await self._ready(process, f"http://127.0.0.1:{port}/readyz")
-                bot = Bot(process, time.monotonic() - began)
-                self.sandbox.webhook_url = f"http://127.0.0.1:{port}/webhook"
                 yield bot
             finally:
                 self.sandbox.webhook_url = None
-                await ended(process)
-
-    async def _ready(self, process: asyncio.subprocess.Process, url: str) -> None:
-        async with aiohttp.ClientSession() as session, asyncio.timeout(WAIT_SECONDS):
-            while True:
-                if process.returncode is not None:
-                    raise BenchError("the bot ended: " + (self.folder / "bot.log").read_text(encoding="utf-8"))
-                with contextlib.suppress(aiohttp.ClientConnectionError):
-                    async with session.get(url) as answer:
-                        if answer.status == 200:
-                            return
-                await asyncio.sleep(POLL_SECONDS)
-
-
-async def ended(process: asyncio.subprocess.Process) -> None:
-    """End a process that was started here: asked first, then told."""
-    if process.returncode is None:
-        process.terminate()
-        try:
-            async with asyncio.timeout(5):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-    await process.wait()
-
-
-def _file(about: str) -> str:
-    return _FILE.format(about=about, tag="1.4.0-dev")
 
 
 def _slug(name: str) -> str:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jsonschema
 import pytest
 
+if TYPE_CHECKING:
+    from bench.load import Maker
+    from bench.remote import Remote
+
 ROOT = Path(__file__).parents[1]
 PEER = ROOT / ".venv-bench" / "bin" / "gitops-image-replacer"
-SECONDS = 60
+SECONDS = 90
 SCHEMA = {
     "type": "array",
     "minItems": 1,
@@ -142,6 +147,37 @@ def test_start_up_and_memory_have_goals_and_say_whether_they_are_met(ran: Ran) -
         assert row["met"] is (row["value"] <= float(bound) if sign == "<=" else row["value"] >= float(bound))
 
 
+def test_dispatches_that_come_together_share_commits(ran: Ran) -> None:
+    """Of 20 to one branch a second apart at least, of 20 to four branches one for each at least; none is refused."""
+    together, spread = "load / 20 at 100 a second", "load / 20 to 4 branches"
+    assert ran.value(f"{together} / answers", "n") == ran.value(f"{spread} / answers", "n") == 20
+    assert 1 <= ran.value(f"{together} / commits", "count") <= 5
+    assert 4 <= ran.value(f"{spread} / commits", "count") <= 20
+    assert ran.value(f"{together} / refused", "count") == 0
+    assert 0 < ran.value(f"{spread} / landed after the first", "time") < SECONDS
+
+
+def test_a_literal_path_costs_the_same_in_a_larger_repository(ran: Ran) -> None:
+    """As many requests, and none for a tree; a glob does ask for one, once."""
+    small, large = "repository size / 10 files", "repository size / 200 files"
+    for state in ("cold", "warm"):
+        assert ran.value(f"{large} / {state}", "requests") == ran.value(f"{small} / {state}", "requests")
+        assert ran.value(f"{large} / {state}: listings", "count") == 0
+    assert ran.value(f"{large} / ** cold: listings", "count") == 1
+    assert ran.value(f"{large} / ** warm: listings", "count") == 0
+    memory = {f"{large} / warm: more memory", f"{large} / **: more memory"}
+    assert (memory <= {row["name"] for row in ran.rows}) is Path("/proc/self/status").exists()
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_a_clone_is_measured_beside_ours_in_the_same_repository(ran: Ran) -> None:
+    """In the small one, and in the one of large files; its time is divided by ours when warm."""
+    for subject in ("10 files", "1 MB"):
+        name = f"repository size / {subject}"
+        times = ran.value(f"{name} / clone", "p50") / ran.value(f"{name} / warm", "p50")
+        assert ran.value(f"{name} / clone: times ours", "times ours") == times
+
+
 def test_the_table_says_the_same_in_100_columns(ran: Ran) -> None:
     """Each section and subject of the rows has its line, after one with the machine's facts."""
     lines = ran.out.splitlines()
@@ -165,3 +201,96 @@ def test_what_breaks_is_said_and_ends_with_1(tmp_path: Path) -> None:
     assert (broken.code, broken.out, broken.rows, broken.left) == (1, "", [], [])
     assert f"{failing} --config" in broken.err
     assert "ended with 3:\nno such option" in broken.err
+
+
+@pytest.fixture
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bench is no installed package."""
+    monkeypatch.syspath_prepend(ROOT)
+
+
+async def repository(far: Remote, rules: str | None = None) -> Maker:
+    """Make acme/gitops in a sandbox elsewhere; give what makes its dispatches."""
+    from bench.files import mappings
+    from bench.fill import Recipe
+    from bench.load import Maker
+
+    payload = await far.make("acme/gitops", Recipe(rules or mappings(), 10))
+    return Maker(payload, far.account.secret)
+
+
+@pytest.mark.usefixtures("importable")
+@pytest.mark.parametrize(
+    ("commits", "tag", "sentence"),
+    [
+        ([0], "1.4.1-dev", None),
+        ([], "1.4.1-dev", "is in 0 commits; the bot says: committed"),
+        ([0, 0], "1.4.1-dev", "is in 2 commits"),
+        ([0, 1], "1.4.1-dev", "not sent"),
+        ([0], "1.4.7-dev", "set 1.4.1-dev, and 1.4.7-dev is there"),
+    ],
+)
+async def test_what_is_lost_or_doubled_is_no_figure(
+    tmp_path: Path, commits: list[int], tag: str, sentence: str | None
+) -> None:
+    """Each dispatch must be in one commit, no commit tell of another one, and the last tag be in the file."""
+    from bench.files import TARGET, target
+    from bench.load import verify
+    from bench.program import BenchError
+    from bench.remote import remote
+
+    async with remote(tmp_path) as far:
+        dispatch, other = (await repository(far)).make(2)
+        for number in commits:
+            message = f"Set a tag\n\nPointsman-Delivery: {(dispatch, other)[number].id}"
+            await far.commit("acme/gitops", {TARGET: target("changed").decode().replace("1.4.0-dev", tag)}, message)
+        if sentence is None:
+            await verify(far, "acme/gitops", [dispatch], {})
+            return
+        with pytest.raises(BenchError, match=sentence):
+            await verify(far, "acme/gitops", [dispatch], {})
+
+
+@pytest.mark.usefixtures("importable")
+async def test_a_dispatch_that_fails_is_no_figure(tmp_path: Path) -> None:
+    """What ended neither committed nor superseded ends the run, with how it did."""
+    from bench.load import done, send
+    from bench.program import BenchError
+    from bench.remote import remote
+
+    async with remote(tmp_path) as far:
+        dispatches = (await repository(far, "version: 2\n")).make(1)
+        async with far.bot() as bot:
+            await send(bot.webhook_url, dispatches)
+            with pytest.raises(BenchError, match=f"delivery {dispatches[0].id} ended failed"):
+                await done(bot, 20)
+
+
+@pytest.mark.usefixtures("importable")
+@pytest.mark.parametrize(
+    ("counted", "over"),
+    [
+        ([(0.0, 5)] * 180, 0),
+        ([(0.0, 5)] * 180 + [(59.0, 1)], 1),
+        ([(0.0, 5)] * 180 + [(60.0, 5)] * 180, 0),
+    ],
+)
+def test_points_are_those_of_the_last_minute(counted: list[tuple[float, int]], over: int) -> None:
+    """Of 900 points a minute the request that makes it more counts, and what is a minute old does not."""
+    from bench.far import REST_POINTS, beyond
+
+    assert beyond(counted, REST_POINTS) == over
+
+
+async def test_the_sandbox_elsewhere_ends_with_who_started_it(tmp_path: Path) -> None:
+    """When its standard input is closed, as it is when the bench is killed, and though a command is under way."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench.far", str(tmp_path)), cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert json.loads(await process.stdout.readline())["url"].startswith("http://127.0.0.1:")
+    process.stdin.write(b'{"do": "until", "pushes": 1, "reports": 0, "seconds": 60}\n')
+    await process.stdin.drain()
+    process.stdin.close()
+    assert await asyncio.wait_for(process.wait(), 20) == 0
