@@ -151,7 +151,7 @@ async def test_what_landed_on_one_branch_is_not_done_again_when_another_has_to_w
     repository = gitops_with(sandbox, rules("main", "staging"))
     async with draining(sandbox, tmp_path) as bench:
         delivery = await bench.store(repository, {"app": "shop", "tag": "v2"})
-        sandbox.faults.add(operation="Commit", status=502, body=REFUSAL, skip=1)
+        sandbox.faults.add(operation="Commit", branch="staging", status=502, body=REFUSAL)
         assert await bench.drain(repository) is not None
         assert bench.row(delivery).state == "pending"
         assert [effect[:2] for effect in effects(tmp_path, delivery)] == [("main", "committed")]
@@ -166,7 +166,7 @@ async def test_a_branch_that_moved_is_looked_at_again_alone(sandbox: Sandbox, tm
     """A foreign commit on one of two branches: the other one has one commit, and both changes survive."""
     repository = gitops_with(sandbox, rules("main", "staging"))
     foreign = lambda: repository.commit({"own.yaml": "theirs\n"}, "Foreign", "staging")  # noqa: E731 - said once
-    sandbox.before(foreign, operation="Commit", skip=1)
+    sandbox.before(foreign, operation="Commit", branch="staging")
     async with draining(sandbox, tmp_path) as bench:
         row = await bench.dispatch(repository, {"app": "shop", "tag": "v2"})
     assert (row.state, row.attempts) == ("committed", 1)

@@ -8,26 +8,14 @@ import random
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bot.sandbox.presets import PRESETS
 
+if TYPE_CHECKING:
+    from bot.sandbox.asked import Asked
+
 Callback: TypeAlias = Callable[[], Awaitable[Any] | Any]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a request is after: `path` is without `/api/v3`, `operation` the name of a GraphQL operation.
-
-    `repository` is the id of the one that the path, or a GraphQL variable, names; `moves` tells whether the request
-    would move a branch.
-    """
-
-    method: str
-    path: str
-    operation: str | None = None
-    repository: int | None = None
-    moves: bool = False
 
 
 @dataclass(kw_only=True)
@@ -68,10 +56,10 @@ class Odds:
 class Fault(Odds):
     """What befalls requests: those that match, as often as the Odds say.
 
-    `method`, `operation` (of GraphQL) and `repository` (an id) must be equal where given, `path` (a regular expression
-    over the path without `/api/v3`) must be found; with `moves`, only requests that would move a branch match. With
-    `status`, that is answered with `body` (JSON data, or bytes as they are) and `headers`; with `reset`, the
-    connection is dropped. Either happens before the request is handled, or `after` its effect, and `delay` seconds
+    `method`, `operation` (of GraphQL), `repository` (an id) and `branch` must be equal where given, `path` (a regular
+    expression over the path without `/api/v3`) must be found; with `moves`, only requests that would move a branch
+    match. With `status`, that is answered with `body` (JSON data, or bytes as they are) and `headers`; with `reset`,
+    the connection is dropped. Either happens before the request is handled, or `after` its effect, and `delay` seconds
     pass first. `callback` runs before the request is handled.
     """
 
@@ -79,6 +67,7 @@ class Fault(Odds):
     path: str | None = None
     operation: str | None = None
     repository: int | None = None
+    branch: str | None = None
     moves: bool = False
     status: int | None = None
     body: Any = None
@@ -94,6 +83,7 @@ class Fault(Odds):
             self.method in {None, asked.method}
             and self.operation in {None, asked.operation}
             and self.repository in {None, asked.repository}
+            and self.branch in {None, asked.branch}
             and (asked.moves or not self.moves)
             and (self.path is None or re.search(self.path, asked.path) is not None)
         )

@@ -224,8 +224,8 @@ class Sandbox:
     def before(self, callback: Callback, **properties: Any) -> Fault:
         """Run `callback` (a function or coroutine function) just before a request that matches is handled.
 
-        `properties` are those of `Fault`: `method`, `path`, `operation`, `repository`, `moves`, `times`, `skip`,
-        `probability`.
+        `properties` are those of `Fault`: `method`, `path`, `operation`, `repository`, `branch`, `moves`, `times`,
+        `skip`, `probability`.
         """
         return self.faults.add(callback=callback, **properties)
 

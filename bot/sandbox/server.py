@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from bot.sandbox import git_http, rest_app, rest_checks, rest_contents, rest_git, rest_repos, web_pages
+from bot.sandbox import asked, git_http, rest_app, rest_checks, rest_contents, rest_git, rest_repos, web_pages
 from bot.sandbox.answers import ARCHIVED, Answer, ApiError, not_found
 from bot.sandbox.app import Grant
-from bot.sandbox.call import Call, Exchange, Route, is_mutation
-from bot.sandbox.faults import Asked
+from bot.sandbox.asked import Asked
+from bot.sandbox.call import Call, Exchange, Route
 from bot.sandbox.limits import RATE_DOCS, Limits
 from bot.sandbox.shapes import timestamp
 
@@ -111,11 +111,11 @@ class Server:
 
     def asked(self, method: str, path: str, data: Any) -> Asked:
         """Tell what a request is after, for faults; `data` is the body's JSON."""
-        operation = _operation(data) if path.endswith("/graphql") else None
-        repo = self.sandbox.find_repository(_named(path, data), former=True)
+        operation = asked.operation(data) if path.endswith("/graphql") else None
+        repo = self.sandbox.find_repository(asked.repository(path, data), former=True)
         by_id = re.match(r"/repositories/(\d+)", path)
         number = repo.id if repo else int(by_id[1]) if by_id else None
-        return Asked(method, path, operation, number, _moves(method, path, data))
+        return Asked(method, path, operation, number, asked.moves(method, path, data), asked.branch(path, data))
 
     async def wait(self, asked: Asked) -> list[Fault]:
         """Let a request take its time; give the faults that strike it, their callbacks run."""
@@ -252,37 +252,6 @@ def _json(raw: bytes) -> Any:
         return json.loads(raw) if raw else None
     except ValueError:
         return None
-
-
-def _operation(data: Any) -> str | None:
-    """Give the name of a GraphQL request's operation, None if it has none."""
-    if not isinstance(data, dict):
-        return None
-    named = re.search(r"\b(?:query|mutation)\s+(\w+)", str(data.get("query")))
-    return data.get("operationName") or (named[1] if named else None)
-
-
-def _named(path: str, data: Any) -> str:
-    """Give the OWNER/NAME in a path, or in a GraphQL request's variables; empty if there is none."""
-    if path.endswith("/graphql"):
-        variables = _member(data, "variables")
-        named = _member(_member(_member(variables, "input"), "branch"), "repositoryNameWithOwner")
-        return named if isinstance(named, str) else f"{_member(variables, 'owner')}/{_member(variables, 'name')}"
-    found = re.match(r"/repos/([^/]+/[^/]+)|/([^/]+/[^/]+)/(?:info/refs|git-\w+-pack)$", path)
-    return (found[1] or found[2].removesuffix(".git")) if found else ""
-
-
-def _member(data: Any, name: str) -> Any:
-    """Give a member of what may be a JSON object, None if it is not or has none."""
-    return data.get(name) if isinstance(data, dict) else None
-
-
-def _moves(method: str, path: str, data: Any) -> bool:
-    """Say whether a request would move a branch."""
-    if path.endswith("/graphql"):
-        return is_mutation(data)
-    written = re.search(r"/contents/|/git/refs(/|$)|/git-receive-pack$", path) is not None
-    return written and method not in {"GET", "HEAD"}
 
 
 def _unknown(_call: Call) -> Answer:

@@ -11,8 +11,9 @@ import aiohttp
 import pytest
 from sandbox_ends import b64
 
-from bot.sandbox import PRESETS, Fault
-from bot.sandbox.faults import Asked, Faults
+from bot.sandbox import PRESETS, Fault, asked
+from bot.sandbox.asked import Asked
+from bot.sandbox.faults import Faults
 
 if TYPE_CHECKING:
     from sandbox_ends import Client, Receiver
@@ -82,6 +83,26 @@ def test_a_probability_beyond_certain_is_refused(probability: float) -> None:
     """The number is named."""
     with pytest.raises(ValueError, match=f"between 0 and 1, not {probability}"):
         Fault(probability=probability)
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "branch"),
+    [
+        ("/graphql", {"query": "mutation X { a }", "variables": {"input": {"branch": {"branchName": "b"}}}}, "b"),
+        ("/graphql", {"query": "query X { a }", "variables": {"ref": "refs/heads/a/b"}}, "a/b"),
+        ("/graphql", {"query": "query X { a }"}, None),
+        ("/repos/o/n/contents/x.yaml", {"branch": "b", "content": ""}, "b"),
+        ("/repos/o/n/git/refs/heads/a%20b/c", {"sha": "1"}, "a b/c"),
+        ("/repos/o/n/git/ref/heads/b", None, "b"),
+        ("/repos/o/n/git/trees", {"branch": "b"}, None),
+    ],
+)
+def test_a_fault_can_be_meant_for_a_branch(path: str, data: object, branch: str | None) -> None:
+    """Whatever a request names it by; one for another branch is spared."""
+    assert asked.branch(path, data) == branch
+    request = Asked("POST", path, branch=branch)
+    assert Fault(branch=branch).matches(request)
+    assert not Fault(branch="another").matches(request)
 
 
 # -- names
