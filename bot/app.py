@@ -23,8 +23,9 @@ from bot.github import GitHub
 from bot.github.quota import Quota
 from bot.identity.webhook import WebhookSecret
 from bot.inbox.embedded import EmbeddedEngine
+from bot.inbox.file import checkpoint
 from bot.inbox.records import retain
-from bot.inbox.sqlite import SQLiteInbox, checkpoint
+from bot.inbox.sqlite import SQLiteInbox
 from bot.web import health, keys, webhook
 from bot.web.errors import errors
 from bot.worker import Worker

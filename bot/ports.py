@@ -68,8 +68,13 @@ class Journal(Protocol):
     async def record(self, outcomes: Sequence[Outcome]) -> None:
         """Record how deliveries ended on branches; those who committed are the last to have written their fields."""
 
-    async def writers(self, target: int, branch: str, paths: Collection[str]) -> Mapping[tuple[str, str], Writer]:
-        """Return who wrote the fields of these files last, by path and field."""
+    async def writers(
+        self, target: int, branch: str, paths: Collection[str], besides: Collection[str] = ()
+    ) -> Mapping[tuple[str, str], Writer]:
+        """Return who wrote the fields of these files last, by path and field.
+
+        Those whose commits may have landed count, other than `besides`: these are looked for.
+        """
 
 
 class Inbox(Journal, Protocol):
@@ -100,7 +105,7 @@ class Inbox(Journal, Protocol):
         """Take back that an attempt began."""
 
     async def postpone(self, pauses: Mapping[str, float], reason: str) -> None:
-        """Note for how many seconds unfinished deliveries wait, and why."""
+        """Note for how many seconds unfinished deliveries wait from now on, unless they do for longer, and why."""
 
     async def wait(self, deliveries: Sequence[str], reason: str) -> None:
         """Set unfinished deliveries aside until `resume`, and note why."""

@@ -15,7 +15,7 @@ from bot.core.outcome import Outcome
 from bot.core.retry import Retry
 from bot.errors import Transient, Unavailable
 from bot.flows.apply import apply
-from bot.flows.decide import BATCH
+from bot.flows.batch import Batches
 from bot.flows.report import report
 from bot.flows.understand import understand
 
@@ -31,17 +31,13 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-# Where deliveries go to many branches, so many times BATCH are looked through for those that go together.
-SPREAD = 10
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 # A webhook, which takes several turns of the event loop, must not wait until all of a batch are written.
 STEP, STEP_SECONDS = 5, 0.002
 
 # What a bug of ours spoils, it spoils again: give up soon, so that the deliveries behind it do not wait for long.
 AFTER_A_BUG = Retry(attempts=3)
-
-# A kill that hits a batch twice in a row may be its own doing: memory, say.
-SUSPICIOUS = 2
 
 
 class Worker:
@@ -52,11 +48,11 @@ class Worker:
         self._forge = forge
         self._source = source
         self._retry = retry or Retry()
+        self._batches = Batches(inbox, self._retry.attempts)
         self._tasks: set[asyncio.Task[None]] = set()
         self._bugs: Counter[str] = Counter()
-        # By target, as its rules said last: for how long dispatches gather, and to how many branches they went.
-        self._windows: dict[int, float] = {}
-        self._branches: dict[int, int] = {}
+        # How often news came that may have freed what waits.
+        self._freed = 0
 
     async def drain(self, target: int) -> float | None:
         """Take all that is pending for `target` (a repository id) and end it, or let it wait for its next attempt.
@@ -71,54 +67,22 @@ class Worker:
         pause = await self._ready(first)
         if pause is not None:
             return pause
-        # What came in while the first one waited goes with it, and so does what waits for its next attempt: in order.
-        pending, more = await self._pending(target)
-        gathering = self._gathering(pending)
-        if gathering is not None:
-            # What is no new dispatch need not wait, and news of a push not in vain: the next commit may be made on it.
-            pending = [delivery for delivery in pending if not _new(delivery)]
-        # One of them may be what ends the process: alone, it does not take the others along.
-        alone = any(delivery.interrupted >= SUSPICIOUS for delivery in pending)
-        deliveries = pending[:1] if alone else pending
+        # What came in while the first one waited goes with it.
+        batch = await self._batches.next(target)
         # Attempts are counted before they are made: work that ends the process must not be taken up for ever.
-        spent = [delivery for delivery in deliveries if delivery.attempts >= self._retry.attempts]
+        spent = [delivery for delivery in batch.deliveries if delivery.attempts >= self._retry.attempts]
         await self._end([_dead(delivery, "the process ended during the last one") for delivery in spent])
         taken = [
             replace(delivery, attempts=delivery.attempts + (not delivery.wait))
-            for delivery in deliveries
+            for delivery in batch.deliveries
             if delivery.attempts < self._retry.attempts
         ]
         async for part in _parts(taken):
             await self._inbox.attempted(*_counted(part))
         pause = await self._attempt(taken)
-        more = more or len(pending) > len(deliveries)
-        pause = 0.0 if pause is None and more else pause
-        return min((one for one in (pause, gathering) if one is not None), default=None)
-
-    async def _pending(self, target: int) -> tuple[list[Delivery], bool]:
-        """Return deliveries to carry out together, in order of arrival, and whether there may be more."""
-        most = BATCH * min(max(self._branches.get(target, 1), 1), SPREAD)
-        found: dict[str, Delivery] = {}
-        while True:
-            page = await self._inbox.pending(target, BATCH, len(found))
-            known = len(found)
-            found |= {delivery.id: delivery for delivery in page}
-            if len(page) < BATCH or len(found) >= most or len(found) == known:
-                return sorted(found.values(), key=lambda delivery: delivery.seq), len(page) == BATCH
-            await asyncio.sleep(0)
-
-    def _gathering(self, pending: Sequence[Delivery]) -> float | None:
-        """Return for how many seconds the window of `batch.window` stays open, None where it does not.
-
-        It opens with the first dispatch, and is as long as the rules said the last time that they were read.
-        """
-        new = [delivery for delivery in pending if _new(delivery)]
-        window = self._windows.get(new[0].target, 0.0) if new and len(new) < BATCH else 0.0
-        if not window:
-            return None
-        # GitHub's clock, which made the origin, is not ours.
-        left = window - max((datetime.now(UTC) - min(one.origin for one in new)).total_seconds(), 0.0)
-        return left if left > 0 else None
+        if batch.more and pause is None:
+            pause = 0.0
+        return min((one for one in (pause, batch.wait) if one is not None), default=None)
 
     async def _ready(self, first: Sequence[Delivery]) -> float | None:
         """Wait until a commit could be made for the first one; return the seconds to wait where that takes long.
@@ -154,22 +118,25 @@ class Worker:
             return
         if news.reached and news.by:
             await self._inbox.reach(news.reached, news.by)
+        self._freed += 1
         targets = await self._inbox.resume(news.repository, news.installation)
         if targets:
             log.info("resumed", targets=list(targets))
 
     async def _attempt(self, deliveries: Sequence[Delivery]) -> float | None:
+        freed = self._freed
         requests, outcomes, heard = await asyncio.to_thread(understand, deliveries)
         for news in heard:
             await self._hear(news)
         await self._end(outcomes)
         if not requests:
             return None
-        repository, target = requests[-1].dispatch.repository, deliveries[0].target
+        target = deliveries[0].target
+        # The newest knows best by which installation it is reached: one that the sweep found late may not.
+        repository = max(requests, key=lambda one: one.origin or _LONG_AGO).dispatch.repository
         applied = await apply(self._forge, repository, requests, self._source, self._inbox)
         if applied.window is not None:
-            self._windows[target] = applied.window
-            self._branches[target] = applied.branches
+            self._batches.learn(target, applied.window, applied.branches)
         unfinished = {*applied.left, *applied.later}
         await self._end(applied.outcomes, [one.delivery for one in requests if one.delivery not in unfinished])
         # The commits that wait behind must not wait for reports.
@@ -178,6 +145,10 @@ class Worker:
         if applied.stopped is None:
             return 0.0 if applied.later else None
         left = [delivery for delivery in deliveries if delivery.id in applied.left]
+        if isinstance(applied.stopped, Unavailable) and freed != self._freed:
+            # What it would wait for may be what was heard meanwhile.
+            await self._inbox.postpone({delivery.id: 0.0 for delivery in left}, str(applied.stopped))
+            return 0.0
         return await self._stopped(left, applied.stopped)
 
     async def _stopped(self, left: Sequence[Delivery], error: Exception) -> float | None:
@@ -191,10 +162,11 @@ class Worker:
         log.error("unexpected error", deliveries=[delivery.id for delivery in left], exc_info=error)
         if len(left) == 1:
             return await self._after_a_bug(left[0])
-        # The deliveries beside the one that shows the bug must not suffer for it.
+        # The deliveries beside the one that shows the bug must not suffer for it. They are read again before they are
+        # taken one by one: what was begun may have landed.
+        self._batches.suspect(delivery.id for delivery in left)
         await self._inbox.postpone({delivery.id: 0.0 for delivery in left}, "an unexpected error in its batch")
-        pauses = [await self._attempt([delivery]) for delivery in left]
-        return min((pause for pause in pauses if pause is not None), default=None)
+        return 0.0
 
     async def _after_a_bug(self, delivery: Delivery) -> float | None:
         self._bugs[delivery.id] += 1
@@ -208,11 +180,9 @@ class Worker:
 
     async def _wait(self, deliveries: Sequence[Delivery], reason: str, retry_after: float | None) -> float | None:
         """Let deliveries wait for their next attempt; give up those that had all of theirs."""
+        # What was only taken along waits on.
         pauses = {
-            # What was only taken along waits on.
-            delivery: max(delivery.wait, retry_after or 0.0)
-            if delivery.wait
-            else self._retry.pause(delivery.attempts, retry_after)
+            delivery: (retry_after or 0.0) if delivery.wait else self._retry.pause(delivery.attempts, retry_after)
             for delivery in deliveries
         }
         await self._end([_dead(delivery, reason) for delivery, pause in pauses.items() if pause is None])
@@ -220,7 +190,7 @@ class Worker:
         if not left:
             return None
         await self._inbox.postpone(left, reason)
-        pause = min(left.values())
+        pause = min(max(left[delivery.id], delivery.wait) for delivery in deliveries if delivery.id in left)
         log.warning("again later", reason=reason, pause=pause, deliveries=list(left))
         return pause
 
@@ -235,6 +205,7 @@ class Worker:
             await self._inbox.finish(theirs, [name for name in part if name in ended])
             for name in part:
                 self._bugs.pop(name, None)
+                self._batches.forget(name)
             for outcome in theirs:
                 _log(outcome)
 
@@ -258,11 +229,6 @@ def _log(outcome: Outcome) -> None:
 def _counted(deliveries: Sequence[Delivery]) -> tuple[list[str], list[str]]:
     """Return the ids of those whose attempt counts, and of those that are only taken along."""
     return [one.id for one in deliveries if not one.wait], [one.id for one in deliveries if one.wait]
-
-
-def _new(delivery: Delivery) -> bool:
-    """Whether it asks for something, for the first time."""
-    return delivery.event == trigger.DISPATCH and not delivery.attempts
 
 
 def _dead(delivery: Delivery, reason: str) -> Outcome:

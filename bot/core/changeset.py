@@ -71,6 +71,7 @@ class Changeset:
     base: str
     files: Mapping[str, FileChange]
     notes: tuple[str, ...] = ()
+    same: tuple[tuple[str, str], ...] = ()
 
     @property
     def mappings(self) -> tuple[str, ...]:
@@ -83,6 +84,7 @@ class NoChange:
     """The plan leaves every byte as it is, and why: one sentence for each edit (or one for all)."""
 
     reasons: tuple[str, ...]
+    same: tuple[tuple[str, str], ...] = ()
 
 
 def compute(
@@ -105,8 +107,8 @@ def compute(
     notes = tuple(dict.fromkeys(note for edit in plan.edits for note in work.carry_out(edit)))
     files = work.changes()
     if not files:
-        return NoChange(notes or ("the edits undo each other",))
-    return Changeset(view.branch, view.head, files, notes)
+        return NoChange(notes or ("the edits undo each other",), tuple(work.same))
+    return Changeset(view.branch, view.head, files, notes, tuple(work.same))
 
 
 class _Work:
@@ -118,6 +120,7 @@ class _Work:
         self._editor = editor
         self._files = dict(view.files)
         self._spans: dict[str, list[Span]] = {}
+        self.same: list[tuple[str, str]] = []
 
     def carry_out(self, edit: Edit) -> list[str]:
         """Carry out one edit on every file that it names; return what to note of what was not done."""
@@ -162,6 +165,7 @@ class _Work:
             if any(glob.literal == path for glob in edit.files):
                 raise
             return None
+        self.same += [(path, field) for field in edited.same]
         spans = tuple(Span(edit.mapping, *place) for place in edited.places)
         return (replace(file, data=edited.data, size=len(edited.data)) if spans else file), spans, edited.found
 

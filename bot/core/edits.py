@@ -38,6 +38,8 @@ class Edited(NamedTuple):
     places: tuple[Place, ...]
     found: bool
     """Whether a regex matched or the field is there: with no place then, the value was there already."""
+    same: tuple[str, ...] = ()
+    """The fields that were there already as asked for."""
 
 
 class Editor:
@@ -64,7 +66,7 @@ class Editor:
         except InputError as error:
             raise at(path, error) from error
         places = tuple(Place(one.path, one.line, one.column, one.old, one.new) for one in result.changes)
-        return Edited(result.text.encode(), places, found=True)
+        return Edited(result.text.encode(), places, found=True, same=result.same)
 
     def _text(self, path: str, file: File) -> str:
         limit = min(self._limits.bytes, snapshot.MAX_FILE_BYTES)
@@ -85,7 +87,10 @@ class Editor:
         if result.changes and path.endswith(_JSON) and _is_json(text) and not _is_json(result.text):
             raise EditError("the file would be no JSON any more, so it stays as it is")
         places = (Place(f"{c.pattern}: {c.name}", c.line, c.column, c.old, c.new) for c in result.changes)
-        return Edited(result.text.encode(), tuple(places), found=result.matches > 0)
+        # Where a regex matches and changes nothing, all of its groups hold what they should.
+        names = (f"{pattern.name}: {group}" for pattern in operation.patterns for group in pattern.groups)
+        same = tuple(names) if result.matches and not result.changes else ()
+        return Edited(result.text.encode(), tuple(places), found=result.matches > 0, same=same)
 
     @contextmanager
     def _running(self, path: str) -> Iterator[regexes.Budget]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from bot.core import semver
+from bot.core.changeset import CREATED, DELETED
+from bot.core.yaml.path import normalized
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from bot.core.changeset import Changeset, Span
     from bot.core.model import Writer
@@ -18,19 +19,25 @@ if TYPE_CHECKING:
 Field: TypeAlias = tuple[str, str]
 
 SUPERSEDED = "superseded"
+_WHOLE = frozenset({CREATED, DELETED})
 
 
-@dataclass(slots=True)
 class Order:
     """Judges what one delivery after another wants to write to a branch; `writers` are the last ones so far."""
 
-    writers: Mapping[Field, Writer]
-    _own: dict[Field, Writer] = field(default_factory=dict)
+    def __init__(self, writers: Mapping[Field, Writer]) -> None:
+        self._last: dict[str, dict[str, Writer]] = {}  # by path and field
+        for (path, name), writer in writers.items():
+            self._last.setdefault(path, {})[normalized(name)] = writer
 
     def objection(self, edit: Edit, path: str, span: Span, writer: Writer) -> str | None:
-        """Return why `writer` may not change the value any more, as a sentence; None where it may."""
-        key = (path, span.field)
-        last = self._own.get(key) or self.writers.get(key)
+        """Return why `writer` may not change the value any more, as a sentence; None where it may.
+
+        A file that was made or deleted was written as a whole.
+        """
+        known = self._last.get(path, {})
+        names = known if span.field in _WHOLE else {normalized(span.field), *_WHOLE}
+        last = max((known[one] for one in names if one in known), key=lambda one: one.origin, default=None)
         if last is not None and last.origin > writer.origin and last.delivery != writer.delivery:
             when = last.origin.isoformat(timespec="seconds")
             return f"{SUPERSEDED}: {span.field} in {path} was written by the newer delivery {last.delivery} of {when}"
@@ -44,7 +51,15 @@ class Order:
     def note(self, changeset: Changeset, writer: Writer) -> None:
         """Note that these changes are going to be written."""
         for path, change in changeset.files.items():
-            self._own |= dict.fromkeys(((path, span.field) for span in change.spans), writer)
+            self._last.setdefault(path, {}).update((normalized(span.field), writer) for span in change.spans)
+        self.hold(changeset.same, writer)
+
+    def hold(self, fields: Iterable[tuple[str, str]], writer: Writer) -> None:
+        """Note who asked last for what is there already: (path, field)."""
+        for path, name in fields:
+            known = self._last.setdefault(path, {})
+            if known.setdefault(normalized(name), writer).origin <= writer.origin:
+                known[normalized(name)] = writer
 
 
 def _version(text: str) -> str:

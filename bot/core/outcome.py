@@ -62,6 +62,7 @@ class Outcome:
     commit: Commit | None = None
     problems: tuple[Problem, ...] = ()
     branch: str = ""
+    asked: tuple[tuple[str, str], ...] = ()
 
 
 def summary(effects: Sequence[tuple[str, State, str]]) -> tuple[State, str]:

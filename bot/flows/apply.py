@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.core.changeset import combine
 from bot.core.message import commit_message
 from bot.core.outcome import Outcome
-from bot.errors import Blocked, StaleHead, Transient
+from bot.errors import Blocked, StaleHead, Transient, Unavailable
+from bot.flows import ending
 from bot.flows.decide import Turn, decide
 from bot.flows.progress import Progress
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bot.core.changeset import Changeset
     from bot.core.model import Repository, Writer
     from bot.core.order import Field
-    from bot.core.outcome import Commit, State
+    from bot.core.outcome import Commit
     from bot.flows.decide import Decision, Destination, Request
     from bot.flows.progress import Applied
     from bot.flows.rules import MappingSource
@@ -69,15 +69,21 @@ class _Application:
         self._source = source
         self._journal = journal
         self.progress = Progress()
-        # At which head of a branch commits that may have landed were looked for last.
+        # Deliveries of this call, and at which head of a branch their commits were looked for last.
+        self._looked_for: set[str] = set()
         self._looked_at: dict[str, str] = {}
         self._refusals: Counter[str] = Counter()
+        # What commits wrote that are to be looked at again, by branch: the inbox has only what is settled.
+        self._wrote: dict[str, dict[Field, Writer]] = {}
+        # Branches that answered as if there was nothing, once.
+        self._gone: set[str] = set()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._until = asyncio.get_running_loop().time() + SECONDS
 
     async def run(self, requests: Sequence[Request], only: str | None = None) -> None:
         """Commit what the rules say of `requests`, evaluated again as often as a branch moves under us."""
         fresh = False
+        self._looked_for.update(request.delivery for request in requests)
         for _ in range(EVALUATIONS):
             requests = await self._without_landed(requests)
             turn = Turn(requests, only, fresh, self._writers)
@@ -96,7 +102,11 @@ class _Application:
         self.progress.fail([request.delivery for request in requests], Transient(reason))
 
     async def _writers(self, branch: str, paths: Collection[str]) -> Mapping[Field, Writer]:
-        return await self._journal.writers(self._repository.id, branch, paths) if self._journal else {}
+        if self._journal is None:
+            return {}
+        besides = self._looked_for - self.progress.left_out(branch)
+        known = await self._journal.writers(self._repository.id, branch, paths, besides)
+        return {**known, **self._wrote.get(branch, {})}
 
     async def _without_landed(self, requests: Sequence[Request]) -> list[Request]:
         """End those whose commit was made although no answer said so, before anything is written again."""
@@ -124,7 +134,9 @@ class _Application:
 
     async def _act_on_all(self, destinations: Sequence[Destination]) -> set[str]:
         """Commit to branches, which have nothing to do with each other; return the deliveries to evaluate again."""
-        acted = await asyncio.gather(*map(self._in_turn, destinations), return_exceptions=True)
+        # Those whose turn it is go before those that fail again and again, for seconds maybe.
+        turns = sorted(destinations, key=lambda one: all(decision.request.along for decision in one.decisions))
+        acted = await asyncio.gather(*map(self._in_turn, turns), return_exceptions=True)
         for result in acted:
             if isinstance(result, BaseException):
                 raise result
@@ -144,14 +156,27 @@ class _Application:
 
     async def _act(self, destination: Destination) -> set[str]:
         """Commit to one branch; return the deliveries for which the rules are to be evaluated again."""
-        snapshot, deliveries = destination.snapshot, {one.request.delivery for one in destination.decisions}
+        if destination.stopped is not None:
+            raise destination.stopped
         if self._moved_since_looking(destination):
-            return deliveries
+            return {one.request.delivery for one in destination.decisions}
+        return await self._write(destination)
+
+    async def _write(self, destination: Destination) -> set[str]:
+        snapshot, deliveries = destination.snapshot, {one.request.delivery for one in destination.decisions}
         try:
             commit = await self._commit(destination)
         except StaleHead:
             return deliveries
+        except Unavailable:
+            # Only the branch may be gone since it was read. Reading again tells, and raises what concerns all.
+            if snapshot.branch in self._gone:
+                raise
+            self._gone.add(snapshot.branch)
+            return deliveries
         except Blocked as error:
+            if not snapshot.fresh and any(decision.outcome is not None for decision in destination.decisions):
+                return deliveries  # these must not end on what is only remembered
             await self._apart(destination, error)
             return set()
         if commit is None and not snapshot.fresh:
@@ -159,9 +184,10 @@ class _Application:
             return deliveries
         if commit is not None:
             self._refusals[snapshot.branch] = 0
+            self._wrote.setdefault(snapshot.branch, {}).update(ending.wrote(destination))
         # If it landed on another head than the one that the rules were evaluated on, look again what they say.
         settled = commit is None or commit.parent == snapshot.head
-        await self._end([_outcome(one, destination, commit) for one in destination.decisions], settled=settled)
+        await self._end([ending.outcome(one, destination, commit) for one in destination.decisions], settled=settled)
         return set() if settled else deliveries
 
     def _moved_since_looking(self, destination: Destination) -> bool:
@@ -185,7 +211,7 @@ class _Application:
         message = await asyncio.to_thread(commit_message, changes, destination.commit)
         if self._journal is None:
             return await self._forge.commit(self._repository, combined, message)
-        fields = {delivery: _fields(changeset) for delivery, _, changeset in changes}
+        fields = {delivery: ending.fields(changeset) for delivery, _, changeset in changes}
         await self._journal.intend(combined.branch, combined.base, fields)
         try:
             return await self._forge.commit(self._repository, combined, message)
@@ -205,7 +231,7 @@ class _Application:
         self._refusals[branch] += 1
         waiting = [decision for decision in decisions if decision.outcome is None]
         if self._refusals[branch] > BLOCKED_ATTEMPTS:
-            await self._end([_blocked(one, destination, error) for one in decisions])
+            await self._end([ending.blocked(one, destination, error) for one in decisions])
             return
         if len(waiting) > 1:
             middle = decisions.index(waiting[len(waiting) // 2])
@@ -213,8 +239,8 @@ class _Application:
         else:
             # Those behind the refused one were decided on what it would have written.
             middle = decisions.index(waiting[0])
-            await self._end([_outcome(one, destination, None) for one in decisions[:middle]])
-            await self._end([_blocked(waiting[0], destination, error)])
+            await self._end([ending.outcome(one, destination, None) for one in decisions[:middle]])
+            await self._end([ending.blocked(waiting[0], destination, error)])
             parts = [decisions[middle + 1 :]]
         for part in filter(None, parts):
             await self.run([decision.request for decision in part], branch)
@@ -227,41 +253,6 @@ class _Application:
             await self._journal.record(ended)
 
 
-def _fields(changeset: Changeset) -> list[tuple[str, str]]:
-    """Return what a changeset writes: (path, field)."""
-    return [(path, span.field) for path, change in changeset.files.items() for span in change.spans]
-
-
 def _intended(decision: Decision, changeset: Changeset) -> bool:
     """Whether an earlier attempt began the same commit, and nobody knows how that went."""
     return (changeset.branch, changeset.base) in decision.request.intents
-
-
-def _blocked(decision: Decision, destination: Destination, error: Blocked) -> Outcome:
-    """Return the outcome for what was refused, or had nothing to change beside what was."""
-    if decision.outcome is not None and decision.outcome.state == "no_change":
-        decision = replace(decision, outcome=None)
-    return _outcome(decision, destination, None, "blocked", str(error))
-
-
-def _outcome(
-    decision: Decision, destination: Destination, commit: Commit | None, state: State = "committed", reason: str = ""
-) -> Outcome:
-    """Return how a decided request ended; without a commit "committed" means that later requests undid it."""
-    if decision.outcome is not None:
-        return decision.outcome
-    if state == "committed":
-        state = "committed" if commit is not None else "no_change"
-        undone = "superseded: deliveries that came together undo each other"
-        reason = (commit.url or "written") if commit is not None else undone
-    return Outcome(
-        decision.request.delivery,
-        state,
-        reason,
-        destination.snapshot.head,
-        decision.plan,
-        decision.changeset,
-        decision.verdict,
-        commit,
-        branch=destination.snapshot.branch,
-    )

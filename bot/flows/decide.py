@@ -14,7 +14,7 @@ from bot.core.order import Order
 from bot.core.outcome import Outcome
 from bot.core.plan import plan
 from bot.core.verdict import MAPPING_PATH, judge
-from bot.errors import InputError
+from bot.errors import InputError, Transient
 from bot.flows.rules import read_rules
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ class Request:
     """One delivery that may lead to a change: its id, who asks, for what, and the branches on which it has ended.
 
     `origin` is when it came about, None where order does not matter; `forced`: whoever wrote the same before.
-    `intents` are (branch, base) of commits begun for it that may have landed.
+    `intents` are (branch, base) of commits begun for it that may have landed. `along`: it is not its turn, but may go
+    with others.
     """
 
     delivery: str
@@ -55,6 +56,7 @@ class Request:
     origin: datetime | None = None
     forced: bool = False
     intents: frozenset[tuple[str, str]] = frozenset()
+    along: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +85,12 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Decisions on one snapshot of a branch, in the order of the requests."""
+    """Decisions on one snapshot of a branch, in the order of the requests; none is decided where it was `stopped`."""
 
     snapshot: Snapshot
     decisions: tuple[Decision, ...]
     commit: CommitSettings = field(default_factory=CommitSettings)
+    stopped: Transient | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ async def decide(forge: Forge, repository: Repository, turn: Turn, source: Mappi
     # Branches have nothing to do with each other, so they are read at the same time.
     destinations = await asyncio.gather(
         *(
-            _destination(forge, default, _Branch(branch, plans[:BATCH], turn, source.limits))
+            _contained(forge, default, _Branch(branch, plans[:BATCH], turn, source.limits))
             for branch, plans in branches.items()
         )
     )
@@ -198,6 +201,17 @@ class _Branch(NamedTuple):
     limits: Limits
 
 
+async def _contained(forge: Forge, default: Snapshot, to: _Branch) -> Destination:
+    """Read and decide one branch; what passes for it alone is not in the way of the others."""
+    try:
+        return await _destination(forge, default, to)
+    except Transient as error:
+        if error.retry_after is not None:
+            raise
+        absent = replace(default, branch=to.name)
+        return Destination(absent, tuple(Decision(request) for request, _ in to.planned), stopped=error)
+
+
 async def _destination(forge: Forge, default: Snapshot, to: _Branch) -> Destination:
     """Read what the plans for one branch name there, and decide them."""
     snapshot, branch, planned = default, to.name, to.planned
@@ -240,7 +254,9 @@ async def _read(
 
 
 async def _decide(to: _Branch, refused: Mapping[str, InputError], snapshot: Snapshot) -> list[Decision]:
-    writers = await to.turn.writers(snapshot.branch, snapshot.files) if to.turn.writers else {}
+    # A file that is gone was written too, by who deleted it.
+    paths = {*snapshot.files, *(glob.literal for _, made in to.planned for glob in made.globs if glob.literal)}
+    writers = await to.turn.writers(snapshot.branch, paths) if to.turn.writers else {}
     decisions, view, order = [], snapshot, Order(writers)
     for request, made in to.planned:
         if request.delivery in refused:
@@ -252,6 +268,8 @@ async def _decide(to: _Branch, refused: Mapping[str, InputError], snapshot: Snap
             view = view.with_(decision.changeset)
             if request.origin is not None:
                 order.note(decision.changeset, Writer(request.delivery, request.origin))
+        elif decision.outcome is not None and request.origin is not None:
+            order.hold(decision.outcome.asked, Writer(request.delivery, request.origin))
         decisions.append(decision)
     return decisions
 
@@ -267,7 +285,8 @@ def _decide_one(request: Request, made: Plan, view: Snapshot, order: Order, limi
     except InputError as error:
         return _ended(request, "failed", error, view, made)
     if isinstance(change, NoChange):
-        outcome = Outcome(request.delivery, "no_change", "\n".join(change.reasons), view.head, made, branch=view.branch)
+        reason, asked = "\n".join(change.reasons), change.same
+        outcome = Outcome(request.delivery, "no_change", reason, view.head, made, branch=view.branch, asked=asked)
         return Decision(request, outcome, made)
     verdict = judge(request.actor, change)
     if not verdict.allowed:

@@ -86,6 +86,10 @@ class Progress:
         for delivery in deliveries:
             self._unfinished.setdefault(delivery, set()).add(branch)
 
+    def left_out(self, branch: str) -> set[str]:
+        """Return the deliveries for which nothing more is done on a branch in this call."""
+        return {delivery for delivery, branches in self._unfinished.items() if branch in branches}
+
     def applied(self, requests: Sequence[Request], error: Exception | None = None) -> Applied:
         """Return how requests ended, in the order in which they did; `error` stopped all that did not."""
         unfinished = [request.delivery for request in requests if not self._has_ended(request.delivery)]

@@ -59,4 +59,5 @@ def _request(delivery: Delivery, dispatch: trigger.Dispatch) -> Request:
         origin=delivery.origin,
         forced=delivery.forced,
         intents=delivery.intents,
+        along=bool(delivery.wait),
     )

@@ -95,8 +95,11 @@ class Writer:
             answer = await self._api.query(_CREATE_COMMIT, input=wanted)
         except gidgethub.QueryError as error:
             raise _mutation_error(error.response["errors"][0]) from error
-        commit = answer["createCommitOnBranch"]["commit"]
-        return Commit(commit["oid"], commit["url"], commit["parents"]["nodes"][0]["oid"])
+        try:
+            commit = answer["createCommitOnBranch"]["commit"]
+            return Commit(commit["oid"], commit["url"], commit["parents"]["nodes"][0]["oid"])
+        except (TypeError, LookupError) as error:  # another shape: it may have landed
+            raise Transient(UNREADABLE) from error
 
     async def _put_contents(self, branch: str, change: FileChange, data: dict[str, object]) -> Commit:
         # A new file has no blob to name.
@@ -158,8 +161,14 @@ def _rest_error(error: gidgethub.HTTPException) -> PointsmanError:
     status, sentence = int(error.status_code), str(error)
     if status not in {409, 422}:
         return refusal(status, sentence)
-    # The last one is the answer to a new file that somebody else made meanwhile.
-    stale = ("but expected", "does not match", "not a fast forward", '"sha" wasn\'t supplied')
+    # The last but one is the answer to a new file that somebody else made meanwhile, the last to a branch that is gone.
+    stale = (
+        "but expected",
+        "does not match",
+        "not a fast forward",
+        '"sha" wasn\'t supplied',
+        "Reference does not exist",
+    )
     if any(words in sentence for words in stale):
         return StaleHead(sentence)
     return _blocked(sentence)

@@ -234,7 +234,8 @@ class Governor:
             interval = self._quota.write_interval
             self._landed = {each: at for each, at in self._landed.items() if at + interval > now}
             self._landed[cost.repository] = now
-        waiter.answer.set_result(None)
+        if not waiter.answer.done():  # cancelled in this very turn of the loop: `_give_back` comes next
+            waiter.answer.set_result(None)
 
     def _give_back(self, waiter: _Waiter) -> None:
         """Free the place of one that was cancelled: among those that wait, or the one it had just been given."""
@@ -251,7 +252,8 @@ class Governor:
     def _refuse(self, waiter: _Waiter) -> None:
         wait, reason = self._obstacle(waiter.cost)
         self._remove(waiter)
-        waiter.answer.set_result(_refusal(wait, reason))
+        if not waiter.answer.done():
+            waiter.answer.set_result(_refusal(wait, reason))
 
     def _remove(self, waiter: _Waiter) -> None:
         del self._waiting[waiter]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # So many of our last heads are known as ours: their push comes after the next commit was made, when many are.
 _OWN = 50
+# More paths than this of a branch are not in use at once: names that come from payloads would gather for ever.
+_MOST = 1000
 
 
 @dataclass(slots=True)
@@ -82,7 +84,7 @@ class Views:
             return
         key = (snapshot.repository.id, snapshot.branch)
         view = self._views.get(key)
-        if view is None or view.head != snapshot.head:
+        if view is None or view.head != snapshot.head or len(view.entries) > _MOST:
             view = View(snapshot.head, own=view.own if view is not None else deque(maxlen=_OWN))
             self._views[key] = view
         asked = {path: None for path in paths if path not in snapshot.files}

@@ -174,9 +174,9 @@ class Records:
     def replay(self, given: str, *, forced: bool) -> str:
         """Make a delivery that has ended, or waits, pending again on all its branches; return its id.
 
-        `forced`: it is carried out though a newer one wrote the same fields. What was begun and may have landed stays
-        known. One that is pending and waits for its next attempt is tried at once. Raises InputError where it is due
-        already, or nothing of its body is left.
+        `forced`: it is carried out though a newer one wrote the same fields, and whether it landed before or not.
+        Otherwise what was begun and may have landed stays known. One that is pending and waits for its next attempt is
+        tried at once. Raises InputError where it is due already, or nothing of its body is left.
         """
         with self._transaction():
             name = self.find(given)
@@ -193,6 +193,9 @@ class Records:
                 )
             self._connection.execute(_SQL["replay"], {"id": name, "forced": forced})
             self._connection.execute(_SQL["forget_effects"], {"id": name})
+            if forced:
+                # Its own commit may have landed long ago: it is to be made whatever came since.
+                self._connection.execute(_SQL["forget_intents"], {"id": name})
         return name
 
     def drop(self, given: str) -> str:

@@ -5,13 +5,11 @@ Calls run in the event loop: a store takes half a millisecond, less than handing
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
-import sqlite3
 import time
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -20,8 +18,10 @@ from bot.core.model import Actor, Delivery, Writer
 from bot.core.outcome import summary
 from bot.core.trigger import trimmed
 from bot.errors import InputError
+from bot.inbox.file import connect, lock
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
@@ -30,15 +30,8 @@ if TYPE_CHECKING:
 _FILES = resources.files(__package__)
 _SQL = dict(re.findall(r"-- name: (\w+)\n(.*?;)", (_FILES / "sqlite.sql").read_text(encoding="utf-8"), re.DOTALL))
 
-
-# Of 4 KB each.
-_MOST_PAGES = 10_000
-
-
-def checkpoint(path: Path) -> None:
-    """Copy what is in the log of `path` to the file itself, as far as nobody reads it; to be called in a thread."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+# Clocks are corrected by less than that.
+_SET_BACK_SECONDS = 60.0
 
 
 class SQLiteInbox:
@@ -49,24 +42,13 @@ class SQLiteInbox:
     """
 
     def __init__(self, path: Path) -> None:
-        self._lock = _lock(path)
-        self._connection = sqlite3.connect(path, isolation_level=None)
-        self._connection.row_factory = sqlite3.Row
+        self._lock = lock(path)
         try:
-            # Only a file without tables, and not yet in WAL mode, takes it: it can give space back then.
-            self._connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            # What was answered with 202 must survive a crash of the machine: FULL syncs the log at every commit,
-            # https://sqlite.org/pragma.html#pragma_synchronous
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            # Whoever commits may have to wait for a checkpoint: only if `checkpoint` does not come often enough.
-            self._connection.execute(f"PRAGMA wal_autocheckpoint = {_MOST_PAGES}")
-            self._migrate(path)
-        except (sqlite3.Error, InputError) as error:
-            self.close()
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"DATABASE_URL: cannot open {path}: {error}") from error
+            self._connection = connect(path)
+        except InputError:
+            os.close(self._lock)
+            raise
+        self._latest = time.time()
 
     def close(self) -> None:
         """Close the file and let another process have it."""
@@ -101,8 +83,13 @@ class SQLiteInbox:
 
     async def due(self, target: int) -> float | None:
         """Return in how many seconds the first unfinished delivery of a target is due, None where there is none."""
+        now = time.time()
+        if now < self._latest - _SET_BACK_SECONDS:
+            # By a clock that was set back all that waits would wait for as much longer.
+            self._connection.execute(_SQL["hurry"])
+        self._latest = now
         row = self._connection.execute(_SQL["due"], {"target": target}).fetchone()
-        return None if row["due"] is None else max(row["due"] - time.time(), 0.0)
+        return None if row["due"] is None else max(row["due"] - now, 0.0)
 
     async def pending(self, target: int, limit: int, skip: int = 0) -> Sequence[Delivery]:
         """Return at most `limit` unfinished deliveries of a target, after `skip` others: those that are due come first.
@@ -126,11 +113,14 @@ class SQLiteInbox:
         self._count("released", deliveries, along)
 
     async def postpone(self, pauses: Mapping[str, float], reason: str) -> None:
-        """Note for how many seconds unfinished deliveries wait, and why."""
+        """Note for how many seconds unfinished deliveries wait from now on, unless they do for longer, and why."""
         now = time.time()
         self._many(
             "postpone",
-            [{"id": delivery, "reason": reason, "not_before": now + pause} for delivery, pause in pauses.items()],
+            [
+                {"id": delivery, "reason": reason, "not_before": now + pause if pause else 0.0}
+                for delivery, pause in pauses.items()
+            ],
         )
 
     async def wait(self, deliveries: Sequence[str], reason: str) -> None:
@@ -176,9 +166,19 @@ class SQLiteInbox:
         """Note that the commit that was about to be made on `base` was not."""
         self._many("withdraw", [{"delivery": delivery, "branch": branch, "base": base} for delivery in deliveries])
 
-    async def writers(self, target: int, branch: str, paths: Collection[str]) -> Mapping[tuple[str, str], Writer]:
-        """Return who wrote the fields of these files last, by path and field."""
-        wanted = {"target": target, "branch": branch, "paths": json.dumps(list(paths))}
+    async def writers(
+        self, target: int, branch: str, paths: Collection[str], besides: Collection[str] = ()
+    ) -> Mapping[tuple[str, str], Writer]:
+        """Return who wrote the fields of these files last, by path and field.
+
+        Those whose commits may have landed count, other than `besides`: these are looked for.
+        """
+        wanted = {
+            "target": target,
+            "branch": branch,
+            "paths": json.dumps(list(paths)),
+            "besides": json.dumps(list(besides)),
+        }
         rows = self._connection.execute(_SQL["writers"], wanted)
         return {
             (row["path"], row["field"]): Writer(row["delivery"], datetime.fromisoformat(row["origin"])) for row in rows
@@ -231,6 +231,11 @@ class SQLiteInbox:
                 _SQL["intended"], {"delivery": outcome.delivery, "branch": outcome.branch}
             ).fetchall()
             for path, field in json.loads(row["fields"])
+        ] + [
+            # What was there already: an older delivery must not change it either.
+            {"delivery": outcome.delivery, "branch": outcome.branch, "path": path, "field": field}
+            for outcome in outcomes
+            for path, field in outcome.asked
         ]
 
     @contextmanager
@@ -247,31 +252,6 @@ class SQLiteInbox:
     def _many(self, name: str, rows: Sequence[dict[str, object]]) -> None:
         with self._transaction():
             self._connection.executemany(_SQL[name], rows)
-
-    def _migrate(self, path: Path) -> None:
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        files = sorted((_FILES / "migrations").iterdir(), key=lambda file: file.name)
-        if version > len(files):
-            raise InputError(
-                f"DATABASE_URL: {path} was made by a newer version of Pointsman; run that one, or name another file"
-            )
-        for number, file in enumerate(files[version:], start=version + 1):
-            script = file.read_text(encoding="utf-8")
-            self._connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
-
-
-def _lock(path: Path) -> int:
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise InputError(f"DATABASE_URL: cannot open {path}: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        raise InputError(f"DATABASE_URL: another process is using {path}; stop it, or name another file") from error
-    return lock
 
 
 def _delivery(row: sqlite3.Row) -> Delivery:

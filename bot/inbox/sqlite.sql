@@ -50,7 +50,7 @@ UPDATE deliveries SET attempts = max(attempts - :counts, 0), interrupted = 0
 WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'pending';
 
 -- name: postpone
-UPDATE deliveries SET reason = :reason, interrupted = 0, not_before = :not_before
+UPDATE deliveries SET reason = :reason, interrupted = 0, not_before = max(not_before, :not_before)
 WHERE id = :id AND state = 'pending';
 
 -- name: hurry
@@ -92,7 +92,14 @@ DELETE FROM intents WHERE delivery = :delivery AND branch = :branch;
 
 -- name: writers
 SELECT path, field, origin, delivery FROM writers
-WHERE target = :target AND branch = :branch AND path IN (SELECT value FROM json_each(:paths));
+WHERE target = :target AND branch = :branch AND path IN (SELECT value FROM json_each(:paths))
+UNION ALL
+-- What may have landed counts as if it had, until it is known.
+SELECT one.value ->> 0, one.value ->> 1, deliveries.origin, deliveries.id
+FROM intents JOIN deliveries ON deliveries.id = intents.delivery, json_each(intents.fields) AS one
+WHERE deliveries.target = :target AND intents.branch = :branch
+  AND deliveries.id NOT IN (SELECT value FROM json_each(:besides))
+ORDER BY origin;
 
 -- name: written
 INSERT INTO writers (target, branch, path, field, origin, delivery)

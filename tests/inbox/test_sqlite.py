@@ -18,7 +18,8 @@ from bot.core.model import Writer
 from bot.core.outcome import Commit, Outcome, State
 from bot.core.plan import Plan
 from bot.errors import InputError
-from bot.inbox.sqlite import SQLiteInbox, checkpoint
+from bot.inbox.file import checkpoint
+from bot.inbox.sqlite import SQLiteInbox
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -323,7 +324,7 @@ async def test_pending_deliveries_come_in_pages(tmp_path: Path) -> None:
     with opened(tmp_path) as inbox:
         for name in "abcde":
             await inbox.add(delivery(name))
-        await inbox.postpone({"a": 60.0, "d": 0.0}, "GitHub answered 502")
+        await inbox.postpone({"a": 60.0, "d": 1e-6}, "GitHub answered 502")
         pages = [await inbox.pending(7, 2, skip) for skip in (0, 2, 4, 6)]
         assert [[one.id for one in page] for page in pages] == [["b", "d"], ["c", "e"], ["a"], []]
         assert (

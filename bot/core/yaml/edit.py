@@ -43,19 +43,24 @@ def edit(text: str, operations: Sequence[Operation], *, json: bool = False, limi
     """
     mark = _BOM if text.startswith(_BOM) else ""
     with _no_collection():
-        result, changes = _edit(text.removeprefix(_BOM), operations, json=json, limits=limits)
-    return Edited(mark + result, tuple(changes)) if mark + result != text else Edited(text, ())
+        result, changes, same = _edit(text.removeprefix(_BOM), operations, json=json, limits=limits)
+    changed = mark + result != text
+    return Edited(mark + result if changed else text, tuple(changes) if changed else (), tuple(same))
 
 
-def _edit(text: str, operations: Sequence[Operation], *, json: bool, limits: Limits) -> tuple[str, list[FieldChange]]:
+def _edit(
+    text: str, operations: Sequence[Operation], *, json: bool, limits: Limits
+) -> tuple[str, list[FieldChange], list[str]]:
     located = _located(text, json=json, limits=limits)
     waiting = _asked(located, operations)
     changes: list[FieldChange] = []
+    same: list[str] = []
     removals: list[Removal] = []
     while waiting:
         step = Round(located, edit, json=json)
         waiting = step.plan(waiting)
         made = step.splices()
+        same += step.same
         splices = [splice for splice, _ in made]
         # What is removed goes last, and is found again by its place, whatever the paths mean by then.
         moved = _moves(splices)
@@ -68,7 +73,7 @@ def _edit(text: str, operations: Sequence[Operation], *, json: bool, limits: Lim
         located = _spliced(located, [splice for splice, _ in gone], last=True)
     if json:
         _check_json(located.text)
-    return located.text, changes
+    return located.text, changes, same
 
 
 def _spliced(located: Located, splices: Sequence[Splice], *, last: bool) -> Located:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -96,3 +96,4 @@ class Edited:
 
     text: str
     changes: tuple[FieldChange, ...]
+    same: tuple[str, ...] = field(default=(), compare=False)

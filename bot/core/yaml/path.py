@@ -95,6 +95,17 @@ def parse(path: str) -> FieldPath:
     return FieldPath(path, own, _parse(own.removesuffix("[+]") or "$"), append, inner or None)
 
 
+@lru_cache(4096)
+def normalized(text: str) -> str:
+    """Write a field path the one way in which all that mean the same are written; what is no path stays as it is."""
+    try:
+        path = parse(text)
+    except EditError:
+        return text
+    inner = f" | {normalized(path.inner)}" if path.inner else ""
+    return "".join(map(str, path.segments)) + "[+]" * path.append + inner
+
+
 def _bar(path: str) -> int | None:
     """Return where the first `|` stands outside brackets, None where there is none; quotes hide brackets."""
     depth, quote, escaped = 0, "", False

@@ -72,6 +72,7 @@ class Round:
         self.located = located
         self.json = json
         self.removals: list[Removal] = []
+        self._same: list[str] = []
         self._edit = edit
         self._set: dict[int, tuple[SetField, Splice | None, str]] = {}  # by event
         self._inside: dict[int, _Inside] = {}  # by event of the scalar
@@ -94,6 +95,11 @@ class Round:
                 refused.append(error)
         raise_all([error for error in refused if not (self._added and isinstance(error, MissingError))])
         return missing
+
+    @property
+    def same(self) -> list[str]:
+        """Return the fields that are there already as asked for."""
+        return [*self._same, *(path for _, splice, path in self._set.values() if splice is None)]
 
     def splices(self) -> list[tuple[Splice, list[FieldChange]]]:
         """Return the splices of all that was planned. Raises `EditError` with all problems found."""
@@ -171,6 +177,7 @@ class Round:
         document, match, missing = target
         node, value, append = match.node, asked.value, one.path.append
         if not missing and (_has(node, value) if append else _holds(node, value)):
+            self._same.append(one.shown)
             return
         check_way(self.located, document, match)
         if missing:
@@ -227,6 +234,7 @@ class Round:
             result = self._edit(node.value, inside.fields, limits=located.limits)
         except EditError as error:
             raise EditError(nested.moved(located, node, error)) from None
+        self._same += [f"{inside.shown} | {path}" for path in result.same]
         if not result.changes:
             return []
         changes = [

@@ -1,0 +1,131 @@
+"""Which deliveries of a target are carried out together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bot.core import trigger
+from bot.flows.decide import BATCH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bot.core.model import Delivery
+    from bot.ports import Inbox
+
+# Where deliveries go to many branches, so many times BATCH are looked through for those that go together.
+SPREAD = 10
+
+# A kill that hits a batch twice in a row may be its own doing: memory, say.
+SUSPICIOUS = 2
+
+# So many attempts are made alone at last: it may be the neighbours that make it fail.
+LAST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Deliveries to carry out now, in order of arrival: those that are due, and those that may go with them.
+
+    `wait` is in how many seconds the first of the others is due, None where there is none; `more`: there may be more.
+    """
+
+    deliveries: Sequence[Delivery]
+    wait: float | None = None
+    more: bool = False
+
+
+class Batches:
+    """Chooses, by what was learned of the targets; a delivery is attempted `attempts` times at most."""
+
+    def __init__(self, inbox: Inbox, attempts: int) -> None:
+        self._inbox = inbox
+        self._last = max(attempts - LAST, LAST)
+        # By target, as its rules said last: for how long dispatches gather, and to how many branches they went.
+        self._windows: dict[int, float] = {}
+        self._branches: dict[int, int] = {}
+        # When the window of a target opened, in monotonic seconds; and the targets whose turn it is to take one alone.
+        self._opened: dict[int, float] = {}
+        self._alone_next: set[int] = set()
+        self._suspects: set[str] = set()
+
+    def learn(self, target: int, window: float, branches: int) -> None:
+        """Note for how many seconds dispatches of a target gather, and to how many branches the last ones went."""
+        self._windows[target] = window
+        self._branches[target] = branches
+
+    def suspect(self, deliveries: Iterable[str]) -> None:
+        """Take these alone from now on: they met an unexpected error together."""
+        self._suspects.update(deliveries)
+
+    def forget(self, delivery: str) -> None:
+        """Take note that a delivery has ended."""
+        self._suspects.discard(delivery)
+
+    async def next(self, target: int) -> Batch:
+        """Return what of the pending deliveries of a target to carry out now; nothing where all of it gathers."""
+        pending, more = await self._pending(target)
+        gathering = self._gathering(target, pending)
+        if gathering is not None:
+            # What is no new dispatch need not wait, and news of a push not in vain: the next commit may be made on it.
+            pending = [delivery for delivery in pending if not _is_new(delivery) and not delivery.wait]
+        chosen = self._chosen(target, pending)
+        waits = [delivery.wait for delivery in pending if delivery not in chosen]
+        if gathering is not None:
+            waits.append(gathering)
+        return Batch(chosen, min(waits, default=None), more)
+
+    async def _pending(self, target: int) -> tuple[Sequence[Delivery], bool]:
+        most = BATCH * min(max(self._branches.get(target, 1), 1), SPREAD)
+        found: dict[str, Delivery] = {}
+        while True:
+            page = await self._inbox.pending(target, BATCH, len(found))
+            known = len(found)
+            found |= {delivery.id: delivery for delivery in page}
+            if len(page) < BATCH or len(found) >= most or len(found) == known:
+                return sorted(found.values(), key=lambda delivery: delivery.seq), len(page) == BATCH
+            await asyncio.sleep(0)
+
+    def _gathering(self, target: int, pending: Sequence[Delivery]) -> float | None:
+        """Return for how many seconds the window of `batch.window` stays open, None where it does not.
+
+        It opens with the first dispatch, and is as long as the rules said the last time that they were read.
+        """
+        new = [delivery for delivery in pending if _is_new(delivery)]
+        window, opened = self._windows.get(target, 0.0), self._opened.setdefault(target, time.monotonic())
+        # GitHub's clock, which made the origin, is not ours: it may end the window, and not keep it open.
+        ages = [(datetime.now(UTC) - delivery.origin).total_seconds() for delivery in new]
+        passed = max([time.monotonic() - opened, *ages])
+        if new and len(new) < BATCH and passed < window:
+            return window - passed
+        del self._opened[target]
+        return None
+
+    def _chosen(self, target: int, pending: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Return those to take together: all but those that others may fail with.
+
+        These are taken one by one, by turns with the others: those over which the process ended twice, which met an
+        unexpected error together, or which are tried for the last time.
+        """
+        rest = [delivery for delivery in pending if not self._is_suspicious(delivery)]
+        alone = [delivery for delivery in pending if self._is_suspicious(delivery) and not delivery.wait]
+        if not alone:
+            return rest
+        if target in self._alone_next or all(delivery.wait for delivery in rest):
+            self._alone_next.discard(target)
+            return alone[:1]
+        self._alone_next.add(target)
+        return rest
+
+    def _is_suspicious(self, delivery: Delivery) -> bool:
+        often = delivery.interrupted >= SUSPICIOUS or delivery.attempts >= self._last
+        return often or delivery.id in self._suspects
+
+
+def _is_new(delivery: Delivery) -> bool:
+    """Whether it asks for something, for the first time."""
+    return delivery.event == trigger.DISPATCH and not delivery.attempts

@@ -1,0 +1,78 @@
+"""The SQLite file of the inbox: who may open it, how it is written, and which tables it has."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from contextlib import closing
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from bot.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_MIGRATIONS = resources.files(__package__) / "migrations"
+
+# Of 4 KB each.
+_MOST_PAGES = 10_000
+
+
+def checkpoint(path: Path) -> None:
+    """Copy what is in the log of `path` to the file itself, as far as nobody reads it; to be called in a thread."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file and bring it to the tables of this version. Raises InputError where that cannot be."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    try:
+        # Only a file without tables, and not yet in WAL mode, takes it: it can give space back then.
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        # What was answered with 202 must survive a crash of the machine: FULL syncs the log at every commit,
+        # https://sqlite.org/pragma.html#pragma_synchronous
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        # Whoever commits may have to wait for a checkpoint: only if `checkpoint` does not come often enough.
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_MOST_PAGES}")
+        _migrate(connection, path)
+    except (sqlite3.Error, InputError) as error:
+        connection.close()
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"DATABASE_URL: cannot open {path}: {error}") from error
+    return connection
+
+
+def lock(path: Path) -> int:
+    """Make the file where there is none, and keep other processes from draining it until the descriptor is closed.
+
+    Raises InputError where another one does, or the file cannot be made.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        descriptor = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise InputError(f"DATABASE_URL: cannot open {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise InputError(f"DATABASE_URL: another process is using {path}; stop it, or name another file") from error
+    return descriptor
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    files = sorted(_MIGRATIONS.iterdir(), key=lambda file: file.name)
+    if version > len(files):
+        raise InputError(
+            f"DATABASE_URL: {path} was made by a newer version of Pointsman; run that one, or name another file"
+        )
+    for number, file in enumerate(files[version:], start=version + 1):
+        script = file.read_text(encoding="utf-8")
+        connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
