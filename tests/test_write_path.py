@@ -34,6 +34,12 @@ mappings:
       - { files: '*.yaml', set: { image.tag: '${{ tag }}' } }
 commit: { author: { name: build, email: build@internal } }
 """
+APART = """\
+version: 1
+mappings:
+  - { name: to lost, branch: lost, update: [{ files: values.yaml, set: { image.tag: '${{ tag }}' } }] }
+  - { name: to stale, branch: stale, update: [{ files: values.yaml, set: { image.tag: '${{ tag }}' } }] }
+"""
 REFUSAL = {"message": "Server Error", "documentation_url": "https://docs.github.com"}
 VALUE = "image: { tag: 1-dev }\nreplicas: 1\n"
 
@@ -51,9 +57,9 @@ def gitops_with(sandbox: Sandbox, mappings: str = MAPPINGS) -> Repository:
     )
 
 
-def trailers(repository: Repository) -> list[str]:
-    """The delivery ids in the last paragraphs of all commits, oldest first."""
-    messages = [entry.message.rpartition("\n\n")[2] for entry in reversed(repository.log())]
+def trailers(repository: Repository, branch: str | None = None) -> list[str]:
+    """The delivery ids in the last paragraphs of all commits of a branch, the default one if None, oldest first."""
+    messages = [entry.message.rpartition("\n\n")[2] for entry in reversed(repository.log(branch))]
     return [
         found for message in messages for found in re.findall(r"^Pointsman-Delivery: (\S+)$", message, re.MULTILINE)
     ]
@@ -151,6 +157,44 @@ async def test_a_late_commit_is_found_when_it_lands_at_last(sandbox: Sandbox, tm
     assert trailers(repository) == [delivery]
 
 
+async def test_a_commit_of_several_whose_answer_has_another_shape_is_found_again(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """It may have landed, as after an answer that never came: both wait, and both are in it once."""
+    repository = gitops_with(sandbox)
+    sandbox.faults.add(operation="Commit", status=200, body={"data": {"createCommitOnBranch": None}}, after=True)
+    async with draining(sandbox, tmp_path) as bench:
+        sent = [await bench.store(repository, {"tag": name}) for name in ("one", "two")]
+        assert await bench.drain(repository) == 1.0
+        assert {bench.row(each).reason for each in sent} == {"GitHub's answer cannot be read"}
+        assert await bench.drain(repository) is None
+        assert [bench.row(each).state for each in sent] == ["committed", "committed"]
+    assert trailers(repository) == sent
+
+
+async def test_an_unexpected_error_behind_a_lost_answer_does_not_make_the_commit_twice(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Two go to two branches: one commit's answer is lost, then reading for the other one shows a bug of ours.
+
+    They are taken one by one from then on, and each finds first what both had begun together.
+    """
+    repository = gitops_with(sandbox, APART)
+    for branch in ("lost", "stale"):
+        repository.create_branch(branch)
+    sandbox.faults.cause("502 after", operation="Commit", branch="lost")
+    sandbox.faults.cause("stale graphql", branch="stale")
+    # The default branch and both others are read, and the default one again as `stale` seems to have moved.
+    sandbox.faults.add(operation="Open", skip=3, status=200, body={"data": {}})
+    async with draining(sandbox, tmp_path) as bench:
+        sent = [await bench.store(repository, {"tag": name}) for name in ("one", "two")]
+        assert await bench.drain(repository) == 0.0
+        assert {bench.row(each).reason for each in sent} == {"an unexpected error in its batch"}
+        assert [await bench.drain(repository) for _ in sent] == [0.0, None]
+        assert [bench.row(each).state for each in sent] == ["committed", "committed"]
+    assert [trailers(repository, branch) for branch in ("lost", "stale")] == [sent, sent]
+
+
 async def test_where_the_base_went_the_values_are_compared(sandbox: Sandbox, tmp_path: Path) -> None:
     """A force push took base and commit away: the rules are evaluated on what is there now."""
     repository = gitops_with(sandbox)
@@ -218,6 +262,23 @@ async def test_nothing_ends_on_a_remembered_branch_but_a_commit(sandbox: Sandbox
         )
         row = await bench.dispatch(repository, {"tag": "3-dev"})
     assert (row.state, tag(repository)) == ("failed", "2-dev")
+
+
+async def test_nothing_ends_on_a_remembered_branch_beside_what_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The commit of another delivery met a rule: that shows nothing about the value that we remember for this one."""
+    repository = gitops_with(sandbox, MAPPINGS.replace("values.yaml", "'${{ file }}'"))
+    async with draining(sandbox, tmp_path) as bench:
+        for file in (PATH, "other.yaml"):
+            assert (await bench.dispatch(repository, {"tag": "2-dev", "file": file})).state == "committed"
+        repository.commit({PATH: VALUE}, "Foreign: back to the first")
+        sent = [
+            await bench.store(repository, {"tag": name, "file": file})
+            for name, file in (("2-dev", PATH), ("3-dev", "other.yaml"))
+        ]
+        sandbox.faults.cause("rule graphql")
+        assert await bench.drain(repository) is None
+        assert [bench.row(each).state for each in sent] == ["committed", "committed"]
+    assert tag(repository) == "2-dev"
 
 
 async def test_a_foreign_push_is_read_in_the_background(sandbox: Sandbox, tmp_path: Path) -> None:

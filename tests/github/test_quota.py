@@ -413,6 +413,32 @@ async def test_who_is_cancelled_with_a_turn_that_just_came_gives_it_back() -> No
     assert (traffic.governor.state().writes_minute, traffic.governor.state().in_flight) == (2, 0)
 
 
+async def test_who_is_cancelled_in_the_step_in_which_its_turn_comes_gives_it_back() -> None:
+    """The one before it, which gives the turn on, ends well; the one behind it goes."""
+    traffic = Traffic(Quota(concurrent=1, patience=100))
+    traffic.ask("0", READ, 2)
+    await traffic.asked("1", READ)
+    await traffic.asked("2", READ)
+    traffic.clock.now = 2
+    traffic.clock.waiting()[0].callback()
+    traffic.tasks["1"].cancel()
+    await settle()
+    await traffic.tasks["0"]
+    assert traffic.sent == [("0", 0), ("2", 2)]
+    assert (traffic.governor.state().waiting, traffic.governor.state().in_flight) == (0, 0)
+
+
+async def test_who_is_cancelled_in_the_step_in_which_a_pause_begins_is_not_told() -> None:
+    """It does not listen any more, and whoever met the pause must not fail for it."""
+    traffic = Traffic(Quota(concurrent=1, patience=100))
+    traffic.ask("0", READ, 2)
+    await traffic.asked("1", READ)
+    traffic.tasks["1"].cancel()
+    assert traffic.governor.limited(600, LIMITED) == 600
+    await settle()
+    assert (traffic.refused, traffic.governor.state().waiting) == ({}, 0)
+
+
 async def test_who_is_cancelled_while_sending_frees_the_place_but_has_sent() -> None:
     """What went out counts, however it ended."""
     traffic = Traffic(Quota(concurrent=1))
