@@ -254,7 +254,10 @@ def _print_details(details: Details) -> None:
         _print_facts((("base", intent.base), ("writes", fields)))
     typer.echo("\nbody:" if details.body else "\nbody: nothing is left")
     if details.body:
-        _print_json(_body(details.body))
+        from bot.core.trigger import DISPATCH, trimmed
+
+        # GitHub describes the repository on a hundred lines; in JSON all of them are there.
+        _print_json(_body(trimmed(details.body, None) if record.event == DISPATCH else details.body))
 
 
 def _print_facts(facts: Iterable[tuple[str, str]]) -> None:

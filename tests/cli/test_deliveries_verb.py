@@ -190,6 +190,19 @@ def test_show_as_json_has_everything() -> None:
     assert json.loads(pointsman("deliveries", "show", IGNORED, "-f", "json").out)["body"] is None
 
 
+async def test_of_githubs_body_what_concerns_the_dispatch_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The payload, and whom it concerns; in JSON there is all that is stored."""
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / DATABASE}")
+    body = {"action": "x", "client_payload": {"tag": "1"}, "repository": {"id": 7, "teams_url": "https://x"}}
+    with closing(SQLiteInbox(tmp_path / DATABASE)) as inbox:
+        await inbox.add(delivery("d1-1", body=body))
+        shown = json.loads(pointsman("deliveries", "show", "d1-1").out.partition("\nbody:\n")[2])
+        whole = json.loads(pointsman("deliveries", "show", "d1-1", "--format", "json").out)["body"]
+    assert (shown, whole) == ({**body, "repository": {"id": 7}}, body)
+
+
 async def test_what_a_payload_holds_does_not_steer_the_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,11 +210,11 @@ async def test_what_a_payload_holds_does_not_steer_the_terminal(
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / DATABASE}")
     text = "\x1b]0;title\x07\x9b31m\x7f\ud800\U000e0001"
     with closing(SQLiteInbox(tmp_path / DATABASE)) as inbox:
-        await inbox.add(delivery("d1-1", body={"text": text}))
+        await inbox.add(delivery("d1-1", body={"client_payload": {"text": text}}))
         await inbox.postpone({"d1-1": 1.0}, "\x1b[31m\x9bred\r")
         shown = pointsman("deliveries", "show", "d1-1").out
         assert [char for char in shown if not char.isprintable() and char != "\n"] == []
-        assert json.loads(shown.partition("\nbody:\n")[2]) == {"text": text}
+        assert json.loads(shown.partition("\nbody:\n")[2]) == {"client_payload": {"text": text}}
         assert r"\u001b[31m\u009bred\u000d" in shown
         assert r"\u001b[31m\u009bred" in pointsman("deliveries", "list").out
 
