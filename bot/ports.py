@@ -22,6 +22,10 @@ class Forge(Protocol):
     Every method may raise Transient (try again later) or Unavailable (no retry helps before somebody acts).
     """
 
+    @property
+    def at_once(self) -> int:
+        """How many branches of a repository may be written to at a time."""
+
     async def ready(self, repository: Repository) -> None:
         """Return when a commit could be made now, as far as limits say."""
 

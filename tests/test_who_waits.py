@@ -9,14 +9,17 @@ from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import aiohttp
 import pytest
 from dulwich.refs import Ref
 from running import REFUSAL, draining
 from test_write_path import AUTHOR, MAPPINGS, PATH, TWO, gitops_with, tag, trailers
 
 from bot.core.retry import Retry
-from bot.flows.apply import AT_ONCE
+from bot.github import GitHub
+from bot.github.forge import AT_ONCE
 from bot.github.objects import blob_oid
+from bot.github.quota import Quota
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -211,3 +214,26 @@ async def test_a_clock_that_is_set_back_keeps_nobody_waiting(
         monkeypatch.undo()
         assert await drained(bench, repository) is None
         assert bench.row(delivery).state == "committed"
+
+
+async def test_a_limit_costs_those_that_were_not_begun_no_attempt(sandbox: Sandbox, tmp_path: Path) -> None:
+    """GitHub wants a pause at the first of many branches: the last ones are not asked for, and keep their attempts."""
+    names = [f"b{number}" for number in range(2 * AT_ONCE)]
+    repository = branched(sandbox, *names)
+    async with draining(sandbox, tmp_path) as bench:
+        ids = [await stored(bench, repository, name) for name in names]
+        sandbox.faults.cause("secondary limit", operation="Commit", branch=names[0])
+        assert await bench.drain(repository) == pytest.approx(60, abs=5)
+        first, last = bench.row(ids[0]), bench.row(ids[-1])
+        assert [(one.state, one.attempts) for one in (first, last)] == [("pending", 1), ("pending", 0)]
+        bench.later()
+        assert await bench.drain(repository) is None
+        assert states(bench, *ids) == ["committed"] * len(ids)
+
+
+@pytest.mark.parametrize(("quota", "expected"), [(Quota(), 1), (Quota(write_interval=0), AT_ONCE)])
+async def test_commits_that_wait_for_each_other_go_one_by_one(sandbox: Sandbox, quota: Quota, expected: int) -> None:
+    """Where the quota wants a pause between them, several at a time would only run out of patience."""
+    async with aiohttp.ClientSession() as session:
+        forge = GitHub(session, sandbox.url, sandbox.app.id, sandbox.app.private_key, quota)
+        assert forge.at_once == expected

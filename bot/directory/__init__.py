@@ -47,6 +47,11 @@ class Directory:
         self._root, self._suffix, self._git = root, suffix, git
         self.repository = Repository(id=0, full_name=root.resolve().name, default_branch=branch, installation=0)
 
+    @property
+    def at_once(self) -> int:
+        """How many branches may be written to at a time: there is one."""
+        return 1
+
     async def ready(self, repository: Repository) -> None:
         """Return: a folder has no limits."""
         del repository

@@ -32,9 +32,6 @@ EVALUATIONS = 8
 # How many refusals in a row it takes to believe that the branch refuses everything: halving a batch of 100 takes 8.
 BLOCKED_ATTEMPTS = 12
 
-# How many branches are written to at a time, as far as the quota lets them.
-AT_ONCE = 8
-
 # After so many seconds no other branch is begun: what came meanwhile may go into the commits that are left to make.
 SECONDS = 10.0
 
@@ -77,7 +74,8 @@ class _Application:
         self._wrote: dict[str, dict[Field, Writer]] = {}
         # Branches that answered as if there was nothing, once.
         self._gone: set[str] = set()
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(forge.at_once)
+        self._limited = False
         self._until = asyncio.get_running_loop().time() + SECONDS
 
     async def run(self, requests: Sequence[Request], only: str | None = None) -> None:
@@ -145,12 +143,16 @@ class _Application:
     async def _in_turn(self, destination: Destination) -> set[str]:
         branch, deliveries = destination.snapshot.branch, [one.request.delivery for one in destination.decisions]
         async with self._slots:
-            if asyncio.get_running_loop().time() > self._until and self.progress.ended:
+            late = asyncio.get_running_loop().time() > self._until and self.progress.ended
+            if late or self._limited:
                 self.progress.leave(deliveries, branch)
                 return set()
             try:
                 return await self._act(destination)
             except Transient as error:
+                # A limit would refuse the others too: it is no attempt of theirs.
+                if error.retry_after is not None:
+                    self._limited = True
                 self.progress.fail(deliveries, error, branch)
                 return set()
 

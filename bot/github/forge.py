@@ -47,6 +47,10 @@ GRAPHQL_AGAIN_SECONDS = 600.0
 _KEPT = 1024
 
 
+# Of the branches of one repository that are written to.
+AT_ONCE = 8
+
+
 class GitHub:
     """GitHub, or an Enterprise Server, at the REST address `url`; each installation may use `quota`, None: GitHub's."""
 
@@ -64,6 +68,11 @@ class GitHub:
         self._objects = Objects()
         self._views = Views(self._objects)
         self._no_graphql_until = 0.0
+
+    @property
+    def at_once(self) -> int:
+        """How many branches of a repository may be written to at a time; commits that wait for each other need not."""
+        return 1 if self._quota.write_interval else AT_ONCE
 
     async def open(
         self, repository: Repository, paths: Sequence[str], branch: str = "", *, remembered: bool = False
