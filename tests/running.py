@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
 import sqlite3
+import sys
 import uuid
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import aiohttp
 from aiohttp import web
@@ -57,6 +60,33 @@ async def within_the_hour(sandbox: Sandbox) -> None:
     left = 3600 - sandbox.clock() % 3600
     if left < 10:
         await asyncio.sleep(left + 0.1)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+async def start(
+    sandbox: Sandbox, folder: Path, port: int, output: IO[bytes] | int = asyncio.subprocess.PIPE, **variables: str
+) -> asyncio.subprocess.Process:
+    """Start `python -m bot serve` as its own process; what it says goes to `output`, both streams."""
+    where = {"HOST": "127.0.0.1", "PORT": str(port), "LOG_FORMAT": "json"}
+    env = {**os.environ, **environment(sandbox, folder, **where, **variables)}
+    command = (sys.executable, "-m", "bot", "serve")
+    return await asyncio.create_subprocess_exec(*command, env=env, stdout=output, stderr=output)
+
+
+async def answers(port: int) -> bool:
+    """Whether a bot listens on this port; it says that it is ready then."""
+    try:
+        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/readyz") as response:
+            assert response.status == 200
+    except aiohttp.ClientError:
+        return False
+    return True
 
 
 class Row(NamedTuple):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from running import draining, rows, running
+from written import trailers
 
 from bot.flows.apply import BLOCKED_ATTEMPTS
 
@@ -30,14 +30,6 @@ VALUE = "image: { tag: old }\n"
 def gitops_with(sandbox: Sandbox, apps: int) -> Repository:
     files = {f"apps/{i}.yaml": VALUE for i in range(apps)}
     return sandbox.create_repository("acme/gitops", {".github/pointsman.yaml": MAPPINGS, **files})
-
-
-def trailers(repository: Repository) -> list[str]:
-    """The delivery ids in the last paragraphs of all commits, oldest first."""
-    messages = [entry.message.rpartition("\n\n")[2] for entry in reversed(repository.log())]
-    return [
-        found for message in messages for found in re.findall(r"^Pointsman-Delivery: (\S+)$", message, re.MULTILINE)
-    ]
 
 
 async def test_fifty_dispatches_at_once_land_in_fewer_commits(sandbox: Sandbox, tmp_path: Path) -> None:

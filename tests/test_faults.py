@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import aiohttp
 import pytest
 from running import DATABASE, Bench, Row, draining, rows, running
+from written import AUTHOR, MAPPINGS, PATH, TWO, VALUE, gitops_with, tag, trailers
 
 from bot.core.retry import Retry
 from bot.inbox.records import Records
@@ -22,16 +22,8 @@ if TYPE_CHECKING:
 
     from bot.sandbox import Repository, Sandbox
 
-PATH, OTHER = "values.yaml", "other.yaml"
-VALUE = "image: { tag: 1-dev }\nreplicas: 1\n"
-MAPPINGS = """\
-version: 1
-mappings: [{ name: app, update: [{ files: values.yaml, set: { image.tag: '${{ tag }}' } }] }]
-"""
-AUTHOR = MAPPINGS + "commit: { author: { name: build, email: build@internal } }\n"
-
 # The three ways to write, by rules that lead there.
-WAYS = {"graphql": MAPPINGS, "contents": AUTHOR, "git data": AUTHOR.replace("values.yaml", "'*.yaml'")}
+WAYS = {"graphql": MAPPINGS, "contents": AUTHOR, "git data": TWO}
 
 
 class Story(NamedTuple):
@@ -104,23 +96,6 @@ STORIES = {
 
 # Those that can befall any request.
 ANYWHERE = [name for name, preset in PRESETS.items() if not preset.keys() & {"path", "moves"}]
-
-
-def gitops_with(sandbox: Sandbox, mappings: str = MAPPINGS) -> Repository:
-    """Return acme/gitops with two files that say `1-dev`."""
-    files = {".github/pointsman.yaml": mappings, PATH: VALUE, OTHER: VALUE}
-    return sandbox.create_repository("acme/gitops", files)
-
-
-def tag(repository: Repository) -> str:
-    """Return what the file says."""
-    return repository.read(PATH).decode().partition("tag: ")[2].partition(" ")[0].strip('"')
-
-
-def trailers(repository: Repository) -> list[str]:
-    """Return the delivery ids in the last paragraphs of all commits, oldest first."""
-    messages = [entry.message.rpartition("\n\n")[2] for entry in reversed(repository.log())]
-    return [one for text in messages for one in re.findall(r"^Pointsman-Delivery: (\S+)$", text, re.MULTILINE)]
 
 
 def strike(sandbox: Sandbox, name: str, **properties: Any) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from running import DATABASE, REFUSAL, draining
-from test_write_path import NOON, gitops_with, tag, trailers
+from written import NOON, gitops_with, tag, trailers
 
 from bot.core.retry import Retry
 from bot.flows.decide import BATCH

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from running import draining
-from test_write_path import NOON, gitops_with, tag, trailers
+from written import NOON, gitops_with, tag, trailers
 
 from bot.core.model import Actor, Delivery
 from bot.sandbox.events import dispatch_payload, repository_payload

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import socket
-import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-import aiohttp
-from running import environment, rows
+from running import answers, free_port, rows, start
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -33,22 +29,6 @@ def gitops(sandbox: Sandbox) -> Repository:
     )
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-async def start(sandbox: Sandbox, folder: Path, port: int) -> Process:
-    """Start `python -m bot serve` as its own process."""
-    variables = environment(sandbox, folder, HOST="127.0.0.1", PORT=str(port), LOG_FORMAT="json")
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "serve", env={**os.environ, **variables},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-
-
 @asynccontextmanager
 async def serving(sandbox: Sandbox, folder: Path) -> AsyncIterator[Process]:
     """A process that answers, killed in the end if it still runs."""
@@ -56,15 +36,10 @@ async def serving(sandbox: Sandbox, folder: Path) -> AsyncIterator[Process]:
     process = await start(sandbox, folder, port)
     sandbox.webhook_url = f"http://127.0.0.1:{port}/webhook"
     try:
-        async with asyncio.timeout(20), aiohttp.ClientSession() as session:
-            while True:
+        async with asyncio.timeout(20):
+            while not await answers(port):
                 assert process.returncode is None
-                try:
-                    async with session.get(f"http://127.0.0.1:{port}/readyz") as response:
-                        assert response.status == 200
-                        break
-                except aiohttp.ClientConnectionError:
-                    await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)
         yield process
     finally:
         if process.returncode is None:

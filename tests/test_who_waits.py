@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from dulwich.refs import Ref
 from running import REFUSAL, draining
-from test_write_path import AUTHOR, MAPPINGS, PATH, TWO, gitops_with, tag, trailers
+from written import AUTHOR, MAPPINGS, PATH, TWO, gitops_with, tag, trailers
 
 from bot.core.retry import Retry
 from bot.github import GitHub

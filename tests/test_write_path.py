@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from dulwich.refs import Ref
 from running import draining
+from written import AUTHOR, MAPPINGS, NOON, PATH, TWO, VALUE, gitops_with, tag, trailers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from bot.sandbox import Repository, Sandbox
+    from bot.sandbox import Sandbox
 
-PATH = "values.yaml"
-MAPPINGS = """\
-version: 1
-mappings:
-  - name: app
-    update:
-      - { files: values.yaml, set: { image.tag: '${{ tag }}' } }
-"""
-AUTHOR = MAPPINGS + "commit: { author: { name: build, email: build@internal } }\n"
-TWO = """\
-version: 1
-mappings:
-  - name: app
-    update:
-      - { files: '*.yaml', set: { image.tag: '${{ tag }}' } }
-commit: { author: { name: build, email: build@internal } }
-"""
 APART = """\
 version: 1
 mappings:
@@ -41,7 +24,6 @@ mappings:
   - { name: to stale, branch: stale, update: [{ files: values.yaml, set: { image.tag: '${{ tag }}' } }] }
 """
 REFUSAL = {"message": "Server Error", "documentation_url": "https://docs.github.com"}
-VALUE = "image: { tag: 1-dev }\nreplicas: 1\n"
 
 # The rules, and the request that writes by them: GraphQL, the Contents API, the Git Data API.
 WAYS = [
@@ -49,24 +31,6 @@ WAYS = [
     pytest.param(AUTHOR, {"method": "PUT", "path": "/contents/"}, id="contents"),
     pytest.param(TWO, {"method": "PATCH", "path": "/git/refs/"}, id="git data"),
 ]
-
-
-def gitops_with(sandbox: Sandbox, mappings: str = MAPPINGS) -> Repository:
-    return sandbox.create_repository(
-        "acme/gitops", {".github/pointsman.yaml": mappings, PATH: VALUE, "other.yaml": VALUE}
-    )
-
-
-def trailers(repository: Repository, branch: str | None = None) -> list[str]:
-    """The delivery ids in the last paragraphs of all commits of a branch, the default one if None, oldest first."""
-    messages = [entry.message.rpartition("\n\n")[2] for entry in reversed(repository.log(branch))]
-    return [
-        found for message in messages for found in re.findall(r"^Pointsman-Delivery: (\S+)$", message, re.MULTILINE)
-    ]
-
-
-def tag(repository: Repository) -> str:
-    return repository.read(PATH).decode().partition("tag: ")[2].partition(" ")[0]
 
 
 @pytest.mark.parametrize(("mappings", "write"), WAYS)
@@ -299,9 +263,6 @@ async def test_a_foreign_push_is_read_in_the_background(sandbox: Sandbox, tmp_pa
         assert (await bench.dispatch(repository, {"tag": "3-dev"})).state == "committed"
         assert [one.operation for one in sandbox.requests if "check-runs" not in one.path] == ["Commit"]
     assert repository.read(PATH).decode() == "image: { tag: 3-dev }\nreplicas: 9\n"
-
-
-NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("together", [True, False])

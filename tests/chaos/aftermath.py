@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from running import rows
 from storm import MORE, VALUES
+from written import trailers_of
 
 if TYPE_CHECKING:
     from storm import Sent, Storm
 
     from bot.sandbox import Repository
 
-_TRAILER = re.compile(r"^Pointsman-Delivery: (\S+)$", re.MULTILINE)
 _TAG = re.compile(r"^image: \{ tag: (\d+) \}", re.MULTILINE)
 
 
@@ -51,8 +51,7 @@ def history(repository: Repository, branch: str) -> list[Entry]:
         text = repository.blob(blob.oid).decode()
         found = _TAG.search(text)
         assert found is not None, text
-        deliveries = tuple(_TRAILER.findall(one.message.rpartition("\n\n")[2]))
-        entries.append(Entry(one.oid, deliveries, tuple(one.paths), int(found[1])))
+        entries.append(Entry(one.oid, tuple(trailers_of(one.message)), tuple(one.paths), int(found[1])))
     return entries
 
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import signal
-import sys
 import time
 from collections import Counter
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-import aiohttp
-from running import environment, rows
+from running import answers, rows, start
 
 from bot.sandbox import PRESETS
 
@@ -60,8 +57,6 @@ SETTINGS = {
     "SWEEP_INTERVAL": "2",
     "RETRY_ATTEMPTS": "1000000",
     "RETRY_LONGEST": "2",
-    "HOST": "127.0.0.1",
-    "LOG_FORMAT": "json",
 }
 _START_SECONDS = 30.0
 
@@ -78,6 +73,11 @@ class Size(NamedTuple):
     doubled: float = 0.03
     life_seconds: tuple[float, float] = (0.1, 4.0)
     calm_seconds: float = 180.0
+
+    @property
+    def seconds(self) -> float:
+        """How long all lives are expected to last, with the pauses between them."""
+        return self.kills * (sum(self.life_seconds) / 2 + 0.2)
 
 
 class Sent(NamedTuple):
@@ -113,7 +113,7 @@ class Storm:
         self._unleash()
         await self._start()
         async with asyncio.timeout(_START_SECONDS):
-            while not await self._answers():
+            while not await answers(self.port):
                 await asyncio.sleep(0.1)
         self.sandbox.webhook_url = f"http://127.0.0.1:{self.port}/webhook"
         try:
@@ -154,7 +154,7 @@ class Storm:
     async def _dispatch(self) -> None:
         """Send all dispatches, spread over the lives that the bot is expected to have."""
         dice, size = self._dice("dispatches"), self.size
-        pause = size.kills * (sum(size.life_seconds) / 2 + 0.2) / size.dispatches
+        pause = size.seconds / size.dispatches
         for value in range(1, size.dispatches + 1):
             branch = dice.choice(list(self.homes))
             payload = {"branch": branch, "tag": value}
@@ -170,7 +170,7 @@ class Storm:
             await asyncio.sleep(dice.uniform(*size.life_seconds))
             assert self._process is not None
             assert self._process.returncode is None, f"the bot ended by itself: {self.said()[-2000:]}"
-            self.dead_at_start += not await self._answers()
+            self.dead_at_start += not await answers(self.port)
             self._process.send_signal(signal.SIGKILL)
             await self._process.wait()
             self.kills += 1
@@ -180,7 +180,7 @@ class Storm:
     async def _meddle(self) -> None:
         """Commit as people do, to the files that the bot writes and beside them, some right before a write of its."""
         dice, size = self._dice("people"), self.size
-        pause = size.kills * (sum(size.life_seconds) / 2 + 0.2) / max(size.foreign, 1)
+        pause = size.seconds / max(size.foreign, 1)
         for number in range(1, size.foreign + 1):
             await asyncio.sleep(dice.uniform(0, 2 * pause))
             branch = dice.choice(list(self.homes))
@@ -201,17 +201,8 @@ class Storm:
     # -- the bot
 
     async def _start(self) -> None:
-        variables = environment(self.sandbox, self.folder, **SETTINGS, PORT=str(self.port))
         with (self.folder / "said").open("ab") as said:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "bot", "serve"), env={**os.environ, **variables}, stdout=said, stderr=said
-            )
-
-    async def _answers(self) -> bool:
-        with suppress(aiohttp.ClientError):
-            async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{self.port}/readyz") as got:
-                return got.status == 200
-        return False
+            self._process = await start(self.sandbox, self.folder, self.port, said, **SETTINGS)
 
     async def _calm(self) -> None:
         """Wait until every dispatch has ended, for `calm_seconds` at most."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from aftermath import assess
+from running import free_port
 from storm import Size, Storm
-from test_restart import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path

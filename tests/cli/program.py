@@ -130,12 +130,6 @@ def port_in_use() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with port_in_use() as port:
-        return port
-
-
 @contextmanager
 def unprivileged() -> Iterator[None]:
     """Let permissions count, as they do not for root: as somebody else meanwhile."""

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from gitops import FILES, make
-from program import SECONDS, Ran, free_port, port_in_use, run, started
+from program import SECONDS, Ran, port_in_use, run, started
+from running import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
