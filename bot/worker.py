@@ -137,7 +137,7 @@ class Worker:
         applied = await apply(self._forge, repository, requests, self._source, self._inbox)
         if applied.window is not None:
             self._batches.learn(target, applied.window, applied.branches)
-        unfinished = {*applied.left, *applied.later}
+        unfinished = applied.left | applied.later
         await self._end(applied.outcomes, [one.delivery for one in requests if one.delivery not in unfinished])
         # The commits that wait behind must not wait for reports.
         self._beside(report(self._forge, repository, applied.outcomes))

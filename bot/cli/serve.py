@@ -31,7 +31,6 @@ def serve() -> None:
     # Webhooks are answered beside threads that compute: these give way sooner than the 5 ms of Python's default, and
     # what is loaded by now, which stays, is not searched for garbage again and again.
     sys.setswitchinterval(0.001)
-    gc.collect()
     gc.freeze()
     try:
         # Requests are answered in milliseconds; one that is not must not use up the time that drains have to end.

@@ -64,7 +64,8 @@ class FileChange:
 class Changeset:
     """What one delivery changes on `branch`, decided on the commit `base`.
 
-    `notes` are sentences on edits of the plan that had nothing to do.
+    `notes` are sentences on edits of the plan that had nothing to do, `same` the (path, field) that are there already
+    as asked for.
     """
 
     branch: str
@@ -81,7 +82,7 @@ class Changeset:
 
 @dataclass(frozen=True, slots=True)
 class NoChange:
-    """The plan leaves every byte as it is, and why: one sentence for each edit (or one for all)."""
+    """The plan leaves every byte as it is, and why: one sentence for each edit (or one for all); `same` as above."""
 
     reasons: tuple[str, ...]
     same: tuple[tuple[str, str], ...] = ()

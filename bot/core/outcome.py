@@ -49,7 +49,8 @@ class Outcome:
 
     `reason` is one sentence or several, a line each, for a person; `problems` are those of them that have a place in a
     file. `head` is the commit that the decision was made on, "" where none was read; `branch` is "" where it ended
-    before any branch was looked at.
+    before any branch was looked at. `asked` are (path, field) that were there as the delivery wanted them, or came out
+    so by what others wrote with it.
     """
 
     delivery: str

@@ -66,8 +66,8 @@ class _Application:
         self._source = source
         self._journal = journal
         self.progress = Progress()
-        # Deliveries of this call, and at which head of a branch their commits were looked for last.
-        self._looked_for: set[str] = set()
+        # The deliveries of this call, and at which head of a branch their commits were looked for last.
+        self._deliveries: set[str] = set()
         self._looked_at: dict[str, str] = {}
         self._refusals: Counter[str] = Counter()
         # What commits wrote that are to be looked at again, by branch: the inbox has only what is settled.
@@ -81,7 +81,7 @@ class _Application:
     async def run(self, requests: Sequence[Request], only: str | None = None) -> None:
         """Commit what the rules say of `requests`, evaluated again as often as a branch moves under us."""
         fresh = False
-        self._looked_for.update(request.delivery for request in requests)
+        self._deliveries.update(request.delivery for request in requests)
         for _ in range(EVALUATIONS):
             requests = await self._without_landed(requests)
             turn = Turn(requests, only, fresh, self._writers)
@@ -102,7 +102,7 @@ class _Application:
     async def _writers(self, branch: str, paths: Collection[str]) -> Mapping[Field, Writer]:
         if self._journal is None:
             return {}
-        besides = self._looked_for - self.progress.left_out(branch)
+        besides = self._deliveries - self.progress.left_out(branch)
         known = await self._journal.writers(self._repository.id, branch, paths, besides)
         return {**known, **self._wrote.get(branch, {})}
 

@@ -74,7 +74,8 @@ class Batches:
             # What is no new dispatch need not wait, and news of a push not in vain: the next commit may be made on it.
             pending = [delivery for delivery in pending if not _is_new(delivery) and not delivery.wait]
         chosen = self._chosen(target, pending)
-        waits = [delivery.wait for delivery in pending if delivery not in chosen]
+        ids = {delivery.id for delivery in chosen}
+        waits = [delivery.wait for delivery in pending if delivery.id not in ids]
         if gathering is not None:
             waits.append(gathering)
         return Batch(chosen, min(waits, default=None), more)

@@ -25,11 +25,11 @@ class Applied:
     """
 
     outcomes: tuple[Outcome, ...]
-    left: tuple[str, ...] = ()
-    stopped: Exception | None = None
-    later: tuple[str, ...] = ()
-    window: float | None = None
-    branches: int = 0
+    left: frozenset[str]
+    stopped: Exception | None
+    later: frozenset[str]
+    window: float | None
+    branches: int
 
 
 class Progress:
@@ -92,13 +92,13 @@ class Progress:
 
     def applied(self, requests: Sequence[Request], error: Exception | None = None) -> Applied:
         """Return how requests ended, in the order in which they did; `error` stopped all that did not."""
-        unfinished = [request.delivery for request in requests if not self._has_ended(request.delivery)]
-        later = [one for one in unfinished if one in self._unfinished and one not in self._failed and error is None]
-        left = [one for one in unfinished if one not in later]
+        unfinished = frozenset(one.delivery for one in requests if not self._has_ended(one.delivery))
+        later = frozenset() if error else (unfinished & self._unfinished.keys()) - self._failed
+        left = unfinished - later
         changed = Transient("the rules changed while they were carried out")
         stopped = error or ((self._passing or changed) if left else None)
         branches = len(set().union(*self._goes_to.values()))
-        return Applied(tuple(self.ended.values()), tuple(left), stopped, tuple(later), self._window, branches)
+        return Applied(tuple(self.ended.values()), left, stopped, later, self._window, branches)
 
     def _has_ended(self, delivery: str) -> bool:
         branches = self._goes_to.get(delivery)

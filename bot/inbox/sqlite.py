@@ -222,21 +222,18 @@ class SQLiteInbox:
         self._connection.executemany(_SQL["settle"], effects)
 
     def _written(self, outcomes: Sequence[Outcome]) -> list[dict[str, str]]:
-        """Return the fields that these outcomes wrote, as rows: what was intended."""
+        """Return as rows the fields that these outcomes wrote, and those that were there as they asked for."""
         return [
             {"delivery": outcome.delivery, "branch": outcome.branch, "path": path, "field": field}
             for outcome in outcomes
-            if outcome.state == "committed"
-            for row in self._connection.execute(
-                _SQL["intended"], {"delivery": outcome.delivery, "branch": outcome.branch}
-            ).fetchall()
-            for path, field in json.loads(row["fields"])
-        ] + [
-            # What was there already: an older delivery must not change it either.
-            {"delivery": outcome.delivery, "branch": outcome.branch, "path": path, "field": field}
-            for outcome in outcomes
-            for path, field in outcome.asked
+            for path, field in (*self._intended(outcome), *outcome.asked)
         ]
+
+    def _intended(self, outcome: Outcome) -> list[tuple[str, str]]:
+        if outcome.state != "committed":
+            return []
+        rows = self._connection.execute(_SQL["intended"], {"delivery": outcome.delivery, "branch": outcome.branch})
+        return [(path, field) for row in rows for path, field in json.loads(row["fields"])]
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

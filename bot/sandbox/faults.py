@@ -60,7 +60,7 @@ class Fault(Odds):
     expression over the path without `/api/v3`) must be found; with `moves`, only requests that would move a branch
     match. With `status`, that is answered with `body` (JSON data, or bytes as they are) and `headers`; with `reset`,
     the connection is dropped. Either happens before the request is handled, or `after` its effect, and `delay` seconds
-    pass first. `callback` runs before the request is handled.
+    pass first. `callback` runs after that, before the request is handled.
     """
 
     method: str | None = None

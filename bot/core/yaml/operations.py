@@ -92,7 +92,10 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """The text after the edit, and what changed; without changes the text is the one given."""
+    """The text after the edit, and what changed; without changes the text is the one given.
+
+    `same` are the field paths that are there already as asked for.
+    """
 
     text: str
     changes: tuple[FieldChange, ...]
