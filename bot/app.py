@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,12 @@ import structlog
 from aiohttp import web
 
 from bot import __version__
+from bot.compute import Pool
 from bot.core import mapping_file
 from bot.core.retry import Retry
 from bot.core.yaml import Limits
 from bot.errors import InputError
-from bot.flows.rules import MappingSource
+from bot.flows.rules import MappingSource, Seconds
 from bot.flows.sweep import Sweep
 from bot.github import GitHub
 from bot.github.quota import Quota
@@ -61,9 +63,11 @@ def make(settings: Settings) -> web.Application:
         async with AsyncExitStack() as stack:
             stack.callback(inbox.close)
             session = await stack.enter_async_context(aiohttp.ClientSession())
-            forge = GitHub(session, settings.api_url, settings.app_id, settings.private_key, quota(settings))
+            compute = Pool(settings.compute_processes, settings.compute_memory)
+            await compute.warm_up()
+            forge = GitHub(session, settings.api_url, settings.app_id, settings.private_key, compute, quota(settings))
             retry = Retry(settings.retry_attempts, longest=settings.retry_longest)
-            worker = Worker(inbox, forge, source, retry)
+            worker = Worker(inbox, forge, compute, source, retry)
             engine = EmbeddedEngine(inbox, worker.drain)
             app[keys.INBOX] = inbox
             app[keys.ENGINE] = engine
@@ -146,9 +150,11 @@ def mapping_source(settings: Settings) -> MappingSource:
     limits = Limits(
         settings.edit_max_bytes, settings.edit_max_depth, settings.edit_max_documents, settings.edit_max_events
     )
+    seconds = Seconds(settings.delivery_cpu_seconds, settings.mappings_cpu_seconds)
+    shared = MappingSource(organization=settings.org_mappings, limits=limits, seconds=seconds)
     file = settings.mappings_file
     if file is None:
-        return MappingSource(organization=settings.org_mappings, limits=limits)
+        return shared
     # What users read of it on GitHub need not tell where the server keeps its files.
     name = f"MAPPINGS_FILE {file.name}"
     try:
@@ -156,4 +162,4 @@ def mapping_source(settings: Settings) -> MappingSource:
         mapping_file.parse(text.decode(), name)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"MAPPINGS_FILE: cannot read '{file}': {error}") from error
-    return MappingSource(organization=settings.org_mappings, name=name, text=text, limits=limits)
+    return replace(shared, name=name, text=text)

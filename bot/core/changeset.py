@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bot.core.glob import Glob
+    from bot.core.meter import Meter
     from bot.core.plan import Edit, Plan
     from bot.core.snapshot import Snapshot
 
@@ -91,20 +92,22 @@ class NoChange:
 def compute(
     plan: Plan,
     view: Snapshot,
-    clock: Callable[[], float],
+    meter: Meter,
     limits: yaml.Limits = yaml.LIMITS,
     objection: Objection | None = None,
 ) -> Changeset | NoChange:
     """Carry out `plan` on `view`, each edit on the files that the one before left.
 
-    `clock` returns seconds and only rises; it bounds the time that regexes may take, a budget for each file. `limits`
-    bound what of YAML is edited. An edit leaves a file alone where `objection` is against one of its spans.
+    The clock of `meter` bounds the time that regexes may take, a budget for each file; what each file costs is charged
+    to it. `limits` bound what of YAML is edited. An edit leaves a file alone if `objection` is against one of its
+    spans.
+
     Raises InputError: a literal path that is a symlink, submodule or LFS pointer, a file that is not UTF-8 or too
     large, an edit that is refused, a file to create that is there with other content or has no place.
     """
     if not plan.edits:
         return NoChange(("no mapping holds",))
-    work = _Work(view, Editor(clock, limits), objection or _no_objection)
+    work = _Work(view, Editor(meter.clock, limits), objection or _no_objection, meter)
     notes = tuple(dict.fromkeys(note for edit in plan.edits for note in work.carry_out(edit)))
     files = work.changes()
     if not files:
@@ -115,8 +118,9 @@ def compute(
 class _Work:
     """The files of a view while a plan is carried out on them."""
 
-    def __init__(self, view: Snapshot, editor: Editor, objection: Objection) -> None:
+    def __init__(self, view: Snapshot, editor: Editor, objection: Objection, meter: Meter) -> None:
         self._view = view
+        self._meter = meter
         self._objection = objection
         self._editor = editor
         self._files = dict(view.files)
@@ -125,10 +129,12 @@ class _Work:
 
     def carry_out(self, edit: Edit) -> list[str]:
         """Carry out one edit on every file that it names; return what to note of what was not done."""
-        found, changed, paths = False, False, self._paths(edit)
+        with self._meter.charge(f"mapping '{edit.mapping}'"):
+            found, changed, paths = False, False, self._paths(edit)
         objections: list[str] = []
         for path in paths:
-            made = self._carried_out(edit, path)
+            with self._meter.charge(f"mapping '{edit.mapping}' in {path}"):
+                made = self._carried_out(edit, path)
             if made is None:
                 continue  # a glob means the files among its own that have the image
             file, spans, there = made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping as Map
 
     from bot.core.mapping import Mapping, MappingFile, Update
+    from bot.core.meter import Meter
     from bot.core.model import Json
     from bot.core.rendered import Rendered
     from bot.core.template import Template
@@ -94,15 +96,20 @@ class Plan:
         return tuple(matched.mapping for matched in self.matched if matched.holds)
 
 
-def plan(mapping_file: MappingFile, dispatch: Dispatch) -> Plan:
+def plan(mapping_file: MappingFile, dispatch: Dispatch, meter: Meter | None = None) -> Plan:
     """Evaluate every mapping of the file for one dispatch and render the edits of those that hold.
+
+    What each mapping costs is charged to `meter`.
 
     Raises InputError with all problems: a variable that a template uses and the payload lacks, a path or branch that is
     refused, a regex that exceeds its time, more than 100 items for a `for_each`.
     """
     variables = mapping_file.variables_from(dispatch.payload)
     making = _Making(mapping_file.name, dispatch)
-    matched = tuple(making.match(mapping, variables) for mapping in mapping_file.mappings)
+    matched = []
+    for mapping in mapping_file.mappings:
+        with meter.charge(f"mapping '{mapping.name}'") if meter else nullcontext():
+            matched.append(making.match(mapping, variables))
     # As within its mapping, what a named group captured wins; of several mappings that hold, the later one's.
     scope = {**variables, **making.captured}
     message = None
@@ -116,7 +123,7 @@ def plan(mapping_file: MappingFile, dispatch: Dispatch) -> Plan:
     if making.problems:
         raise InputError(list(making.problems))
     properties = _properties(mapping_file, making.used)
-    return Plan(matched, tuple(making.edits), texts(scope, making.used), message, properties)
+    return Plan(tuple(matched), tuple(making.edits), texts(scope, making.used), message, properties)
 
 
 def _properties(mapping_file: MappingFile, used: set[str]) -> frozenset[str] | None:
