@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 
 from bot import __version__
-from bot.compute import Pool
+from bot.compute.pool import Pool
 from bot.core import mapping_file
 from bot.core.retry import Retry
 from bot.core.yaml import Limits
@@ -64,7 +64,7 @@ def make(settings: Settings) -> web.Application:
             stack.callback(inbox.close)
             session = await stack.enter_async_context(aiohttp.ClientSession())
             compute = Pool(settings.compute_processes, settings.compute_memory)
-            await compute.warm_up()
+            await stack.enter_async_context(background(compute.warm_up()))
             forge = GitHub(session, settings.api_url, settings.app_id, settings.private_key, compute, quota(settings))
             retry = Retry(settings.retry_attempts, longest=settings.retry_longest)
             worker = Worker(inbox, forge, compute, source, retry)
@@ -87,6 +87,7 @@ def make(settings: Settings) -> web.Application:
             )
             yield
             log.info("stopping")
+            compute.stop()
             if not await engine.stop(GRACE_SECONDS):
                 log.warning("stopped with work under way; it is taken up at the next start")
             await worker.settle(REPORT_SECONDS)

@@ -18,7 +18,7 @@ from aiohttp import web
 from openapi import Checker
 
 from bot import app, settings, telemetry
-from bot.compute import InPlace
+from bot.compute.in_place import InPlace
 from bot.core import trigger
 from bot.core.model import Actor, Delivery
 from bot.core.model import Repository as Named

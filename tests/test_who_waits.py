@@ -15,7 +15,7 @@ from dulwich.refs import Ref
 from running import REFUSAL, draining
 from written import AUTHOR, MAPPINGS, PATH, TWO, gitops_with, tag, trailers
 
-from bot.compute import InPlace
+from bot.compute.in_place import InPlace
 from bot.core.retry import Retry
 from bot.github import GitHub
 from bot.github.forge import AT_ONCE

@@ -249,7 +249,7 @@ def _dump(asked: Asked, options: _Options, properties: dict[str, Json], inputs: 
 
 
 def _apply(asked: Asked, options: _Options, properties: dict[str, Json], inputs: Inputs) -> tuple[Outcome, ...]:
-    from bot.compute import InPlace
+    from bot.compute.in_place import InPlace
     from bot.flows import apply as flow
     from bot.flows.decide import Decider
 

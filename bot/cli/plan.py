@@ -25,7 +25,7 @@ def plan(
     Example: `pointsman plan --directory gitops --var docker_image_tag=1.4.2-dev`
     """
     from bot.cli.request import Asked
-    from bot.compute import InPlace
+    from bot.compute.in_place import InPlace
     from bot.flows.decide import Decider, Turn
 
     asked = Asked(directory, mappings, payload, tuple(var or ()), tuple(regex or ()), event_type, branch)

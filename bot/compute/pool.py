@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 import anyio
@@ -19,6 +20,7 @@ from bot.flows import jobs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bot.compute.lanes import Key
     from bot.core.meter import Budget, Meter
     from bot.core.model import Repository
 
@@ -51,11 +53,21 @@ class Pool:
         self._quick = Lane(quick)
         self._long = Lane(max(processes - quick, 1))
         self._limiter = anyio.CapacityLimiter(max(processes, 2))
+        # Around each long job, waiting or running.
+        self._scopes: set[anyio.CancelScope] = set()
+        self._stopping = False
         self._slow: TTLCache[int | None, None] = TTLCache(_MOST_LONG, LONG_FOR_SECONDS, time.monotonic)
 
     async def warm_up(self) -> None:
-        """Start a process, so that the first dispatch need not wait for it."""
-        await self._run(1.0, jobs.nothing, ())
+        """Start a process, so that the first dispatch need not wait for it. Raises nothing."""
+        with suppress(Transient):  # it is logged, and the first dispatch tries again
+            await self._run(QUICK_SECONDS, jobs.nothing, ())
+
+    def stop(self) -> None:
+        """End the long jobs, and begin no other: the bot need not wait for what changes nothing outside of it."""
+        self._stopping = True
+        for scope in self._scopes:
+            scope.cancel()
 
     def longest_wait(self) -> float:
         """Return for how many seconds the job waits that waits longest for a process; 0 when none does."""
@@ -85,15 +97,26 @@ class Pool:
                     return cast("T", computed.value)
                 except child.Exceeded:
                     self._slow[target] = None
-        async with self._long.turn(installation):
+        return cast("T", await self._run_long(installation, budget, function, args))
+
+    async def _run_long(self, installation: Key, budget: Budget, function: Callable[..., Any], args: Any) -> Any:
+        with anyio.CancelScope() as scope:
+            self._scopes.add(scope)
+            if self._stopping:
+                scope.cancel()
             try:
-                # Another job for the same delivery may have used the budget up meanwhile.
-                computed = await self._run(budget.left, function, args)
+                async with self._long.turn(installation):
+                    # Another job for the same delivery may have used the budget up meanwhile.
+                    computed = await self._run(budget.left, function, args)
             except child.Exceeded as error:
                 budget.spend(error.costs)
                 raise budget.exceeded() from None
+            finally:
+                self._scopes.discard(scope)
+        if scope.cancelled_caught:
+            raise Transient("the bot is stopping; it is computed at the next start")
         budget.spend(computed.costs)
-        return cast("T", computed.value)
+        return computed.value
 
     async def _run(self, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]) -> child.Computed:
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import work
 
-from bot.compute import Pool
+from bot.compute.pool import Pool
 from bot.compute.child import NICENESS
 from bot.core.meter import Budget
 from bot.core.model import Repository

@@ -9,7 +9,7 @@ import aiohttp
 from openapi import Checker
 from running import named
 
-from bot.compute import InPlace
+from bot.compute.in_place import InPlace
 from bot.github import GitHub
 from bot.github.quota import Quota
 

@@ -13,7 +13,7 @@ import pytest
 from adapters import adapter
 from running import REFUSAL, named, within_the_hour
 
-from bot.compute import InPlace
+from bot.compute.in_place import InPlace
 from bot.core.changeset import Changeset, FileChange
 from bot.core.mapping import Person
 from bot.core.message import CheckRun, CommitMessage

@@ -8,7 +8,7 @@ import pytest
 from adapters import adapter
 from running import REFUSAL
 
-from bot.compute import InPlace
+from bot.compute.in_place import InPlace
 from bot.core.message import Annotation, CheckRun
 from bot.core.retry import Retry
 from bot.errors import Transient, Unavailable

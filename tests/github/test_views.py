@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.compute import InPlace
+from bot.compute.in_place import InPlace
 from bot.core.changeset import Changeset
 from bot.core.model import Repository
 from bot.core.outcome import Commit
