@@ -111,7 +111,8 @@ class Asked:
             return MappingSource(own=False, rules=dsl.mapping_file(self.mappings or "", regexes, "--mappings"))
         with _readable():
             if self.mappings:
-                return MappingSource(own=False, name=self.mappings, text=read_text(Path(self.mappings)).encode())
+                text = read_text(Path(self.mappings)).encode()
+                return MappingSource(own=False, name=self.mappings, text=text, path=self._inside(Path(self.mappings)))
             if not self._own.is_file():
                 raise InputError(f"there is no mapping file {self._own}; name one with --mappings")
             return MappingSource()
@@ -132,6 +133,11 @@ class Asked:
             rules = mapping_file.parse(read_text(path), str(path))
         rules = replace(rules, commit=replace(rules.commit, message=message))
         return replace(source, own=False, text=None, rules=rules)
+
+    def _inside(self, file: Path) -> str | None:
+        """Return the path of a file below the folder, None if it is elsewhere."""
+        file, folder = file.resolve(), self.directory.resolve()
+        return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else None
 
     @property
     def _own(self) -> Path:

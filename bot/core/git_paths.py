@@ -22,8 +22,8 @@ INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Zl}\p{Zp}\
 # A backslash separates folders on Windows (`verify_path` looks behind each one too).
 _SEPARATOR = re.compile(r"[/\\]")
 
-# Most paths of a repository need no closer look.
-_MAY_BE_GIT = re.compile(r"git|[^\x00-\x7f]", re.IGNORECASE)
+# Most paths of a repository need no closer look; a repository may have a hundred thousand.
+_MAY_BE_GIT = re.compile(r"(?:\.git|git~1)[. ]*(?:[:/\\]|$)")
 
 # `STARTS~1.EXT`: eight characters at most, three behind the dot.
 _SHORT_NAME = re.compile(r"(?P<start>[^~]{0,6})~(?P<number>[1-9][0-9]{0,6})(?:\.(?P<extension>[^.]*))?")
@@ -70,8 +70,10 @@ def is_short_name(part: str, name: str) -> bool:
 
 def in_git(path: str) -> bool:
     """Say whether a path is `.git` or leads into one, in a checkout on any file system."""
-    if _MAY_BE_GIT.search(path) is None:
-        return False
+    if path.isascii():
+        lowered = path.lower()
+        if "git" not in lowered or _MAY_BE_GIT.search(lowered) is None:
+            return False
     # Git makes `.git` before all else, so its short name has no other number.
     return not {".git", "git~1"}.isdisjoint(fold(path))
 

@@ -288,7 +288,7 @@ def _decide_one(request: Request, made: Plan, view: Snapshot, order: Order, limi
         reason, asked = "\n".join(change.reasons), change.same
         outcome = Outcome(request.delivery, "no_change", reason, view.head, made, branch=view.branch, asked=asked)
         return Decision(request, outcome, made)
-    verdict = judge(request.actor, change)
+    verdict = judge(request.actor, change, made.protection)
     if not verdict.allowed:
         reason = "\n".join(verdict.objections)
         outcome = Outcome(request.delivery, "denied", reason, view.head, made, verdict=verdict, branch=view.branch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.core import mapping_file, yaml
@@ -23,6 +23,7 @@ class MappingSource:
 
     The repository's own file, if `own`; where there is none, that of the owner's `.github` repository, if
     `organization`; where there is none, `text` (`name` is its path for messages); where that is None, `rules`.
+    `path` is where the file of `text` or `rules` lies in the repository, if it does: no rule writes it.
     """
 
     own: bool = True
@@ -30,6 +31,7 @@ class MappingSource:
     name: str = ""
     text: bytes | None = None
     rules: MappingFile | None = None
+    path: str | None = None
     limits: yaml.Limits = yaml.LIMITS
 
 
@@ -47,7 +49,7 @@ async def read_rules(
     if file is None:
         name, data = source.name, source.text
         if data is None:
-            return source.rules
+            return _at(source.path, source.rules) if source.rules else None
     elif file.data is None:
         # Going on to the next source would let other rules govern than the ones people see here.
         raise InputError(Problem("the mapping file must be an ordinary file of at most 4 MB, no link", name))
@@ -57,4 +59,10 @@ async def read_rules(
         text = data.decode()
     except UnicodeDecodeError as error:
         raise InputError(Problem("the mapping file is not UTF-8", name)) from error
-    return await asyncio.to_thread(mapping_file.parse, text, name)
+    rules = await asyncio.to_thread(mapping_file.parse, text, name)
+    return _at(source.path, rules)
+
+
+def _at(path: str | None, rules: MappingFile) -> MappingFile:
+    """Return rules that leave their own mapping file alone, which is at `path` of the repository."""
+    return replace(rules, protection=replace(rules.protection, mapping_path=path)) if path else rules

@@ -12,13 +12,13 @@ import pytest
 from dulwich.index import validate_path_element_hfs, validate_path_element_ntfs
 from dulwich.objects import Blob, Tree
 from dulwich.repo import Repo
+from fuzzing import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.git_paths import fold, in_git, is_short_name, other_on_windows
 from bot.core.glob import Glob, Globs, check_path, escape
 from bot.core.protected import Protection, refusal
-from tests.fuzzing import examples
 
 if TYPE_CHECKING:
     from pathlib import Path
