@@ -26,7 +26,8 @@ def plan(
     """
     from bot.cli.request import Asked
     from bot.compute.in_place import InPlace
-    from bot.flows.decide import Decider, Turn
+    from bot.flows.decide import Decider
+    from bot.flows.decisions import Turn
 
     asked = Asked(directory, mappings, payload, tuple(var or ()), tuple(regex or ()), event_type, branch)
 

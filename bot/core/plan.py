@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
-from bot.core import glob
+from bot.core import git_paths, glob, protected
 from bot.core.filters import type_name
 from bot.core.glob import Glob
 from bot.core.mapping import ITEM, CreateOperation, names_in, refused_branch, refused_creation
 from bot.core.match import evaluate
 from bot.core.model import Result
+from bot.core.protected import Protection
 from bot.core.rendered import Create, render, texts
 from bot.core.template import UndefinedError
 from bot.core.trigger import PAYLOAD
@@ -76,7 +77,8 @@ class Plan:
 
     `used` are the variables that conditions, templates and regexes of the mappings that hold looked at: what a report
     shows. `properties` are those of the payload that it was made of, which a finished delivery keeps; None for all.
-    `message` is the rendered `commit.message`, None where the file has none.
+    `message` is the rendered `commit.message`, None where the file has none. `protection` is which files the edits
+    leave alone.
     """
 
     matched: tuple[MappingResult, ...]
@@ -84,6 +86,7 @@ class Plan:
     used: Map[str, str]
     message: str | None
     properties: frozenset[str] | None = None
+    protection: Protection = field(default_factory=Protection)
 
     @property
     def globs(self) -> tuple[Glob, ...]:
@@ -123,7 +126,8 @@ def plan(mapping_file: MappingFile, dispatch: Dispatch, meter: Meter | None = No
     if making.problems:
         raise InputError(list(making.problems))
     properties = _properties(mapping_file, making.used)
-    return Plan(tuple(matched), tuple(making.edits), texts(scope, making.used), message, properties)
+    used = texts(scope, making.used)
+    return Plan(tuple(matched), tuple(making.edits), used, message, properties, mapping_file.protection)
 
 
 def _properties(mapping_file: MappingFile, used: set[str]) -> frozenset[str] | None:
@@ -246,7 +250,9 @@ def _files(update: Update, scope: Map[str, Json]) -> tuple[Glob, ...]:
     """Render the globs of an entry. Raises InputError for a path that is refused."""
     files = tuple(_glob(template, scope) for template in update.files)
     for file, template in zip(files, update.files, strict=True):
-        if isinstance(update.operation, CreateOperation) and (refusal := refused_creation(file)):
+        creates = isinstance(update.operation, CreateOperation)
+        refusal = (refused_creation(file) if creates else None) or _refused_value(file, template, creates=creates)
+        if refusal:
             raise InputError(template.position.problem(refusal))
     return files
 
@@ -257,6 +263,25 @@ def _glob(template: Template, scope: Map[str, Json]) -> Glob:
     if refusal is not None:
         raise InputError(template.position.problem(refusal))
     return Glob(text)
+
+
+def _refused_value(file: Glob, template: Template, *, creates: bool) -> str | None:
+    """Return why a path is refused that misleads by what a value brings into it, as a sentence; None if it does not.
+
+    The text of the mapping file may have such names: people reviewed it. A protected file is for the verdict to deny.
+    """
+    if template.is_fixed or (file.literal is not None and protected.refusal(file.literal, protected.Protection())):
+        return None
+    path = file.pattern
+    fixed = "".join(part for part in template.parts if isinstance(part, str))
+    found = git_paths.INVISIBLE.findall(path)
+    if len(found) > len(git_paths.INVISIBLE.findall(fixed)):
+        # Two paths that look the same would be two files.
+        shown = ", ".join(sorted({f"U+{ord(character):04X}" for character in found}))
+        return f"the path {path[:200]!r} has an invisible character from a value ({shown}); send the value without it"
+    if creates and file.literal is not None and (why := git_paths.other_on_windows(file.literal)):
+        return f"the path {path[:200]!r} {why}; send a value that makes an ordinary name"
+    return None
 
 
 def _names(mapping: Mapping, *, holds: bool) -> set[str]:

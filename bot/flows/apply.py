@@ -12,7 +12,7 @@ from bot.core.meter import Budget
 from bot.core.outcome import Outcome
 from bot.errors import Blocked, StaleHead, Transient, Unavailable
 from bot.flows import ending, jobs
-from bot.flows.decide import Turn
+from bot.flows.decisions import Turn
 from bot.flows.progress import Progress
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from bot.core.order import Field
     from bot.core.outcome import Commit
     from bot.core.plan import Plan
-    from bot.flows.decide import Decider, Decision, Destination, Request
+    from bot.flows.decide import Decider
+    from bot.flows.decisions import Decision, Destination, Request
     from bot.flows.progress import Applied
     from bot.ports import Journal
 

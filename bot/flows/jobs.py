@@ -46,6 +46,8 @@ class RulesText:
     text: str
     name: str
     """Its path as people know it."""
+    path: str | None = None
+    """Where it lies in the repository, when that is not the usual place."""
 
 
 # A mapping file, or one that was never a text: the search-and-replace action's inputs.
@@ -116,7 +118,7 @@ def decide(meter: Meter, asked: Asked, view: Snapshot, limits: Limits) -> Change
         return asked.order.objection(edit, path, span, Writer(asked.delivery, asked.origin))
 
     change = compute(asked.plan, view, meter, limits, objection)
-    return change if isinstance(change, NoChange) else Change(change, judge(asked.actor, change))
+    return change if isinstance(change, NoChange) else Change(change, judge(asked.actor, change, asked.plan.protection))
 
 
 def match(meter: Meter, globs: Sequence[Glob], paths: Collection[str]) -> list[str]:
@@ -154,12 +156,17 @@ def write_reports(meter: Meter, outcomes: Sequence[Outcome]) -> list[CheckRun]:
         return message.check_runs(outcomes)
 
 
+def lying_at(path: str | None, file: MappingFile) -> MappingFile:
+    """Return rules that leave their own mapping file alone, which is at `path` of the repository."""
+    return replace(file, protection=replace(file.protection, mapping_path=path)) if path else file
+
+
 def _file(meter: Meter, rules: Rules) -> MappingFile:
     if not isinstance(rules, RulesText):
         return rules
     kept = _parsed.get(rules)
     if kept is None:
         with meter.charge("reading the mapping file"):
-            kept = mapping_file.parse(rules.text, rules.name), len(rules.text)
+            kept = lying_at(rules.path, mapping_file.parse(rules.text, rules.name)), len(rules.text)
         _parsed[rules] = kept
     return kept[0]

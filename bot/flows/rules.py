@@ -44,6 +44,7 @@ class MappingSource:
 
     The repository's own file, if `own`; where there is none, that of the owner's `.github` repository, if
     `organization`; where there is none, `text` (`name` is its path for messages); where that is None, `rules`.
+    `path` is where the file of `text` or `rules` lies in the repository, if it does: no rule writes it.
     """
 
     own: bool = True
@@ -51,6 +52,7 @@ class MappingSource:
     name: str = ""
     text: bytes | None = None
     rules: MappingFile | None = None
+    path: str | None = None
     limits: yaml.Limits = yaml.LIMITS
     seconds: Seconds = field(default_factory=Seconds)
 
@@ -105,13 +107,13 @@ class RulesReader:
         if file is None:
             name, data = self._source.name, self._source.text
             if data is None:
-                return self._source.rules
+                return jobs.lying_at(self._source.path, self._source.rules) if self._source.rules else None
         elif file.data is None:
             # Going on to the next source would let other rules govern than the ones people see here.
             raise InputError(Problem("the mapping file must be an ordinary file of at most 4 MB, no link", name))
         else:
             data = file.data
         try:
-            return RulesText(data.decode(), name)
+            return RulesText(data.decode(), name, self._source.path)
         except UnicodeDecodeError as error:
             raise InputError(Problem("the mapping file is not UTF-8", name)) from error

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import work
 
-from bot.compute.pool import Pool
 from bot.compute.child import NICENESS
+from bot.compute.pool import Pool
 from bot.core.meter import Budget
 from bot.core.model import Repository
 from bot.errors import InputError, Transient

@@ -469,6 +469,7 @@ def test_the_author_is_taken_where_name_and_address_are_known(
         ({"mappings": DEV.replace("environments", "**/e")}, "**/ also stands for no folder"),
         ({"mappings": DEV.replace("environments", "(!x)")}, "(=…) and (!…) for look-aheads"),
         ({"mappings": DEV.replace("environments", ".github")}, "nothing below .github/ is ever changed"),
+        ({"mappings": DEV.replace("environments", ".circleci")}, "list it under 'allow_files:'"),
         ({"mappings": f"{DEV} {{NEXT_MAPPING}} __true__==0 {{THEN_UPDATE_FILES}} a=*"}, "its condition never holds"),
         ({"mappings": f"{DEV} {{NEXT_MAPPING}} git_tag {{THEN_UPDATE_FILES}} a="}, "none of its regexes changes"),
     ],
