@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import regex
 
 from bot.core import expression, glob
-from bot.core.defuse import defuse, join_defused
+from bot.core.defuse import clean_message
 from bot.core.expression import Expression, UndefinedError
 from bot.core.filters import bounded, text_of
 from bot.errors import InputError, Problem
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bot.core.model import Json
 
 # What those who render need beside Template: one import for them.
-__all__ = ["OPEN", "Position", "Template", "UndefinedError", "defuse", "text_of"]
+__all__ = ["OPEN", "Position", "Template", "UndefinedError", "text_of"]
 
 OPEN = "${{"
 
@@ -128,8 +128,16 @@ class Template:
         return self._guarded(lambda: bounded(self._field(variables)))
 
     def render_message(self, variables: Mapping[str, Json]) -> str:
-        """Render as a commit message: each value on one line, closing keywords and skip-CI words without effect."""
-        return self._guarded(lambda: bounded(join_defused(self._texts(variables))))
+        """Render as a commit message: each value on one line, without effect; empty if there is nothing to see in it.
+
+        Values make no closing keyword, skip-CI word or trailer, alone or together with the text around them.
+        """
+        return self._guarded(lambda: self._message(variables))
+
+    def _message(self, variables: Mapping[str, Json]) -> str:
+        pieces = self._texts(variables)
+        bounded("".join(text for text, _ in pieces))
+        return clean_message(pieces)
 
     def _field(self, variables: Mapping[str, Json]) -> str:
         rendered, quote = "", ""

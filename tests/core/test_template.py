@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.glob import Glob
-from bot.core.template import Position, Template, UndefinedError, defuse
+from bot.core.defuse import defuse
+from bot.core.template import Position, Template, UndefinedError
 from bot.errors import InputError, Problem
 
 if TYPE_CHECKING:
