@@ -18,7 +18,7 @@ from bot.core.glob import check_path
 from bot.core.mapping import CommitSettings, Mapping, MappingFile, RegexOperation, Update
 from bot.core.match import AnyOf, Condition, SearchTest
 from bot.core.regexes import Pattern, compile_pattern
-from bot.core.suggest import did_you_mean
+from bot.core.suggest import Hints, did_you_mean, listed
 from bot.core.template import Position, Template
 from bot.errors import InputError, Problem
 
@@ -52,6 +52,7 @@ class Read:
     mappings: list[Mapping] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    hints: Hints = field(default_factory=Hints)
 
 
 def expand(text: str, regexes: Map[str, str]) -> tuple[Expanded, ...]:
@@ -119,6 +120,8 @@ def built_in(name: str) -> tuple[tuple[str, Template], ...]:
 def mappings(text: str, registered: Collection[str], compiled: Map[str, Pattern], place: Place) -> Read:
     """Read a string into mappings. Of the `registered` names those that are valid patterns are in `compiled`."""
     read = Read()
+    taken: set[str] = set()
+    numbers: dict[str, int] = {}
     for one in _parse(text, registered, read, place):
         tests = [
             SearchTest(matcher.variable, pattern, place(matcher.start))
@@ -133,7 +136,9 @@ def mappings(text: str, registered: Collection[str], compiled: Map[str, Pattern]
         when = Condition((tests[0],) if len(tests) == 1 else (AnyOf(tuple(Condition((test,)) for test in tests)),))
         left = " ".join(one.left.split())
         short = left if len(left) <= MAX_NAME else f"{left[: MAX_NAME - 1]}…"
-        name = unique(short, [mapping.name for mapping in read.mappings])
+        # The number that the last mapping of the same text got, so that none is tried again for the next one.
+        name, numbers[short] = _numbered(short, taken, numbers.get(short, 1))
+        taken.add(name)
         line = place(one.start).line or 1
         read.mappings.append(Mapping(name, None, None, when, tuple(updates), line))
     return read
@@ -215,7 +220,9 @@ def _replacer(piece: _Piece, registered: Collection[str], read: Read, place: Pla
             names = list(registered)
             break
         if name not in registered:
-            hint = did_you_mean(name, registered) or f"; the regexes are {', '.join(registered) or 'none'}"
+            hint = ""
+            if read.hints.take():
+                hint = did_you_mean(name, registered) or f"; the regexes are {listed(registered)}"
             sentence = f"The referenced regex '{name}' for mapping of glob '{glob}' does not exist{hint}"
             read.problems.append(place(piece.start).problem(sentence))
             break
@@ -251,11 +258,15 @@ def _attempt(source: str, read: Read, position: Position) -> Pattern | None:
 
 def unique(name: str, taken: Collection[str]) -> str:
     """Return `name`, with a number behind it where it is taken: no two mappings of a file have the same."""
-    numbered, number = name, 1
+    return _numbered(name, taken, 1)[0]
+
+
+def _numbered(name: str, taken: Collection[str], number: int) -> tuple[str, int]:
+    numbered = name if number == 1 else f"{name} ({number})"
     while numbered in taken:
         number += 1
         numbered = f"{name} ({number})"
-    return numbered
+    return numbered, number
 
 
 def _place(name: str, text: str) -> Place:

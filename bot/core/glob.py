@@ -30,7 +30,7 @@ _FEW = 2_000
 _SPECIAL = "\\*?[]{},!^-"
 _TOKEN = regex.compile(
     r"""(?<escape>\\.?)|(?<stars>\*{2,}/?)|(?<star>\*)|(?<question>\?)
-      |\[(?<negate>[!^])?(?<set>\]?(?:\\.|[^\]\\])*)(?<close>\])?|(?<literal>.)""",
+      |\[(?<negate>[!^])?(?<set>\]?(?:\\.|[^\]\\])*)(?<close>\])?|(?<literal>[^\\*?\[]+)""",
     regex.VERBOSE | regex.DOTALL,
 )
 
@@ -174,10 +174,15 @@ def check_path(glob: str) -> str | None:
     `check_path(escape(path))`.
     """
     try:
-        alternatives = Glob(glob).plain
+        made = Glob(glob)
     except InputError as error:
         return error.problems[0].sentence
-    return next((sentence for path in alternatives if (sentence := _refused(path, glob))), None)
+    return refused_path(made)
+
+
+def refused_path(glob: Glob) -> str | None:
+    """Say what `check_path` does of a glob that is made already."""
+    return next((sentence for path in glob.plain if (sentence := _refused(path, glob.pattern))), None)
 
 
 def _refused(path: str, glob: str) -> str | None:

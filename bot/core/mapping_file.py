@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from bot.core import dsl, mapping_source
-from bot.core.glob import Glob, check_path
 from bot.core.mapping import (
     ITEM,
     CommitSettings,
@@ -21,15 +20,17 @@ from bot.core.mapping import (
 )
 from bot.core.mapping_schema import schema
 from bot.core.mapping_updates import Updates
-from bot.core.suggest import did_you_mean
 from bot.core.template import OPEN, Template
 from bot.core.trigger import PAYLOAD
-from bot.errors import InputError
+from bot.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from bot.core.mapping_source import Loc
 
 __all__ = ["parse", "schema"]
+
+# So many problems of a file are told, and how many more there are.
+MAX_TOLD = 50
 
 
 def parse(text: str, name: str) -> MappingFile:
@@ -42,7 +43,11 @@ def parse(text: str, name: str) -> MappingFile:
     if builder.problems:
         # An alias shows the same mistake once for every use.
         problems = dict.fromkeys(builder.problems)
-        raise InputError(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
+        ordered = sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
+        told, rest = ordered[:MAX_TOLD], len(ordered) - MAX_TOLD
+        if rest > 0:
+            told.append(Problem(f"{rest:,} more problem{'' if rest == 1 else 's'}: fix these first", name))
+        raise InputError(told)
     return built
 
 
@@ -105,21 +110,20 @@ class _Builder(Updates):
         data = self.environments[name]
         files = []
         for path, place in self.texts(data, (*loc, "files")):
-            refusal = "the files of an environment are globs without expressions" if OPEN in path else check_path(path)
-            if refusal:
-                self.say(place, refusal)
-            else:
-                files.append(Glob(path))
+            if OPEN in path:
+                self.say(place, "the files of an environment are globs without expressions")
+            elif glob := self.glob(path, place):
+                files.append(glob)
         following = self.get(data, (*loc, "next"))
         if following is not None and (following not in self.environments or following == name):
-            hint = did_you_mean(following, self.environments)
+            hint = self.hints.did_you_mean(following, self.environments)
             self.say((*loc, "next"), f"there is no other environment '{following}' to go to next{hint}")
         return Environment(name, tuple(files), following, self.line(loc))
 
     def _mapping(self, data: Any, loc: Loc) -> Mapping:
         environment = self.get(data, (*loc, "environment"))
         if environment is not None and environment not in self.environments:
-            hint = did_you_mean(environment, self.environments) or "; add it under 'environments:'"
+            hint = self.hints.did_you_mean(environment, self.environments) or "; add it under 'environments:'"
             self.say((*loc, "environment"), f"there is no environment '{environment}'{hint}")
         for_each, own = self._for_each(data, (*loc, "for_each"))
         when = self.condition(self.get(data, (*loc, "when"), {}), (*loc, "when"), own)

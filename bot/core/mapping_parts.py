@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.core import dsl, semver
+from bot.core.glob import Glob, refused_path
 from bot.core.mapping import RegexOperation
 from bot.core.mapping_problems import problems_of
 from bot.core.match import AnyOf, Condition, Not, SemverTest, Test, VariableTest
 from bot.core.regexes import compile_pattern
-from bot.core.suggest import did_you_mean
+from bot.core.suggest import Hints
 from bot.core.template import Position, Template
 from bot.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from bot.core import mapping
     from bot.core.mapping_source import Loc, Source
@@ -22,6 +25,11 @@ if TYPE_CHECKING:
     from bot.errors import Problem
 
 _T = TypeVar("_T")
+
+# The globs of a mapping file stand for so many paths at most, so many characters of them: `{a,b}` eight times is 256
+# paths in forty characters, and a file has room for thousands of those.
+MAX_PATHS = 20_000
+MAX_PATH_CHARACTERS = 1_000_000
 
 
 class Parts:
@@ -34,14 +42,17 @@ class Parts:
         self.source = source
         self.text = text
         self.warnings: list[Problem] = []
-        misshapen = problems_of(source)
+        self.hints = Hints()
+        misshapen = problems_of(source, self.hints)
         self.problems = [*source.problems, *(problem for found in misshapen.values() for problem in found)]
         self.closed: frozenset[str] | None = None
         self._misshapen = frozenset(misshapen)
+        self._bad = frozenset(loc[:length] for loc in misshapen for length in range(len(loc) + 1))
+        self._paths = self._path_characters = 0
 
     def fine(self, loc: Loc) -> bool:
         """Whether the shape of what is at `loc`, and of all below, is right."""
-        return not any(bad[: len(loc)] == loc for bad in self._misshapen)
+        return loc not in self._bad
 
     def get(self, data: Any, loc: Loc, default: Any = None) -> Any:
         """Look up the last part of `loc` in `data`: `default` where it is absent, null or not of the right shape."""
@@ -84,7 +95,28 @@ class Parts:
         """Read a template."""
         return self.attempt(loc, Template.parse, text, self.source.position(loc, key=key))
 
-    def known(self, names: Iterable[str], own: frozenset[str], loc: Loc) -> None:
+    def glob(self, text: str, loc: Loc) -> Glob | None:
+        """Read a glob of files that may be touched.
+
+        Raises InputError if the globs of the file stand for too many paths: then it is not read on.
+        """
+        glob = self.attempt(loc, Glob, text)
+        if glob is None:
+            return None
+        self._paths += len(glob.plain)
+        self._path_characters += sum(map(len, glob.plain))
+        if self._paths > MAX_PATHS or self._path_characters > MAX_PATH_CHARACTERS:
+            sentence = (
+                f"the globs up to here stand for more than {MAX_PATHS:,} paths, or {MAX_PATH_CHARACTERS:,} characters "
+                "of them: use * in place of braces"
+            )
+            raise InputError(self.source.position(loc).problem(sentence))
+        if refusal := refused_path(glob):
+            self.say(loc, refusal)
+            return None
+        return glob
+
+    def known(self, names: Iterable[str], own: AbstractSet[str], loc: Loc) -> None:
         """Note each of `names` that is no variable of the closed list, if it is closed, nor a mapping's `own`.
 
         Those are what its conditions capture, and the item of `for_each`.
@@ -92,35 +124,38 @@ class Parts:
         for sentence in self._unlisted(names, own):
             self.say(loc, sentence)
 
-    def _unlisted(self, names: Iterable[str], own: frozenset[str] = frozenset()) -> list[str]:
+    def _unlisted(self, names: Iterable[str], own: AbstractSet[str] = frozenset()) -> list[str]:
         if self.closed is None:
             return []
-        there = self.closed | own
         closes = "is not listed under 'variables:', which 'only' closes"
-        return [
-            f"'{name}' {closes}{did_you_mean(name, there) or '; add it there'}" for name in sorted(set(names) - there)
-        ]
+        sentences = []
+        for name in sorted(set(names) - self.closed - own):
+            hint = self.hints.did_you_mean(name, chain(self.closed, own)) or "; add it there"
+            sentences.append(f"'{name}' {closes}{hint}")
+        return sentences
 
-    def condition(self, data: Any, loc: Loc, own: frozenset[str] = frozenset()) -> Condition:
+    def condition(self, data: Any, loc: Loc, own: AbstractSet[str] = frozenset()) -> Condition:
         """Read what `when`, `not` or an item of `any` holds; `own` are variables that only the mapping has."""
         if not isinstance(data, dict):
             what = "an item of 'any'" if isinstance(loc[-1], int) else f"'{loc[-1]}'"
             self.say(loc, f"{what} must be a mapping from variables to patterns")
             return Condition()
         tests: list[Test] = []
-        captured: frozenset[str] = frozenset()
+        captured: set[str] = set()
+        visible = set(own)  # grows with what is captured: to make it anew for each of thousands of tests takes long
         for name, value in data.items():
-            test = self._test(name, value, (*loc, name), own | captured)
+            test = self._test(name, value, (*loc, name), visible)
             if test is None:
                 continue
             for group in sorted(test.captures & captured):
                 sentence = f"the group '{group}' is captured by two conditions that must both hold: rename one"
                 self.say((*loc, name), sentence, key=True)
             captured |= test.captures
+            visible |= test.captures
             tests.append(test)
         return Condition(tuple(tests))
 
-    def _test(self, name: str, value: Any, loc: Loc, own: frozenset[str]) -> Test | None:
+    def _test(self, name: str, value: Any, loc: Loc, own: AbstractSet[str]) -> Test | None:
         if name == "not":
             return Not(self.condition(value, loc, own))
         if name == "any":

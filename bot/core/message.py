@@ -146,7 +146,8 @@ def check_runs(outcomes: Sequence[Outcome]) -> list[CheckRun]:
     runs = [(_check_run(head, group), group[0].branch) for (head, _), group in groups.items()]
     names = Counter((run.head, run.name) for run, _ in runs if run.conclusion == "failure")
     return [
-        replace(run, name=f"{run.name} to {one_line(branch)}") if names[run.head, run.name] > 1 else run for run, branch in runs
+        replace(run, name=f"{run.name} to {one_line(branch)}") if names[run.head, run.name] > 1 else run
+        for run, branch in runs
     ]
 
 

@@ -14,9 +14,10 @@ from bot.core.mapping import ITEM, CreateOperation, names_in, refused_branch, re
 from bot.core.match import evaluate
 from bot.core.model import Result
 from bot.core.rendered import Create, render, texts
+from bot.core.suggest import Hints
 from bot.core.template import UndefinedError
 from bot.core.trigger import PAYLOAD
-from bot.errors import InputError
+from bot.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Map
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
     from bot.core.rendered import Rendered
     from bot.core.template import Template
     from bot.core.trigger import Dispatch
-    from bot.errors import Problem
 
 # Each item has conditions of its own, and each of their patterns half a second.
 MAX_ITEMS = 100
+
+# A plan with so many edits that fail is given up: a payload may name a thousand items, each with the same mistake.
+MAX_REFUSALS = 50
 
 _SHOWN = 60
 
@@ -132,7 +135,12 @@ def _properties(mapping_file: MappingFile, used: set[str]) -> frozenset[str] | N
 
 @dataclass(slots=True)
 class _Making:
-    """A plan in the making: what the mappings that were looked at ask for. Problems are kept once, in order."""
+    """A plan in the making: what the mappings that were looked at ask for.
+
+    problems: each once, in order.
+    hints, reasons: how many problems, and how many reasons of conditions, still get a suggestion.
+    refusals: how many errors were noted so far.
+    """
 
     name: str
     dispatch: Dispatch
@@ -140,11 +148,25 @@ class _Making:
     problems: dict[Problem, None] = field(default_factory=dict)
     captured: dict[str, Json] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    hints: Hints = field(default_factory=Hints)
+    reasons: Hints = field(default_factory=Hints)
+    refusals: int = 0
 
     def note(self, error: InputError, line: int | None = None) -> None:
-        """Keep the problems of an error; those without a place are at `line` of the mapping file."""
+        """Keep the problems of an error; those without a place are at `line` of the mapping file.
+
+        Raises InputError with all of them if they are so many that nobody needs more.
+        """
+        if isinstance(error, UndefinedError) and not self.hints.take():
+            error.drop_hint()
         placed = (one if one.file else replace(one, file=self.name, line=line) for one in error.problems)
         self.problems |= dict.fromkeys(placed)
+        self.refusals += 1
+        if self.refusals >= MAX_REFUSALS:
+            more = Problem(
+                f"these are the problems of the first {MAX_REFUSALS} edits that fail: more may follow", self.name
+            )
+            raise InputError([*self.problems, more])
 
     def match(self, mapping: Mapping, variables: Map[str, Json]) -> MappingResult:
         """Evaluate a mapping, and add the edits that follow."""
@@ -155,7 +177,7 @@ class _Making:
             return MappingResult(mapping.name, result, {}, {})
         if mapping.for_each is not None:
             return self._match_each(mapping, mapping.for_each, variables)
-        found = evaluate(mapping.when, variables)
+        found = evaluate(mapping.when, variables, self.reasons)
         if found.result.holds:
             self._add(mapping, {**variables, **found.captures}, found.captures)
         self.used |= _names(mapping, holds=found.result.holds)
@@ -164,12 +186,12 @@ class _Making:
 
     def _match_each(self, mapping: Mapping, for_each: Template, variables: Map[str, Json]) -> MappingResult:
         """Evaluate a mapping for each item. What differs from item to item is in the tree, not among the values."""
-        items, why = _items(for_each, variables)
+        items, why = self._items(for_each, variables)
         children: list[Result] = []
         captures: dict[str, str] = {}
         for index, item in enumerate(items):
             scope = {**variables, ITEM: item}
-            found = evaluate(mapping.when, scope)
+            found = evaluate(mapping.when, scope, self.reasons)
             shown = json.dumps(item, ensure_ascii=False)
             shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
             children.append(replace(found.result, name=f"item {index}: {shown}"))
@@ -182,6 +204,26 @@ class _Making:
         shared = {name for name in _names(mapping, holds=holds) if name.partition(".")[0] not in own}
         self.used |= shared
         return MappingResult(mapping.name, result, captures, texts(variables, shared & mapping.when.names))
+
+    def _items(self, for_each: Template, variables: Map[str, Json]) -> tuple[list[Json], str]:
+        """Return the items that a mapping runs for, and why there are none where there are none."""
+        try:
+            value = for_each.evaluate(variables)
+        except UndefinedError as error:
+            if not self.reasons.take():
+                error.drop_hint()
+            return [], "; ".join(problem.sentence for problem in error.problems)
+        if isinstance(value, dict):
+            value = [{"key": key, "value": item} for key, item in value.items()]
+            empty = "it is an empty object"
+        elif isinstance(value, list):
+            empty = "it is an empty list"
+        else:
+            return [], f"it is {type_name(value)}, neither a list nor an object"
+        if len(value) > MAX_ITEMS:
+            sentence = f"'{for_each.source}' has {len(value)} items; a mapping runs for {MAX_ITEMS} at most"
+            raise InputError(for_each.position.problem(sentence))
+        return value, "" if value else empty
 
     def _add(self, mapping: Mapping, scope: Map[str, Json], captures: Map[str, str]) -> None:
         """Add the edits of a mapping that holds, or what is wrong with them."""
@@ -199,25 +241,6 @@ class _Making:
                 self.edits.append(Edit(mapping.name, files, made, branch, mapping.order))
             except InputError as error:
                 self.note(error, update.line)
-
-
-def _items(for_each: Template, variables: Map[str, Json]) -> tuple[list[Json], str]:
-    """Return the items that a mapping runs for, and why there are none where there are none."""
-    try:
-        value = for_each.evaluate(variables)
-    except UndefinedError as error:
-        return [], "; ".join(problem.sentence for problem in error.problems)
-    if isinstance(value, dict):
-        value = [{"key": key, "value": item} for key, item in value.items()]
-        empty = "it is an empty object"
-    elif isinstance(value, list):
-        empty = "it is an empty list"
-    else:
-        return [], f"it is {type_name(value)}, neither a list nor an object"
-    if len(value) > MAX_ITEMS:
-        sentence = f"'{for_each.source}' has {len(value)} items; a mapping runs for {MAX_ITEMS} at most"
-        raise InputError(for_each.position.problem(sentence))
-    return value, "" if value else empty
 
 
 def _branch(template: Template, scope: Map[str, Json], default_branch: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import regex
 
-from bot.core.suggest import did_you_mean
+from bot.core.suggest import Hints, did_you_mean, listed
 from bot.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ _PIECE = regex.compile(
       | (?<literal>.)""",
     regex.VERBOSE | regex.DOTALL,
 )
+_ESCAPE = regex.compile(r"\\(?:x\{|.)", regex.DOTALL)
 # Line breaks are those of YAML 1.1, which has more of them than others.
 _CONTROL = regex.compile(r"[\p{Cc}\u2028\u2029]")
 _INSTEAD = {
@@ -126,7 +127,8 @@ def check_groups(patterns: Iterable[Pattern], values: Mapping[str, str]) -> None
     Its name must be that of a variable, with a value on one line: a span is a part of a line, and a value that brings
     lines of its own would change more of the file than that.
     """
-    refused = [_unfit(pattern, group, values) for pattern in patterns for group in pattern.groups]
+    hints = Hints()
+    refused = [_unfit(pattern, group, values, hints) for pattern in patterns for group in pattern.groups]
     if sentences := [sentence for sentence in refused if sentence]:
         raise InputError("\n".join(sentences))
 
@@ -208,12 +210,14 @@ def _fill(text: str, pattern: Pattern, spans: list[_Span], values: Mapping[str, 
     return "".join([*parts, text[end_before:]]), changes
 
 
-def _unfit(pattern: Pattern, group: str, values: Mapping[str, str]) -> str:
+def _unfit(pattern: Pattern, group: str, values: Mapping[str, str], hints: Hints) -> str:
     if group in values:
         if _CONTROL.search(values[group]):
             return f"{_named(pattern)} cannot fill '{group}': its value has a line break or a control character"
         return ""
-    hint = did_you_mean(group, values) or f"; the variables are {', '.join(sorted(values)) or 'none'}"
+    hint = ""
+    if hints.take():
+        hint = did_you_mean(group, values) or f"; the variables are {listed(sorted(values))}"
     return f"{_named(pattern)} has a group '{group}', which is no variable{hint}"
 
 
@@ -251,8 +255,8 @@ def _translate(source: str) -> Iterator[str]:
 def _refuse(source: str, found: regex.Match[str], position: int) -> None:
     """Raise InputError for what the `regex` module does not know, or reads in another way than PCRE."""
     text = found.group()
-    escapes = regex.findall(r"\\(?:x\{|.)", source[found.start() : found.end() + 1], regex.DOTALL)
-    for escape in escapes if found["escape"] or found["class"] else ():
+    escapes = found["escape"] or found["class"]
+    for escape in _ESCAPE.findall(source, found.start(), found.end() + 1) if escapes else ():
         instead = r"write \uXXXX with four digits" if escape == r"\x{" else _INSTEAD.get(escape)
         if instead:
             raise InputError(f"the pattern uses {escape}, which is not supported, at character {position}: {instead}")

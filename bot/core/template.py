@@ -67,12 +67,15 @@ class Template:
         """Read a text with any number of `${{ … }}`. Raises InputError where one of them is not valid."""
         parts: list[Part] = []
         end = 0
-        for found in _EXPRESSION.finditer(source):
-            parts += [source[end : found.start()], _parse(found["source"], position)]
+        while (start := source.find(OPEN, end)) >= 0:
+            found = _EXPRESSION.match(source, start)
+            if found is None:
+                # The first one ends it: each of thousands would be looked for to the end of the text.
+                sentence = f"the text '{source[:80]}' opens {OPEN} and never closes it with }}}}"
+                raise InputError(position.problem(sentence))
+            parts += [source[end:start], _parse(found["source"], position)]
             end = found.end()
         parts.append(source[end:])
-        if any(isinstance(part, str) and OPEN in part for part in parts):
-            raise InputError(position.problem(f"the text '{source[:80]}' opens {OPEN} and never closes it with }}}}"))
         return cls(source, position, tuple(part for part in parts if part))
 
     @classmethod
@@ -161,10 +164,13 @@ class Template:
         """Give what `compute` returns; where it raises, say which text it was and where."""
         try:
             return compute()
+        except UndefinedError as error:
+            raise error.at(self._problem) from None
         except InputError as error:
-            kind = UndefinedError if isinstance(error, UndefinedError) else InputError
-            sentences = [f"'{self.source[:80]}': {problem.sentence}" for problem in error.problems]
-            raise kind([self.position.problem(sentence) for sentence in sentences]) from None
+            raise InputError([self._problem(problem.sentence) for problem in error.problems]) from None
+
+    def _problem(self, sentence: str) -> Problem:
+        return self.position.problem(f"'{self.source[:80]}': {sentence}")
 
 
 def _quote_after(text: str, quote: str) -> str:
