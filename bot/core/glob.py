@@ -78,6 +78,11 @@ class Glob:
         return tuple("".join(token.text for token in tokens) for tokens in self._tokens)
 
     @cached_property
+    def wildcards(self) -> int:
+        """How many characters of all alternatives are wildcards and classes, which take the longest to compile."""
+        return sum(len(token.text) for tokens in self._tokens for token in tokens if token.wild)
+
+    @cached_property
     def prefix(self) -> str:
         """The longest directory, without a final slash, below which all matches are; empty where that is the root."""
         directories = [_literal_start(tokens).split("/")[:-1] for tokens in self._tokens]

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-# The globs of a mapping file stand for so many paths at most, so many characters of them: `{a,b}` eight times is 256
-# paths in forty characters, and a file has room for thousands of those.
+# The globs of a mapping file stand for so many paths at most, so many characters of them, so many of these wildcards:
+# `{a,b}` eight times is 256 paths in forty characters, and a file has room for thousands of those.
 MAX_PATHS = 20_000
 MAX_PATH_CHARACTERS = 1_000_000
+MAX_WILDCARDS = 40_000
 
 
 class Parts:
@@ -48,7 +49,7 @@ class Parts:
         self.closed: frozenset[str] | None = None
         self._misshapen = frozenset(misshapen)
         self._bad = frozenset(loc[:length] for loc in misshapen for length in range(len(loc) + 1))
-        self._paths = self._path_characters = 0
+        self._paths = self._path_characters = self._wildcards = 0
 
     def fine(self, loc: Loc) -> bool:
         """Whether the shape of what is at `loc`, and of all below, is right."""
@@ -105,10 +106,11 @@ class Parts:
             return None
         self._paths += len(glob.plain)
         self._path_characters += sum(map(len, glob.plain))
-        if self._paths > MAX_PATHS or self._path_characters > MAX_PATH_CHARACTERS:
+        self._wildcards += glob.wildcards
+        if self._paths > MAX_PATHS or self._path_characters > MAX_PATH_CHARACTERS or self._wildcards > MAX_WILDCARDS:
             sentence = (
-                f"the globs up to here stand for more than {MAX_PATHS:,} paths, or {MAX_PATH_CHARACTERS:,} characters "
-                "of them: use * in place of braces"
+                f"the globs up to here stand for more than {MAX_PATHS:,} paths, {MAX_PATH_CHARACTERS:,} characters or "
+                f"{MAX_WILDCARDS:,} wildcards: use fewer braces, stars and classes"
             )
             raise InputError(self.source.position(loc).problem(sentence))
         if refusal := refused_path(glob):

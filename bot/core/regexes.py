@@ -38,7 +38,7 @@ _PIECE = regex.compile(
       | (?<unknown>\(\?.?)
       | (?<close>\)) | (?<or>\|)
       | (?<times>(?:[*+?]|\{(?<least>\d*),?\d*(?<=\d,?)\})[?+]?)
-      | (?<literal>.)""",
+      | (?<literal>[^\\\[(){|*+?]+|.)""",
     regex.VERBOSE | regex.DOTALL,
 )
 _ESCAPE = regex.compile(r"\\(?:x\{|.)", regex.DOTALL)
@@ -242,7 +242,7 @@ def _translate(source: str) -> Iterator[str]:
             last *= least + 1
         else:
             last = 0 if found["or"] else 1
-            sizes[-1] += last
+            sizes[-1] += len(text) if kind == "literal" else last
         if max(sizes) > MAX_SIZE:
             raise InputError(f"the pattern {_shown(source)} repeats repetitions too often at character {position}")
         _refuse(source, found, position)
