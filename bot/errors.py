@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bot.printable import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,7 +34,8 @@ class Problem:
 
     def __str__(self) -> str:
         where = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
-        return f"{where}: {self.sentence}" if where else self.sentence
+        # Names and values that are quoted may have line breaks. In a list of problems each is one line.
+        return one_line(f"{where}: {self.sentence}" if where else self.sentence)
 
 
 class InputError(PointsmanError):

@@ -15,18 +15,25 @@ import regex
 # Controls, format characters, halves of characters, line and paragraph separators, and what has no shape of its own.
 # Variation selectors choose between two shapes of the symbol before them, so they stay.
 _UNSEEN = regex.compile(r"[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?!\p{Variation_Selector})\p{Default_Ignorable_Code_Point}")
-# A diff is there to be applied, so joiners and byte order marks, which show nothing and steer nothing, stay. So does
-# the CR of a line that ends in CR LF.
-_STEERING = regex.compile(r"(?!\r?\n|\t)[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]")
+_BREAKS = regex.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+# A diff is there to be applied, so what honest files have stays: the CR of a line that ends in CR LF, a byte order mark
+# at the beginning of a line, and the joiners of scripts and emoji.
+_STEERING = regex.compile(
+    r"(?!\r?\n|\t|[\u200c\u200d]|(?<=^[ +-])\ufeff)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]", regex.MULTILINE
+)
 # The runner takes `::name::` at the beginning of a line, after blanks, and `##[name]` anywhere in it:
 # https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
 _COMMAND = regex.compile(r"^([^\S\n]*):(?=:)|#(?=#\[)", regex.MULTILINE)
-_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
 def escape(text: str, keep: str = "") -> str:
     """Escape every character that is not seen, line breaks and tabs too, but for those to `keep`."""
     return _UNSEEN.sub(lambda found: found.group() if found.group() in keep else _escaped(found.group()), text)
+
+
+def one_line(text: str) -> str:
+    """Escape what ends a line, and nothing else."""
+    return _BREAKS.sub(lambda found: _escaped(found.group()), text)
 
 
 def printable(text: str) -> str:
@@ -57,6 +64,6 @@ def _disarm(text: str) -> str:
 
 
 def _escaped(char: str) -> str:
-    if char in _SHORT:
-        return _SHORT[char]
+    if char == "\n":
+        return r"\n"
     return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else json.dumps(char)[1:-1]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from bot.errors import InputError
-from bot.printable import escape, printable_line
+from bot.printable import printable, printable_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,8 +45,7 @@ class Workflow:
         if self._environment.get("GITHUB_ACTIONS") == "true":
             for problem in problems:
                 placed = self._placed(problem)
-                # The runner takes line breaks back out of their escapes, and the page shows what it is given.
-                typer.echo(annotation(replace(placed, sentence=escape(placed.sentence, keep="\r\n\t"))), err=True)
+                typer.echo(annotation(replace(placed, sentence=printable(placed.sentence))), err=True)
 
     def write_outputs(self, properties: Mapping[str, Json], paths: Iterable[str]) -> None:
         """Give the step its outputs: the changed files, and every property that is a text, number or boolean.

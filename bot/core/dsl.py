@@ -10,6 +10,7 @@ from start to end, and nothing is a template.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -122,13 +123,19 @@ def mappings(text: str, registered: Collection[str], compiled: Map[str, Pattern]
     read = Read()
     taken: set[str] = set()
     numbers: dict[str, int] = {}
+    # By the names of regexes. All that say `*` share one tuple.
+    patterns: dict[tuple[str, ...], tuple[Pattern, ...]] = {}
     for one in _parse(text, registered, read, place):
         tests = [
             SearchTest(matcher.variable, pattern, place(matcher.start))
             for matcher in one.matchers
             if (pattern := _attempt(matcher.pattern, read, place(matcher.start)))
         ]
-        updates = [_update(replacer, compiled, place(replacer.start)) for replacer in one.replacers]
+        updates = []
+        for replacer in one.replacers:
+            if replacer.names not in patterns:
+                patterns[replacer.names] = tuple(compiled[name] for name in replacer.names if name in compiled)
+            updates.append(_update(replacer.glob, patterns[replacer.names], place(replacer.start)))
         if not one.matchers or not one.replacers:
             what = "condition" if not one.matchers else "files"
             read.warnings.append(place(one.start).problem(f"this mapping names no {what}, so it does nothing"))
@@ -241,10 +248,9 @@ def _pair(piece: _Piece, separator: str, default: str, read: Read, place: Place)
     return left.text, right.text
 
 
-def _update(replacer: _Replacer, compiled: Map[str, Pattern], position: Position) -> Update:
-    patterns = tuple(compiled[name] for name in replacer.names if name in compiled)
+def _update(glob: str, patterns: tuple[Pattern, ...], position: Position) -> Update:
     # Not parsed: nothing in it is an expression.
-    files = (Template(replacer.glob, position, (replacer.glob,)),)
+    files = (Template(glob, position, (glob,)),)
     return Update(files, RegexOperation(patterns), position.line or 1)
 
 
@@ -273,4 +279,11 @@ def _place(name: str, text: str) -> Place:
     """Return where something stands in a string of its own: in which line, where it has several."""
     if "\n" not in text.strip():
         return lambda _: Position(name)
-    return lambda index: Position(name, text.count("\n", 0, index) + 1)
+    line_of = line_finder(text)
+    return lambda index: Position(name, line_of(index))
+
+
+def line_finder(text: str) -> Callable[[int], int]:
+    """Return what finds the line, from 1, of an index; to count line breaks for each of thousands takes long."""
+    breaks = [found for found, character in enumerate(text) if character == "\n"]
+    return lambda index: bisect_left(breaks, index) + 1

@@ -6,6 +6,7 @@ the others. Names are looked up among all that the file mentions, so that one mi
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from bot.core import dsl, mapping_source
@@ -18,6 +19,7 @@ from bot.core.mapping import (
     Person,
     refused_branch,
 )
+from bot.core.mapping_parts import TooManyProblemsError
 from bot.core.mapping_schema import schema
 from bot.core.mapping_updates import Updates
 from bot.core.template import OPEN, Template
@@ -39,14 +41,17 @@ def parse(text: str, name: str) -> MappingFile:
     Raises InputError with every problem, in the order of the file. After a YAML syntax error there is only that one.
     """
     builder = _Builder(mapping_source.read(text, name), text)
-    built = builder.file()
-    if builder.problems:
+    built = None
+    with suppress(TooManyProblemsError):
+        built = builder.file()
+    if built is None or builder.problems:
         # An alias shows the same mistake once for every use.
         problems = dict.fromkeys(builder.problems)
         ordered = sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
         told, rest = ordered[:MAX_TOLD], len(ordered) - MAX_TOLD
         if rest > 0:
-            told.append(Problem(f"{rest:,} more problem{'' if rest == 1 else 's'}: fix these first", name))
+            least = "" if built else "at least "
+            told.append(Problem(f"{least}{rest:,} more problem{'' if rest == 1 else 's'}: fix these first", name))
         raise InputError(told)
     return built
 

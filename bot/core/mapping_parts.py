@@ -26,11 +26,18 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+# A file with so many problems is not read on.
+MAX_PROBLEMS = 5_000
+
 # The globs of a mapping file stand for so many paths at most, so many characters of them, so many of these wildcards:
 # `{a,b}` eight times is 256 paths in forty characters, and a file has room for thousands of those.
 MAX_PATHS = 20_000
 MAX_PATH_CHARACTERS = 1_000_000
 MAX_WILDCARDS = 40_000
+
+
+class TooManyProblemsError(Exception):
+    """There are so many problems that no more are looked for."""
 
 
 class Parts:
@@ -77,7 +84,12 @@ class Parts:
 
     def say(self, loc: Loc, sentence: str, *, key: bool = False) -> None:
         """Note a problem at a value, or at its `key`."""
-        self.problems.append(self.source.position(loc, key=key).problem(sentence))
+        self._note([self.source.position(loc, key=key).problem(sentence)])
+
+    def _note(self, problems: Iterable[Problem]) -> None:
+        self.problems += problems
+        if len(self.problems) > MAX_PROBLEMS:
+            raise TooManyProblemsError
 
     def warn(self, loc: Loc, sentence: str) -> None:
         """Note that what is at `loc` works and may not be meant."""
@@ -199,9 +211,11 @@ class Parts:
         first, column = start.line or 1, start.column or 1
         literal = self.text.split("\n")[first - 1][column - 1 :].startswith("|")
 
+        line_of = dsl.line_finder(text)
+
         def place(index: int) -> Position:
             # A literal block has the lines of the file; in every other style YAML joins them.
-            return Position(start.file, first + 1 + text.count("\n", 0, index)) if literal else start
+            return Position(start.file, first + line_of(index)) if literal else start
 
         self.warn(
             loc,
@@ -210,13 +224,19 @@ class Parts:
         )
         compiled = {name: pattern for name, pattern in regexes.items() if pattern}
         read = dsl.mappings(text, regexes, compiled, place)
-        self.problems += read.problems
+        self._note(read.problems)
         self.warnings += read.warnings
+        if self.closed is None:
+            return read.mappings
+        # `*` is every regex, and thousands of mappings may say it: updates with the same regexes share one tuple.
+        groups: dict[int, set[str]] = {}
         for made in read.mappings:
             used = [(made.line, {name.partition(".")[0] for name in made.when.names})]
             for update in made.update:
                 patterns = update.operation.patterns if isinstance(update.operation, RegexOperation) else ()
-                used.append((update.line, {group for pattern in patterns for group in pattern.groups}))
+                if id(patterns) not in groups:
+                    groups[id(patterns)] = {group for pattern in patterns for group in pattern.groups}
+                used.append((update.line, groups[id(patterns)]))
             for line, names in used:
-                self.problems += [Position(start.file, line).problem(text) for text in self._unlisted(names)]
+                self._note(Position(start.file, line).problem(text) for text in self._unlisted(names))
         return read.mappings

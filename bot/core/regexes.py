@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import regex
 
 from bot.core.suggest import Hints, did_you_mean, listed
-from bot.errors import InputError
+from bot.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -130,7 +130,7 @@ def check_groups(patterns: Iterable[Pattern], values: Mapping[str, str]) -> None
     hints = Hints()
     refused = [_unfit(pattern, group, values, hints) for pattern in patterns for group in pattern.groups]
     if sentences := [sentence for sentence in refused if sentence]:
-        raise InputError("\n".join(sentences))
+        raise InputError([Problem(sentence) for sentence in sentences])
 
 
 def substitute(text: str, patterns: Sequence[Pattern], values: Mapping[str, str], seconds_left: Budget) -> Substituted:
