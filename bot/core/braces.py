@@ -18,15 +18,18 @@ MAX_EXPANDED = 64 * 1024
 MAX_DEPTH = 10
 
 # What braces are made of; a class is one piece, so that `{a,[,]}` has two alternatives.
-_PIECE = regex.compile(r"\\.|\[[!^]?\]?(?:\\.|[^\]\\])*+\]|[^\\\[{},]+|.", regex.DOTALL)
+_PIECE = regex.compile(r"\\.|\[[!^]?\]?(?:\\.|[^\]\\])*+\]?|[^\\\[{},]+|.", regex.DOTALL)
+_CLASS = regex.compile(r"\[[!^]?\]?(?:\\.|[^\]\\])*+\]", regex.DOTALL)
 
 
 def expand(glob: str) -> list[str]:
     """`a{b,c}` → `ab`, `ac`: every combination, in order. Escapes and classes stay as they are."""
     if len(glob) > MAX_LENGTH:
         raise InputError(f"the glob {glob[:60]!r}… is {len(glob)} characters long; {MAX_LENGTH} are the limit")
-    pieces = iter(_PIECE.findall(glob))
-    alternatives, end = _sequence(pieces, glob, 0)
+    pieces = _PIECE.findall(glob)
+    if any(piece.startswith("[") and not _CLASS.fullmatch(piece) for piece in pieces):
+        raise InputError(f"the glob {glob!r} opens a class with [ and never closes it; write \\[ for the character")
+    alternatives, end = _sequence(iter(pieces), glob, 0)
     if end == "}":
         raise InputError(f"the glob {glob!r} has a }} without its {{; write \\}} for the character")
     return alternatives

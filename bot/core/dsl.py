@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from bot.core.glob import check_path
 from bot.core.mapping import CommitSettings, Mapping, MappingFile, RegexOperation, Update
 from bot.core.match import AnyOf, Condition, SearchTest
-from bot.core.regexes import Pattern, compile_pattern
+from bot.core.regexes import MAX_TOTAL_SIZE, TOO_LARGE, Pattern, compile_pattern
 from bot.core.suggest import Hints, did_you_mean, listed
 from bot.core.template import Position, Template
 from bot.errors import InputError, Problem
@@ -54,6 +54,7 @@ class Read:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     hints: Hints = field(default_factory=Hints)
+    size: int = 0  # of all patterns of conditions
 
 
 def expand(text: str, regexes: Map[str, str]) -> tuple[Expanded, ...]:
@@ -256,10 +257,14 @@ def _update(glob: str, patterns: tuple[Pattern, ...], position: Position) -> Upd
 
 def _attempt(source: str, read: Read, position: Position) -> Pattern | None:
     try:
-        return compile_pattern(source, multiline=False)
+        pattern = compile_pattern(source, multiline=False)
     except InputError as error:
         read.problems += [position.problem(problem.sentence) for problem in error.problems]
         return None
+    read.size += pattern.size
+    if read.size > MAX_TOTAL_SIZE:
+        raise InputError(position.problem(TOO_LARGE))
+    return pattern
 
 
 def unique(name: str, taken: Collection[str]) -> str:

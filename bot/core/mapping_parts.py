@@ -10,7 +10,7 @@ from bot.core.glob import Glob, refused_path
 from bot.core.mapping import RegexOperation
 from bot.core.mapping_problems import problems_of
 from bot.core.match import AnyOf, Condition, Not, SemverTest, Test, VariableTest
-from bot.core.regexes import compile_pattern
+from bot.core.regexes import MAX_TOTAL_SIZE, TOO_LARGE, compile_pattern
 from bot.core.suggest import Hints
 from bot.core.template import Position, Template
 from bot.errors import InputError
@@ -56,7 +56,7 @@ class Parts:
         self.closed: frozenset[str] | None = None
         self._misshapen = frozenset(misshapen)
         self._bad = frozenset(loc[:length] for loc in misshapen for length in range(len(loc) + 1))
-        self._paths = self._path_characters = self._wildcards = 0
+        self._paths = self._path_characters = self._wildcards = self._pattern_size = 0
 
     def fine(self, loc: Loc) -> bool:
         """Whether the shape of what is at `loc`, and of all below, is right."""
@@ -130,6 +130,18 @@ class Parts:
             return None
         return glob
 
+    def compiled(self, text: str, loc: Loc, *, multiline: bool, name: str = "") -> Pattern | None:
+        """Compile a pattern.
+
+        Raises InputError if the patterns of the file are too large together: then it is not read on.
+        """
+        pattern = self.attempt(loc, compile_pattern, text, multiline=multiline, name=name)
+        if pattern:
+            self._pattern_size += pattern.size
+            if self._pattern_size > MAX_TOTAL_SIZE:
+                raise InputError(self.source.position(loc).problem(TOO_LARGE))
+        return pattern
+
     def known(self, names: Iterable[str], own: AbstractSet[str], loc: Loc) -> None:
         """Note each of `names` that is no variable of the closed list, if it is closed, nor a mapping's `own`.
 
@@ -184,7 +196,7 @@ class Parts:
         for item, place in self.items(value, loc):
             if item is None or isinstance(item, dict | list):
                 self.say(place, f"the condition on '{name}' must be a pattern or a list of patterns")
-            elif pattern := self.attempt(place, compile_pattern, self.source.scalars[place], multiline=False):
+            elif pattern := self.compiled(self.source.scalars[place], place, multiline=False):
                 patterns.append(pattern)
         if value == []:
             self.say(loc, f"the condition on '{name}' has no patterns, so it never holds: add one or remove it")

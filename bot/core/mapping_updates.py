@@ -20,7 +20,6 @@ from bot.core.mapping import (
 )
 from bot.core.mapping_models import MODIFIERS, OPERATIONS, VALUE_TYPES
 from bot.core.mapping_parts import Parts
-from bot.core.regexes import compile_pattern
 from bot.core.rendered import convert
 from bot.core.template import OPEN, Template
 
@@ -42,7 +41,7 @@ class Updates(Parts):
 
     def pattern(self, text: str, loc: Loc, name: str = "") -> Pattern | None:
         """Compile a pattern that fills variables."""
-        pattern = self.attempt(loc, compile_pattern, text, multiline=self.multiline, name=name)
+        pattern = self.compiled(text, loc, multiline=self.multiline, name=name)
         if pattern and not pattern.groups:
             if self.multiline:
                 self.say(loc, dsl.NO_GROUP)

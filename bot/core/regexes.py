@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 MAX_LENGTH = 1000
 MAX_DEPTH = 50
 MAX_SIZE = 20_000
+# All patterns of a mapping file together: `a{19999}` is a pattern of eight characters that takes some 100 KB.
+MAX_TOTAL_SIZE = 500_000
+TOO_LARGE = (
+    f"the patterns up to here have more than {MAX_TOTAL_SIZE:,} pieces, repetitions unrolled: use smaller counts"
+)
 MAX_CHANGES = 10_000
 MAX_TEXT = 4 * 1024 * 1024
 BUDGET_SECONDS = 0.5
@@ -63,6 +68,8 @@ class Pattern:
     source: str
     compiled: regex.Pattern[str]
     groups: tuple[str, ...]
+    # How many pieces it has, counted repetitions unrolled: how much memory it takes.
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,8 @@ def compile_pattern(source: str, *, multiline: bool, name: str = "") -> Pattern:
     """
     if len(source) > MAX_LENGTH:
         raise InputError(f"the pattern is {len(source)} characters long; {MAX_LENGTH} are the limit")
-    translated = "".join(_translate(source))
+    sizes = [0]
+    translated = "".join(_translate(source, sizes))
     try:
         compiled = regex.compile(translated, regex.MULTILINE if multiline else 0)
     except regex.error as error:
@@ -118,7 +126,7 @@ def compile_pattern(source: str, *, multiline: bool, name: str = "") -> Pattern:
     except (RecursionError, OverflowError):
         raise InputError(f"the pattern {_shown(source)} is too deeply nested or repeats too often") from None
     groups = sorted(compiled.groupindex, key=compiled.groupindex.__getitem__)
-    return Pattern(name or source, source, compiled, tuple(groups))
+    return Pattern(name or source, source, compiled, tuple(groups), sum(sizes))
 
 
 def check_groups(patterns: Iterable[Pattern], values: Mapping[str, str]) -> None:
@@ -221,9 +229,12 @@ def _unfit(pattern: Pattern, group: str, values: Mapping[str, str], hints: Hints
     return f"{_named(pattern)} has a group '{group}', which is no variable{hint}"
 
 
-def _translate(source: str) -> Iterator[str]:
-    """Yield the pieces of `source` as the `regex` module is to read them, one for one with those of `_PIECE`."""
-    sizes, last = [0], 0
+def _translate(source: str, sizes: list[int]) -> Iterator[str]:
+    """Yield the pieces of `source` as the `regex` module is to read them, one for one with those of `_PIECE`.
+
+    `sizes`, [0] at first, has in the end the sizes of the groups that are open.
+    """
+    last = 0
     for found in _PIECE.finditer(source):
         kind, text = found.lastgroup, found.group()
         position = found.start() + 1
@@ -269,7 +280,7 @@ def _refuse(source: str, found: regex.Match[str], position: int) -> None:
 def _original(source: str, position: int) -> int:
     """Find the position in `source` of what stands at `position` in its translation."""
     translated = 0
-    for found, piece in zip(_PIECE.finditer(source), _translate(source), strict=True):
+    for found, piece in zip(_PIECE.finditer(source), _translate(source, [0]), strict=True):
         translated += len(piece)
         if translated > position:
             return found.start() + min(len(found.group()) - 1, position - translated + len(piece))

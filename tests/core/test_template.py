@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.glob import Glob
 from bot.core.defuse import defuse
+from bot.core.glob import Glob
 from bot.core.template import Position, Template, UndefinedError
 from bot.errors import InputError, Problem
 
