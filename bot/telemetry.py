@@ -108,12 +108,12 @@ def _shown(key: str, value: Any) -> Any:
     return escape(text, keep="\n") if key in _LINES else escape(text)
 
 
-def _traceback(info: ExcInfo) -> str:
+def _traceback(exc_info: ExcInfo) -> str:
     """Return a traceback in which each frame has its lines, and each message is one line, as are the notes of it.
 
     What a library quotes in its message may be foreign, and must not look like an event of its own.
     """
-    return "\n".join(_told(info[1], set()))
+    return "\n".join(_told(exc_info[1], set()))
 
 
 def _told(error: BaseException, told: set[int]) -> Iterator[str]:

@@ -25,9 +25,7 @@ MAX_DEPTH = 50
 MAX_SIZE = 20_000
 # All patterns of a mapping file together: `a{19999}` is a pattern of eight characters that takes some 100 KB.
 MAX_TOTAL_SIZE = 500_000
-TOO_LARGE = (
-    f"the patterns up to here have more than {MAX_TOTAL_SIZE:,} pieces, repetitions unrolled: use smaller counts"
-)
+TOO_LARGE = f"the patterns up to here unroll to more than {MAX_TOTAL_SIZE:,} pieces: use smaller counts in {{}}"
 MAX_CHANGES = 10_000
 MAX_TEXT = 4 * 1024 * 1024
 BUDGET_SECONDS = 0.5

@@ -104,7 +104,7 @@ def test_a_workflow_obeys_nothing_of_a_value(tmp_path: Path) -> None:
         others = "\n".join(line for line in output(ran).split("\n") if not line.startswith("::error"))
         assert obeyed(others) == []
         errors = [line for line in output(ran).split("\n") if line.startswith("::error")]
-        assert [found for line in errors for found in obeyed(line.replace("::error", "", 1))] == []
+        assert [found for line in errors for found in obeyed(line.removeprefix("::"))] == []
 
 
 @pytest.mark.parametrize(
