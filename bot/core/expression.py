@@ -81,6 +81,10 @@ class UndefinedError(InputError):
     def __str__(self) -> str:
         return str(self.problems[0])
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Problem, ...]]]:
+        """Go to another process as the problems alone: what a suggestion is made from is a whole payload."""
+        return InputError, (self.problems,)
+
 
 @dataclass(frozen=True, slots=True)
 class Expression:
