@@ -6,6 +6,8 @@ import sys
 
 import typer
 
+from bot.printable import printable
+
 
 def serve() -> None:
     """Run the bot: take webhooks, and do in the background what they ask for.
@@ -25,7 +27,7 @@ def serve() -> None:
     try:
         loaded = settings.load()
     except InputError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{printable(str(error))}\n")
         raise typer.Exit(2) from None
     telemetry.configure(loaded.log_level, loaded.log_format)
     # Webhooks are answered beside threads that compute: these give way sooner than the 5 ms of Python's default, and
@@ -36,7 +38,7 @@ def serve() -> None:
         # Requests are answered in milliseconds; one that is not must not use up the time that drains have to end.
         web.run_app(app.make(loaded), host=loaded.host, port=loaded.port, print=None, shutdown_timeout=3.0)
     except InputError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{printable(str(error))}\n")
         raise typer.Exit(2) from None
     except OSError as error:
         sys.stderr.write(f"HOST and PORT: cannot listen on {loaded.host}:{loaded.port}: {listen_reason(error)}\n")
