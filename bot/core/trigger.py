@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
-from bot.core.model import Repository
+from bot.core.body import read_body
+from bot.core.model import Account, Repository
 from bot.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
 
 TRAILER = "Pointsman-Delivery"
 PAYLOAD = "client_payload"
+
+# Ids are SQLite's integers too.
+_MOST_ID = 2**63 - 1
+# Characters of a foreign value that an error quotes.
+_QUOTED = 60
 
 # What else stays of a webhook, object by object.
 _KEPT = {
@@ -73,13 +80,34 @@ class Freed:
 Trigger: TypeAlias = Dispatch | Push | Freed | Ignored
 
 DISPATCH = "repository_dispatch"
+INSTALLATION = "installation"
 # After these what GitHub refused before may go: https://docs.github.com/en/webhooks/webhook-events-and-payloads
 _FREEING = {
     "installation": {"created", "unsuspend", "new_permissions_accepted"},
     "installation_repositories": {"added"},
     "repository": {"renamed", "transferred", "unarchived", "edited", "created"},
 }
+# All the keys that these events have on GitHub. `X-GitHub-Event` is not signed, so a replayed body may have any:
+# one with other keys is the body of another event.
+_COMMON = {"action", "sender", "organization", "enterprise", "installation"}
+_KEYS = {
+    "installation": {*_COMMON, "repositories", "requester"},
+    "installation_repositories": {
+        *_COMMON,
+        "repository_selection",
+        "repositories_added",
+        "repositories_removed",
+        "requester",
+    },
+    "repository": {*_COMMON, "repository", "changes"},
+}
+_NEEDED = {
+    "installation": "installation",
+    "installation_repositories": "repositories_added",
+    "repository": "repository",
+}
 _HEADS = "refs/heads/"
+_OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 # https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-1
 _UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)
@@ -97,7 +125,10 @@ def parse(event: str, body: Mapping[str, Any]) -> Trigger:
         return _dispatch(body)
     if event == "push":
         return _push(body)
-    if body.get("action") in _FREEING.get(event, set()):
+    action = body.get("action")
+    if isinstance(action, str) and action in _FREEING.get(event, set()):
+        if _NEEDED[event] not in body or not body.keys() <= _KEYS[event]:
+            return Ignored(f"the body is not that of the event '{event}'")
         # An installation's event says which repositories, but those that wait may be others of it, renamed since.
         repository = repository_id(body) if event == "repository" else 0
         by = installation_id(body)
@@ -111,7 +142,7 @@ def _reached(body: Mapping[str, Any]) -> tuple[int, ...]:
     """Return the repositories (ids) that an installation's event says it reaches."""
     listed = body.get("repositories") or body.get("repositories_added")
     rows = listed if isinstance(listed, list) else []
-    return tuple(row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), int))
+    return tuple(row["id"] for row in rows if isinstance(row, dict) and _is_id(row.get("id")))
 
 
 def _push(body: Mapping[str, Any]) -> Push | Ignored:
@@ -119,21 +150,52 @@ def _push(body: Mapping[str, Any]) -> Push | Ignored:
     ref = str(body.get("ref", ""))
     if not ref.startswith(_HEADS) or not isinstance(body.get("installation"), dict):
         return Ignored("a push to no branch, or not for an installation of the App")
+    if "action" in body:
+        # A push is the only event with a branch's full name that has no action.
+        return Ignored("the body is not that of the event 'push'")
+    after = body.get("after")
     try:
         repository = _repository(body)
     except (KeyError, TypeError, ValueError):
         return Ignored("the push lacks what GitHub documents")
-    return Push(repository, ref.removeprefix(_HEADS), "" if body.get("deleted") else str(body.get("after", "")))
+    if not isinstance(after, str) or not _OID.fullmatch(after):
+        return Ignored("the push lacks what GitHub documents")
+    return Push(repository, ref.removeprefix(_HEADS), "" if body.get("deleted") else after)
 
 
 def _repository(body: Mapping[str, Any]) -> Repository:
+    """Return the repository of a webhook. Raises KeyError, TypeError or ValueError if the body does not say it."""
     repository = body["repository"]
     return Repository(
-        id=int(repository["id"]),
-        full_name=str(repository["full_name"]),
-        default_branch=str(repository["default_branch"]),
-        installation=int(body["installation"]["id"]),
+        id=_id(repository["id"]),
+        full_name=_text(repository["full_name"]),
+        default_branch=_text(repository["default_branch"]),
+        installation=_id(body["installation"]["id"]),
     )
+
+
+def _is_id(value: object) -> bool:
+    """Say whether this is an id of GitHub's: to Python `true` is an integer as well, and JSON has no largest one."""
+    return type(value) is int and 0 < value <= _MOST_ID
+
+
+def _id(value: Any) -> int:
+    if not _is_id(value):
+        raise ValueError(f"{_shown(value)} is no id")
+    return int(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{_shown(value)} is no text")
+    return value
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict | list):  # however deep it is
+        return "an object" if isinstance(value, dict) else "a list"
+    text = repr(value)
+    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
 
 
 def _dispatch(body: Mapping[str, Any]) -> Trigger:
@@ -144,8 +206,10 @@ def _dispatch(body: Mapping[str, Any]) -> Trigger:
         # https://docs.github.com/en/webhooks/webhook-events-and-payloads#repository_dispatch
         trigger = Dispatch(
             repository=_repository(body),
-            event_type=str(body["action"]),
-            payload=body.get("client_payload") or {},
+            event_type=_text(body["action"]),
+            # GitHub always sends the key, with null if the caller gave no payload: the body of another event, sent on
+            # under this one's name, has none.
+            payload={} if body[PAYLOAD] is None else body[PAYLOAD],
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
@@ -167,33 +231,65 @@ def trimmed(body: bytes, properties: frozenset[str] | None) -> bytes:
     It is understood as the whole body is.
     """
     try:
-        payload = json.loads(body)
-        if not isinstance(payload, dict):
-            return b""
+        payload = read_body(body)
         kept = {key: payload[key] for key in ("action", PAYLOAD) if key in payload}
         for key, fields in _KEPT.items():
             if isinstance(payload.get(key), dict):
                 kept[key] = {name: payload[key][name] for name in fields if name in payload[key]}
-    except (ValueError, TypeError):
+    except InputError:
         return b""
-    payload = kept.get(PAYLOAD)
-    if properties is not None and isinstance(payload, dict):
-        kept[PAYLOAD] = {name: value for name, value in payload.items() if name in properties}
+    told = kept.get(PAYLOAD)
+    if properties is not None and isinstance(told, dict):
+        kept[PAYLOAD] = {name: value for name, value in told.items() if name in properties}
     return json.dumps(kept, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def check_ids(body: Mapping[str, Any]) -> None:
+    """Refuse a body whose repository, installation or sender is not an object with an id as GitHub has them.
+
+    Raises InputError with a sentence that names the field.
+    """
+    for name in ("repository", "installation", "sender"):
+        told = body.get(name)
+        if told is None:
+            continue
+        if not isinstance(told, dict):
+            raise InputError(f"the body's '{name}' is not an object as GitHub sends it")
+        if "id" in told and not _is_id(told["id"]):
+            raise InputError(f"the body's '{name}.id' is not an id as GitHub has them: {_shown(told['id'])}")
 
 
 def installation_id(body: Mapping[str, Any]) -> int:
     """Return the id of the installation that a webhook comes from, 0 where it comes from none."""
-    installation = body.get("installation")
-    value = installation.get("id") if isinstance(installation, dict) else None
-    return value if isinstance(value, int) else 0
+    return _id_of(body, "installation")
 
 
 def repository_id(body: Mapping[str, Any]) -> int:
     """Return the id of the repository that a webhook concerns, 0 where it concerns none."""
-    repository = body.get("repository")
-    value = repository.get("id") if isinstance(repository, dict) else None
-    return value if isinstance(value, int) else 0
+    return _id_of(body, "repository")
+
+
+def _id_of(body: Mapping[str, Any], name: str) -> int:
+    told = body.get(name)
+    value = told.get("id") if isinstance(told, dict) else None
+    return int(value) if value is not None and _is_id(value) else 0
+
+
+def account(body: Mapping[str, Any]) -> Account | None:
+    """Return whose webhook it is: the owner of its repository, else the account of its installation.
+
+    None if the body tells neither.
+    """
+    for name, role in (("repository", "owner"), ("installation", "account")):
+        told = body.get(name)
+        if not isinstance(told, dict):
+            continue
+        found = told.get(role)
+        if isinstance(found, dict) and _is_id(found.get("id")) and isinstance(found.get("login"), str):
+            return Account(found["id"], found["login"])
+        if name == "repository":
+            return None
+    return None
 
 
 def created(delivery: str, received: datetime) -> datetime:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 
 from bot.core import trigger
+from bot.core.body import read_body
 from bot.core.model import Number
 from bot.core.outcome import Outcome
 from bot.errors import InputError
@@ -31,7 +31,7 @@ def understand(deliveries: Sequence[Delivery]) -> tuple[list[Request], list[Outc
     heard: list[News] = []
     for delivery in deliveries:
         try:
-            match trigger.parse(delivery.event, json.loads(delivery.body, parse_float=Number)):
+            match trigger.parse(delivery.event, read_body(delivery.body, Number)):
                 case trigger.Dispatch() as dispatch:
                     requests.append(_request(delivery, dispatch))
                 case trigger.Ignored(reason):
