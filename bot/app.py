@@ -70,7 +70,7 @@ def make(settings: Settings) -> web.Application:
             retry = Retry(settings.retry_attempts, longest=settings.retry_longest)
             worker = Worker(inbox, forge, source, retry)
             engine = EmbeddedEngine(inbox, worker.drain)
-            accounts = AllowedAccounts(settings.allowed_accounts, inbox)
+            accounts = AllowedAccounts(settings.allowed_accounts, inbox.holds)
             await accounts.load()
             await stack.enter_async_context(background(accounts.resolve(forge.installations)))
             await accounts.settle()
@@ -80,7 +80,7 @@ def make(settings: Settings) -> web.Application:
             await inbox.resume()  # what freed it may have been told while nobody listened
             await stack.enter_async_context(every(LOOK_SECONDS, engine.start))
             await stack.enter_async_context(every(CHECKPOINT_SECONDS, lambda: tidy(settings)))
-            check = ReplayCheck(forge.deliveries, inbox, engine, app[keys.CLOCK])
+            check = ReplayCheck(forge.deliveries, inbox.holds, engine, app[keys.CLOCK])
             await stack.enter_async_context(every(HELD_SECONDS, check.look))
             sweep = Sweep(forge.deliveries, inbox, engine, app[keys.CLOCK], accounts)
             await stack.enter_async_context(background(sweep.run(settings.sweep_interval)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING, BinaryIO
@@ -16,7 +17,7 @@ MOST_BYTES = 4_000_000
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a file for reading. Raises InputError if it is not a regular one, and OSError.
+    """Open a file for reading. Raises InputError if it is not a regular one, and OSError, for a folder too.
 
     A named pipe has no end until somebody writes to it and a device may have none at all: neither is opened.
     """
@@ -26,7 +27,7 @@ def open_regular(path: Path) -> BinaryIO:
     stream = os.fdopen(descriptor, "rb")
     try:
         _check(os.fstat(descriptor).st_mode)
-    except InputError:
+    except (InputError, OSError):
         stream.close()
         raise
     return stream
@@ -43,6 +44,6 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
 
 def _check(mode: int) -> None:
     if stat.S_ISDIR(mode):
-        raise InputError("it is a folder; name a file")
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(mode):
         raise InputError("it is no regular file")

@@ -91,24 +91,6 @@ class Inbox(Journal, Protocol):
         Raises Busy if that many are held back already that no other one may be.
         """
 
-    async def held(self) -> Sequence[Held]:
-        """Return the deliveries that are held back, in order of arrival."""
-
-    async def hold(self, deliveries: Sequence[str], until: datetime) -> None:
-        """Hold deliveries back that are, and note when to look at them again."""
-
-    async def release(self, deliveries: Sequence[str]) -> None:
-        """Let deliveries go that were held back."""
-
-    async def refuse(self, deliveries: Sequence[str], reason: str) -> None:
-        """End deliveries that were held back as `ignored`; nothing of their bodies stays."""
-
-    async def accounts(self) -> Mapping[str, int]:
-        """Return the ids of the accounts that logins (in lower case) were found to mean."""
-
-    async def know_account(self, login: str, account: int) -> None:
-        """Note which account a login (in lower case) means, for ever; the first one stays."""
-
     async def state(self, delivery: str) -> str | None:
         """Return `pending` or how the delivery ended; None where the id is unknown."""
 
@@ -157,6 +139,32 @@ class Inbox(Journal, Protocol):
 
         Of the bodies of those that have ended only what the mappings used stays.
         """
+
+
+class Holds(Protocol):
+    """The deliveries that the inbox holds back, as their bodies came before under other ids."""
+
+    async def held(self) -> Sequence[Held]:
+        """Return the deliveries that are held back, in order of arrival."""
+
+    async def hold(self, deliveries: Sequence[str], until: datetime) -> None:
+        """Hold deliveries back that are, and note when to look at them again."""
+
+    async def release(self, deliveries: Sequence[str]) -> None:
+        """Let deliveries go that were held back."""
+
+    async def refuse(self, deliveries: Sequence[str], reason: str) -> None:
+        """End deliveries that were held back as `ignored`; nothing of their bodies stays."""
+
+
+class KnownAccounts(Protocol):
+    """Which account each login means that was looked up."""
+
+    async def accounts(self) -> Mapping[str, int]:
+        """Return the ids of the accounts that logins (in lower case) were found to mean."""
+
+    async def know_account(self, login: str, account: int) -> None:
+        """Note which account a login (in lower case) means, for ever; the first one stays."""
 
 
 class Engine(Protocol):

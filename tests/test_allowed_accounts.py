@@ -98,7 +98,7 @@ async def test_a_login_means_the_account_that_had_it_first(sandbox: Sandbox, tmp
         assert await bot.ended(await sandbox.dispatch("acme/gitops", "x", {"tag": "new"})) == "committed"
     before = rows(tmp_path)
     inbox = SQLiteInbox(tmp_path / DATABASE)
-    assert await inbox.accounts() == {"acme": sandbox.account_id("acme")}
+    assert await inbox.holds.accounts() == {"acme": sandbox.account_id("acme")}
     inbox._connection.execute("UPDATE accounts SET id = id + 1")  # as if another one had it then
     inbox.close()
     async with running(sandbox, tmp_path, ALLOWED_ACCOUNTS="acme", SWEEP_INTERVAL="0"):

@@ -19,7 +19,7 @@ from bot.flows import replay
 from bot.flows.replay import ReplayCheck
 from bot.github.auth import app_api
 from bot.github.deliveries import DeliveryList
-from bot.inbox import sqlite
+from bot.inbox import holds
 from bot.inbox.records import Records, retain
 from bot.inbox.sqlite import SQLiteInbox
 from bot.sandbox.webhooks import sign
@@ -47,7 +47,7 @@ def repository(sandbox: Sandbox) -> Repository:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what is held back be looked for within a second instead of a minute."""
-    monkeypatch.setattr(sqlite, "FIRST_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(holds, "FIRST_LOOK_SECONDS", 0.0)
     monkeypatch.setattr(replay, "PATIENCE", timedelta(seconds=1))
     monkeypatch.setattr(replay, "SHORTEST_PAUSE", timedelta(0))
     monkeypatch.setattr(replay, "PAUSE", timedelta(0))
@@ -188,7 +188,7 @@ async def test_what_was_forgotten_is_known_by_its_body(
     """RETENTION_DAYS later the very same request, id and all, is a replay: its body is kept for longer."""
     for name, value in (("PATIENCE", 0), ("SHORTEST_PAUSE", 0), ("PAUSE", 0)):
         monkeypatch.setattr(replay, name, timedelta(seconds=value))
-    monkeypatch.setattr(sqlite, "FIRST_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(holds, "FIRST_LOOK_SECONDS", 0.0)
     async with running(sandbox, tmp_path) as bot:
         body = await deployed(sandbox, bot, "1.0", "2.0")
         guid = next(iter(rows(tmp_path)))
@@ -247,7 +247,8 @@ async def test_an_operator_cannot_let_a_held_one_go_by_mistake(
         records.drop(answer["delivery"])
         records.close()
         assert bot.row(answer["delivery"]).state == "dead"
-        assert await bot.application[keys.INBOX].held() == []
+        inbox: Any = bot.application[keys.INBOX]
+        assert await inbox.holds.held() == []
 
 
 # -- the look, by a clock of the test's own
@@ -268,7 +269,7 @@ async def looking(
     try:
         async with aiohttp.ClientSession() as session:
             deliveries = DeliveryList(app_api(session, sandbox.url, sandbox.app.id, sandbox.app.private_key))
-            yield inbox, ReplayCheck(deliveries, inbox, woken, lambda: now[0]), now, woken
+            yield inbox, ReplayCheck(deliveries, inbox.holds, woken, lambda: now[0]), now, woken
     finally:
         inbox.close()
 
@@ -285,7 +286,7 @@ async def test_not_listed_counts_only_after_looks_over_a_minute(sandbox: Sandbox
         await inbox.add(delivery("a", {}))
         await inbox.add(delivery("b", {}))
         started, looks = now[0], 0
-        while await inbox.held():
+        while await inbox.holds.held():
             asked = len(sandbox.requests)
             await check.look()
             looks += len(sandbox.requests) - asked
@@ -312,7 +313,7 @@ async def test_a_list_that_was_away_for_hours_decides_nothing_at_its_first_answe
         while len(sandbox.requests) == asked:
             now[0] += timedelta(seconds=1)
             await check.look()
-        assert [one.delivery for one in await inbox.held()] == ["b"]
+        assert [one.delivery for one in await inbox.holds.held()] == ["b"]
 
 
 async def test_what_the_sweep_found_is_never_held_back(tmp_path: Path) -> None:
@@ -324,9 +325,9 @@ async def test_what_the_sweep_found_is_never_held_back(tmp_path: Path) -> None:
         assert await inbox.add(delivery("c", {"other": 1}), listed=True)
         assert await inbox.add(delivery("d", {"other": 1}))
         assert [one.id for one in await inbox.pending(7, 10)] == ["a", "b", "c"]
-        assert [one.delivery for one in await inbox.held()] == ["d"]
+        assert [one.delivery for one in await inbox.holds.held()] == ["d"]
         assert await inbox.targets() == [7]
-        await inbox.release(["d"])
+        await inbox.holds.release(["d"])
         assert [one.id for one in await inbox.pending(7, 10)] == ["a", "b", "c", "d"]
     finally:
         inbox.close()

@@ -160,9 +160,9 @@ MALFORMED = (
         "this is no RSA key, which GitHub's are; download one from the App's settings page",
     ),
     ("PRIVATE_KEY_PATH", "no/app.pem", "cannot read 'no/app.pem': No such file or directory"),
-    ("PRIVATE_KEY_PATH", "/", "cannot read '/': it is a folder; name a file"),
+    ("PRIVATE_KEY_PATH", "/", "cannot read '/': Is a directory"),
     ("PRIVATE_KEY_PATH", str(Path(__file__).with_name("conftest.py")), NO_PEM),
-    ("PRIVATE_KEY_PATH", os.devnull, f"'{os.devnull}' is empty"),
+    ("PRIVATE_KEY_PATH", os.devnull, f"cannot read '{os.devnull}': it is no regular file"),
     *(
         ("GITHUB_API_URL", url, f"'{url}' {NO_URL}")
         for url in (

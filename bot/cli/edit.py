@@ -108,8 +108,10 @@ def _opened(file: str) -> BinaryIO:
         return open(0, "rb", closefd=False)  # by its number: sys.stdin is None where it is closed
     try:
         return open_regular(Path(file))
+    except IsADirectoryError:
+        raise EditError("it is a folder; name a file") from None
     except InputError as error:  # it could not be replaced, and may never end
-        raise EditError(f"{error}; - is standard input" if "regular" in str(error) else str(error)) from None
+        raise EditError(f"{error}; - is standard input") from None
 
 
 def _write(file: str, shown: str, data: bytes) -> None:

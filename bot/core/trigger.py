@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
 from bot.core.body import read_body
-from bot.core.model import Account, Repository
+from bot.core.ids import id_of, is_id, read_id, read_text
+from bot.core.model import Repository
 from bot.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
 
 TRAILER = "Pointsman-Delivery"
 PAYLOAD = "client_payload"
-
-# Ids are SQLite's integers too.
-_MOST_ID = 2**63 - 1
-# Characters of a foreign value that an error quotes.
-_QUOTED = 60
 
 # What else stays of a webhook, object by object.
 _KEPT = {
@@ -142,7 +138,7 @@ def _reached(body: Mapping[str, Any]) -> tuple[int, ...]:
     """Return the repositories (ids) that an installation's event says it reaches."""
     listed = body.get("repositories") or body.get("repositories_added")
     rows = listed if isinstance(listed, list) else []
-    return tuple(row["id"] for row in rows if isinstance(row, dict) and _is_id(row.get("id")))
+    return tuple(row["id"] for row in rows if isinstance(row, dict) and is_id(row.get("id")))
 
 
 def _push(body: Mapping[str, Any]) -> Push | Ignored:
@@ -167,35 +163,11 @@ def _repository(body: Mapping[str, Any]) -> Repository:
     """Return the repository of a webhook. Raises KeyError, TypeError or ValueError if the body does not say it."""
     repository = body["repository"]
     return Repository(
-        id=_id(repository["id"]),
-        full_name=_text(repository["full_name"]),
-        default_branch=_text(repository["default_branch"]),
-        installation=_id(body["installation"]["id"]),
+        id=read_id(repository["id"]),
+        full_name=read_text(repository["full_name"]),
+        default_branch=read_text(repository["default_branch"]),
+        installation=read_id(body["installation"]["id"]),
     )
-
-
-def _is_id(value: object) -> bool:
-    """Say whether this is an id of GitHub's: to Python `true` is an integer as well, and JSON has no largest one."""
-    return type(value) is int and 0 < value <= _MOST_ID
-
-
-def _id(value: Any) -> int:
-    if not _is_id(value):
-        raise ValueError(f"{_shown(value)} is no id")
-    return int(value)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{_shown(value)} is no text")
-    return value
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, dict | list):  # however deep it is
-        return "an object" if isinstance(value, dict) else "a list"
-    text = repr(value)
-    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
 
 
 def _dispatch(body: Mapping[str, Any]) -> Trigger:
@@ -206,7 +178,7 @@ def _dispatch(body: Mapping[str, Any]) -> Trigger:
         # https://docs.github.com/en/webhooks/webhook-events-and-payloads#repository_dispatch
         trigger = Dispatch(
             repository=_repository(body),
-            event_type=_text(body["action"]),
+            event_type=read_text(body["action"]),
             # GitHub always sends the key, with null if the caller gave no payload: the body of another event, sent on
             # under this one's name, has none.
             payload={} if body[PAYLOAD] is None else body[PAYLOAD],
@@ -244,52 +216,14 @@ def trimmed(body: bytes, properties: frozenset[str] | None) -> bytes:
     return json.dumps(kept, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-def check_ids(body: Mapping[str, Any]) -> None:
-    """Refuse a body whose repository, installation or sender is not an object with an id as GitHub has them.
-
-    Raises InputError with a sentence that names the field.
-    """
-    for name in ("repository", "installation", "sender"):
-        told = body.get(name)
-        if told is None:
-            continue
-        if not isinstance(told, dict):
-            raise InputError(f"the body's '{name}' is not an object as GitHub sends it")
-        if "id" in told and not _is_id(told["id"]):
-            raise InputError(f"the body's '{name}.id' is not an id as GitHub has them: {_shown(told['id'])}")
-
-
 def installation_id(body: Mapping[str, Any]) -> int:
     """Return the id of the installation that a webhook comes from, 0 where it comes from none."""
-    return _id_of(body, "installation")
+    return id_of(body, "installation")
 
 
 def repository_id(body: Mapping[str, Any]) -> int:
     """Return the id of the repository that a webhook concerns, 0 where it concerns none."""
-    return _id_of(body, "repository")
-
-
-def _id_of(body: Mapping[str, Any], name: str) -> int:
-    told = body.get(name)
-    value = told.get("id") if isinstance(told, dict) else None
-    return int(value) if value is not None and _is_id(value) else 0
-
-
-def account(body: Mapping[str, Any]) -> Account | None:
-    """Return whose webhook it is: the owner of its repository, else the account of its installation.
-
-    None if the body tells neither.
-    """
-    for name, role in (("repository", "owner"), ("installation", "account")):
-        told = body.get(name)
-        if not isinstance(told, dict):
-            continue
-        found = told.get(role)
-        if isinstance(found, dict) and _is_id(found.get("id")) and isinstance(found.get("login"), str):
-            return Account(found["id"], found["login"])
-        if name == "repository":
-            return None
-    return None
+    return id_of(body, "repository")
 
 
 def created(delivery: str, received: datetime) -> datetime:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection
 
     from bot.core.model import Account
-    from bot.ports import Inbox
+    from bot.ports import KnownAccounts
 
 log = structlog.get_logger(__name__)
 
@@ -42,11 +42,11 @@ class AllowedAccounts:
     The inbox keeps which id it was: whoever gets the login after a rename is not meant.
     """
 
-    def __init__(self, allowed: Collection[int | str], inbox: Inbox) -> None:
+    def __init__(self, allowed: Collection[int | str], known: KnownAccounts) -> None:
         self._ids = {one for one in allowed if isinstance(one, int)}
         self._unresolved = {one.lower() for one in allowed if isinstance(one, str)}
         self.all = not allowed
-        self._inbox = inbox
+        self._known = known
         self._tried = asyncio.Event()
         self._looked = False
 
@@ -55,11 +55,11 @@ class AllowedAccounts:
         if self.all:
             log.info("ALLOWED_ACCOUNTS is empty: whoever installs the App is served")
             return
-        known = await self._inbox.accounts()
-        for login in sorted(self._unresolved & known.keys()):
+        found = await self._known.accounts()
+        for login in sorted(self._unresolved & found.keys()):
             self._unresolved.remove(login)
-            self._ids.add(known[login])
-            log.info("ALLOWED_ACCOUNTS", login=login, id=known[login])
+            self._ids.add(found[login])
+            log.info("ALLOWED_ACCOUNTS", login=login, id=found[login])
         if self._ids:
             log.info("ALLOWED_ACCOUNTS: only these accounts are served", ids=sorted(self._ids))
 
@@ -118,7 +118,7 @@ class AllowedAccounts:
     async def _learn(self, account: Account) -> None:
         login = account.login.lower()
         if login in self._unresolved:
-            await self._inbox.know_account(login, account.id)
+            await self._known.know_account(login, account.id)
             self._unresolved.remove(login)
             self._ids.add(account.id)
             log.info("ALLOWED_ACCOUNTS", login=login, id=account.id)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.core import trigger
 from bot.core.body import BadBodyError, digest, read_body
+from bot.core.ids import account, check_ids
 from bot.core.model import Delivery
 from bot.core.outcome import Outcome
 from bot.errors import InputError
@@ -55,18 +56,18 @@ def received(arrival: Arrival) -> Received:
         raise InputError("the headers X-GitHub-Delivery (a GUID) and X-GitHub-Event are needed")
     try:
         payload: Mapping[str, Any] = read_body(arrival.body)
-        trigger.check_ids(payload)
+        check_ids(payload)
         told = digest(payload)
     except BadBodyError as error:
         # GitHub vouches for it, so it is answered with how it ended: refused, GitHub would list it as failed, and every
         # sweep would meet it again.
-        trigger.check_ids(error.payload)
+        check_ids(error.payload)
         # The sender's login may be what is wrong with it.
         delivery = _delivery(arrival, arrival.actor, error.payload)
-        return Received(delivery, Outcome(arrival.id, "failed", str(error)), trigger.account(error.payload))
+        return Received(delivery, Outcome(arrival.id, "failed", str(error)), account(error.payload))
     delivery = _delivery(arrival, _named(arrival.actor, payload), payload)
     delivery = replace(delivery, body=arrival.body, digest=told)
-    return Received(delivery, _ended(delivery, payload), trigger.account(payload))
+    return Received(delivery, _ended(delivery, payload), account(payload))
 
 
 def _delivery(arrival: Arrival, actor: Actor, payload: Mapping[str, Any]) -> Delivery:

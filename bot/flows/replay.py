@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bot.core.model import Held
     from bot.flows.sweep import Deliveries
-    from bot.ports import Clock, Engine, Inbox
+    from bot.ports import Clock, Engine, Holds
 
 log = structlog.get_logger(__name__)
 
@@ -45,9 +45,9 @@ class ReplayCheck:
     One look at the list serves all of them. A list that is out of reach decides nothing: they stay held back.
     """
 
-    def __init__(self, deliveries: Deliveries, inbox: Inbox, engine: Engine, clock: Clock) -> None:
+    def __init__(self, deliveries: Deliveries, holds: Holds, engine: Engine, clock: Clock) -> None:
         self._deliveries = deliveries
-        self._inbox = inbox
+        self._holds = holds
         self._engine = engine
         self._clock = clock
         # When a look did not find a delivery for the first time.
@@ -58,7 +58,7 @@ class ReplayCheck:
     async def look(self) -> None:
         """Look at GitHub's list if a delivery that is held back is due; to be called every second or so."""
         now = self._clock()
-        held = await self._inbox.held()
+        held = await self._holds.held()
         if not any(one.until <= now for one in held) or (self._next is not None and now < self._next):
             return
         self._missing = {one.delivery: self._missing[one.delivery] for one in held if one.delivery in self._missing}
@@ -75,7 +75,7 @@ class ReplayCheck:
             await self._judge(missing)
         elif missing:
             log.warning("too many deliveries to find those that are held back", held=len(missing))
-            await self._inbox.hold([one.delivery for one in missing], self._next + LONGEST_PAUSE)
+            await self._holds.hold([one.delivery for one in missing], self._next + LONGEST_PAUSE)
 
     async def _listed(self, held: Sequence[Held]) -> tuple[Collection[str], bool]:
         """Return which of these GitHub lists, with the same event, and whether the list was read far enough."""
@@ -95,7 +95,7 @@ class ReplayCheck:
         return found, True
 
     async def _release(self, held: Sequence[Held]) -> None:
-        await self._inbox.release([one.delivery for one in held])
+        await self._holds.release([one.delivery for one in held])
         for one in held:
             self._missing.pop(one.delivery, None)
             log.info("the same body again, and GitHub sent it", delivery=one.delivery, event_name=one.event)
@@ -109,9 +109,9 @@ class ReplayCheck:
             passed = now - self._missing.setdefault(one.delivery, now)
             if passed < PATIENCE:
                 pause = min(max(passed, SHORTEST_PAUSE), LONGEST_PAUSE)
-                await self._inbox.hold([one.delivery], now + pause)
+                await self._holds.hold([one.delivery], now + pause)
                 continue
-            await self._inbox.refuse([one.delivery], REPLAY)
+            await self._holds.refuse([one.delivery], REPLAY)
             del self._missing[one.delivery]
             log.warning("ignored: replay", delivery=one.delivery, event_name=one.event, target=one.target)
 
@@ -127,4 +127,4 @@ class ReplayCheck:
             log.warning("held back: GitHub's list of deliveries cannot be read", reason=str(error), **told)
         else:
             log.error("held back: GitHub's list of deliveries cannot be read", exc_info=error, **told)
-        await self._inbox.hold([one.delivery for one in held], self._next)
+        await self._holds.hold([one.delivery for one in held], self._next)

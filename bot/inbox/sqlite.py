@@ -14,11 +14,13 @@ from datetime import UTC, datetime
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from bot.core.model import Actor, Delivery, Held, Writer
+from bot.core.model import Actor, Delivery, Writer
 from bot.core.outcome import summary
 from bot.core.trigger import trimmed
-from bot.errors import Busy, InputError
+from bot.errors import InputError
+from bot.inbox import holds
 from bot.inbox.file import connect, lock
+from bot.inbox.holds import Holds
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,11 +34,6 @@ _SQL = dict(re.findall(r"-- name: (\w+)\n(.*?;)", (_FILES / "sqlite.sql").read_t
 
 # Clocks are corrected by less than that.
 _SET_BACK_SECONDS = 60.0
-
-# How many deliveries may be held back at a time: of one body that comes under new ids, and of all bodies together.
-MOST_HELD_OF_BODY, MOST_HELD = 10, 1_000
-# GitHub lists a delivery after it was answered.
-FIRST_LOOK_SECONDS = 2.0
 
 
 class SQLiteInbox:
@@ -53,6 +50,7 @@ class SQLiteInbox:
         except InputError:
             os.close(self._lock)
             raise
+        self.holds = Holds(self._connection)
         self._latest = time.time()
 
     def close(self) -> None:
@@ -67,11 +65,11 @@ class SQLiteInbox:
         Raises Busy if that many are held back already that no other one may be.
         """
         with self._transaction():
-            held_as = None if listed or outcome else self._hold(delivery)
+            held_as = None if listed or outcome else self.holds.hold_of(delivery)
             stored = self._insert(delivery, outcome, held_as)
             may_act = outcome is None or outcome.state != "ignored"
             if stored and held_as is None and may_act and delivery.digest is not None:
-                self._see(delivery.id, delivery.event, delivery.digest)
+                self.holds.see(delivery.id, delivery.event, delivery.digest)
         return stored
 
     def _insert(self, delivery: Delivery, outcome: Outcome | None, hold: str | None) -> bool:
@@ -92,61 +90,9 @@ class SQLiteInbox:
             "digest": delivery.digest,
             "hold": hold,
             "hold_since": now if hold else None,
-            "hold_until": now + FIRST_LOOK_SECONDS if hold else None,
+            "hold_until": now + holds.FIRST_LOOK_SECONDS if hold else None,
         }
         return self._connection.execute(_SQL["add"], row).rowcount == 1
-
-    def _see(self, delivery: str, event: str, digest: bytes) -> None:
-        """Note that a body is acted on, so that it is known when it comes again under another id."""
-        seen = {"digest": digest, "delivery": delivery, "event": event, "received_at": _now()}
-        self._connection.execute(_SQL["see"], seen)
-
-    def _hold(self, delivery: Delivery) -> str | None:
-        """Return why a new delivery must be held back, None if it need not be. Raises Busy if too many are."""
-        wanted = {"id": delivery.id, "digest": delivery.digest}
-        seen = self._connection.execute(_SQL["seen"], wanted).fetchone()
-        if seen is None or self._connection.execute(_SQL["known"], wanted).fetchone():
-            return None
-        held = self._connection.execute(_SQL["count_held"], wanted).fetchone()
-        if held["of_body"] >= MOST_HELD_OF_BODY or held["of_all"] >= MOST_HELD:
-            raise Busy("too many deliveries with a body that came before wait for a look at GitHub's list")
-        return f"held: the same body came as delivery {seen['delivery']}; GitHub's list is asked for this one"
-
-    async def held(self) -> Sequence[Held]:
-        """Return the deliveries that are held back, in order of arrival."""
-        return [
-            Held(
-                row["id"],
-                row["event"],
-                row["target"],
-                datetime.fromtimestamp(row["hold_since"], UTC),
-                datetime.fromtimestamp(row["hold_until"], UTC),
-            )
-            for row in self._connection.execute(_SQL["held"])
-        ]
-
-    async def hold(self, deliveries: Sequence[str], until: datetime) -> None:
-        """Hold deliveries back that are, and note when to look at them again."""
-        self._many("hold_on", [{"id": delivery, "until": until.timestamp()} for delivery in deliveries])
-
-    async def release(self, deliveries: Sequence[str]) -> None:
-        """Let deliveries go that were held back."""
-        with self._transaction():
-            for delivery in deliveries:
-                for row in self._connection.execute(_SQL["release"], {"id": delivery}).fetchall():
-                    self._see(delivery, row["event"], row["digest"])
-
-    async def refuse(self, deliveries: Sequence[str], reason: str) -> None:
-        """End deliveries that were held back as `ignored`; nothing of their bodies stays."""
-        self._many("refuse", [{"id": one, "reason": reason, "finished_at": _now()} for one in deliveries])
-
-    async def accounts(self) -> Mapping[str, int]:
-        """Return the ids of the accounts that logins (in lower case) were found to mean."""
-        return {row["login"]: row["id"] for row in self._connection.execute(_SQL["accounts"])}
-
-    async def know_account(self, login: str, account: int) -> None:
-        """Note which account a login (in lower case) means, for ever; the first one stays."""
-        self._connection.execute(_SQL["know_account"], {"login": login, "id": account, "known_at": _now()})
 
     async def state(self, delivery: str) -> str | None:
         """Return `pending` or how the delivery ended; None where the id is unknown."""
@@ -227,7 +173,7 @@ class SQLiteInbox:
             if cursor.rowcount == 1:
                 self._connection.execute(_SQL["undo"], {"id": delivery.id})
                 if delivery.digest is not None:
-                    self._see(delivery.id, delivery.event, delivery.digest)
+                    self.holds.see(delivery.id, delivery.event, delivery.digest)
             return cursor.rowcount == 1
 
     async def intend(self, branch: str, base: str, fields: Mapping[str, Sequence[tuple[str, str]]]) -> None:

@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
+from bot.core.ids import account, check_ids
 from bot.core.model import Account, Repository
 from bot.core.trigger import (
     Dispatch,
     Freed,
     Ignored,
     Push,
-    account,
-    check_ids,
     created,
     parse,
     repository_id,

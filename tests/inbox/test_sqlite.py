@@ -411,7 +411,7 @@ async def test_what_an_older_version_stored_is_pending_and_held_back_by_nothing(
         assert not await inbox.add(again)
         assert await inbox.reopen(again)
         assert await inbox.add(replace(delivery("c"), digest=b"1"))
-        assert [one.delivery for one in await inbox.held()] == ["c"]
+        assert [one.delivery for one in await inbox.holds.held()] == ["c"]
         assert [one.id for one in await inbox.pending(7, 10)] == ["a", "b"]
 
 
