@@ -6,7 +6,6 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -19,6 +18,10 @@ from bot.core import mapping_file
 from bot.core.retry import Retry
 from bot.core.yaml import Limits
 from bot.errors import InputError
+from bot.files import read_bytes
+from bot.flows.accounts import AllowedAccounts
+from bot.flows.intake import Intake
+from bot.flows.replay import ReplayCheck
 from bot.flows.rules import MappingSource, Seconds
 from bot.flows.sweep import Sweep
 from bot.github import GitHub
@@ -46,6 +49,8 @@ REPORT_SECONDS = 3.0
 # `pointsman deliveries replay` changes the database, and nothing tells this process but looking.
 LOOK_SECONDS = 2.0
 RETENTION_SECONDS = 3600.0
+# Whether what is held back is due for a look at GitHub's list.
+HELD_SECONDS = 1.0
 # The log grows by some megabytes a second while webhooks pour in.
 CHECKPOINT_SECONDS = 2.0
 
@@ -64,18 +69,25 @@ def make(settings: Settings) -> web.Application:
             stack.callback(inbox.close)
             session = await stack.enter_async_context(aiohttp.ClientSession())
             compute = Pool(settings.compute_processes, settings.compute_memory)
+            stack.push_async_callback(compute.close)
             await stack.enter_async_context(background(compute.warm_up()))
             forge = GitHub(session, settings.api_url, settings.app_id, settings.private_key, compute, quota(settings))
             retry = Retry(settings.retry_attempts, longest=settings.retry_longest)
             worker = Worker(inbox, forge, compute, source, retry)
             engine = EmbeddedEngine(inbox, worker.drain)
+            accounts = AllowedAccounts(settings.allowed_accounts, inbox.holds)
+            await accounts.load()
+            await stack.enter_async_context(background(accounts.resolve(forge.installations)))
+            await accounts.settle()
             app[keys.INBOX] = inbox
             app[keys.ENGINE] = engine
+            intake = app[keys.INTAKE] = Intake(inbox, engine, compute, accounts)
             await inbox.resume()  # what freed it may have been told while nobody listened
             await stack.enter_async_context(every(LOOK_SECONDS, engine.start))
-            tidy = partial(asyncio.to_thread, checkpoint, settings.database)
-            await stack.enter_async_context(every(CHECKPOINT_SECONDS, tidy))
-            sweep = Sweep(forge.deliveries, inbox, engine, app[keys.CLOCK])
+            await stack.enter_async_context(every(CHECKPOINT_SECONDS, lambda: tidy(settings)))
+            check = ReplayCheck(forge.deliveries, inbox.holds, engine, app[keys.CLOCK])
+            await stack.enter_async_context(every(HELD_SECONDS, check.look))
+            sweep = Sweep(forge.deliveries, inbox, intake, app[keys.CLOCK])
             await stack.enter_async_context(background(sweep.run(settings.sweep_interval)))
             await stack.enter_async_context(every(RETENTION_SECONDS, lambda: forget(settings)))
             log.info(
@@ -123,9 +135,14 @@ async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
+async def tidy(settings: Settings) -> None:
+    """Empty the write-ahead log of the database, as far as nobody uses it."""
+    await asyncio.to_thread(checkpoint, settings.database)
+
+
 async def forget(settings: Settings) -> None:
     """Take out of the database what is older than it should keep."""
-    rows = await retain(settings.database, settings.retention_days)
+    rows = await retain(settings.database, settings.retention_days, settings.replay_days)
     if rows:
         log.info("forgot", rows=rows, days=settings.retention_days)
 
@@ -159,8 +176,11 @@ def mapping_source(settings: Settings) -> MappingSource:
     # What users read of it on GitHub need not tell where the server keeps its files.
     name = f"MAPPINGS_FILE {file.name}"
     try:
-        text = file.read_bytes()
+        text = read_bytes(file)
+    except (InputError, OSError) as error:
+        raise InputError(f"MAPPINGS_FILE: cannot read '{file}': {error}") from error
+    try:
         mapping_file.parse(text.decode(), name)
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise InputError(f"MAPPINGS_FILE: cannot read '{file}': {error}") from error
     return replace(shared, name=name, text=text)

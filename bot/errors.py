@@ -94,3 +94,11 @@ class Transient(PointsmanError):  # noqa: N818 - names the state
     def __init__(self, sentence: str, retry_after: float | None = None) -> None:
         self.retry_after = retry_after
         super().__init__(sentence)
+
+
+class Unreadable(Transient):
+    """An answer came of which nothing can be made: garbled on the way, or always so."""
+
+
+class Busy(Transient):
+    """There is too much of something to take more now; GitHub keeps what it could not deliver, and the sweep asks."""

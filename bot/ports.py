@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bot.core.glob import Glob
     from bot.core.message import CheckRun, CommitMessage
     from bot.core.meter import Budget, Meter
-    from bot.core.model import Actor, Delivery, Repository, Writer
+    from bot.core.model import Actor, Delivery, Held, Repository, Writer
     from bot.core.outcome import Commit, Landed, Outcome
     from bot.core.snapshot import File, Snapshot
 
@@ -111,8 +111,12 @@ class Journal(Protocol):
 class Inbox(Journal, Protocol):
     """The durable record of deliveries: a delivery is in it before it is answered."""
 
-    async def add(self, delivery: Delivery, outcome: Outcome | None = None) -> bool:
-        """Store a delivery, already finished if it comes with an outcome; False if its id is known."""
+    async def add(self, delivery: Delivery, outcome: Outcome | None = None, *, listed: bool = False) -> bool:
+        """Store a delivery, already finished if it comes with an outcome; False if its id is known.
+
+        A body that came before under another id is held back, unless the delivery is `listed`: GitHub itself named it.
+        Raises Busy if that many are held back already that no other one may be.
+        """
 
     async def state(self, delivery: str) -> str | None:
         """Return `pending` or how the delivery ended; None where the id is unknown."""
@@ -153,7 +157,8 @@ class Inbox(Journal, Protocol):
     async def reopen(self, delivery: Delivery) -> bool:
         """Make a delivery that did not do all it should pending again, with its body; False where it did.
 
-        The branches on which nothing is left to do stay as they ended.
+        The branches on which nothing is left to do stay as they ended. False also for a body that came with another
+        delivery.
         """
 
     async def finish(self, outcomes: Sequence[Outcome], deliveries: Sequence[str]) -> None:
@@ -161,6 +166,32 @@ class Inbox(Journal, Protocol):
 
         Of the bodies of those that have ended only what the mappings used stays.
         """
+
+
+class Holds(Protocol):
+    """The deliveries that the inbox holds back, as their bodies came before under other ids."""
+
+    async def held(self) -> Sequence[Held]:
+        """Return the deliveries that are held back, in order of arrival."""
+
+    async def hold(self, deliveries: Sequence[str], until: datetime) -> None:
+        """Hold deliveries back that are, and note when to look at them again."""
+
+    async def release(self, deliveries: Sequence[str]) -> None:
+        """Let deliveries go that were held back."""
+
+    async def refuse(self, deliveries: Sequence[str], reason: str) -> None:
+        """End deliveries that were held back as `ignored`; nothing of their bodies stays."""
+
+
+class KnownAccounts(Protocol):
+    """Which account each login means that was looked up."""
+
+    async def accounts(self) -> Mapping[str, int]:
+        """Return the ids of the accounts that logins (in lower case) were found to mean."""
+
+    async def know_account(self, login: str, account: int) -> None:
+        """Note which account a login (in lower case) means, for ever; the first one stays."""
 
 
 class Engine(Protocol):

@@ -10,11 +10,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from bot.errors import InputError, Problem
+from bot.files import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
+
+# Fewer characters can be guessed from one captured webhook, at leisure and on a machine of one's own.
+_SECRET_CHARACTERS = 16
+# A key of 16,384 bits has 13 KB.
+_KEY_BYTES = 65_536
+# https://docs.github.com/en/enterprise-cloud@latest/admin/managing-iam/iam-configuration-reference/username-considerations-for-external-authentication
+_LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9_])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,9 @@ class Settings:
     port: int
     database: Path
     retention_days: int
+    replay_days: int
+    # Ids, and logins in lower case; nothing: every account.
+    allowed_accounts: frozenset[int | str]
     sweep_interval: int
     mappings_file: Path | None
     org_mappings: bool
@@ -111,6 +122,27 @@ def _app_id(text: str) -> int:
     return int(text)
 
 
+def _webhook_secret(text: str) -> str:
+    if len(text) < _SECRET_CHARACTERS:
+        raise ValueError(
+            f"this has fewer than {_SECRET_CHARACTERS} characters and can be guessed; make one with "
+            "'openssl rand -hex 32', and set the same on the App's settings page"
+        )
+    return text
+
+
+def _accounts(text: str) -> frozenset[int | str]:
+    accounts: set[int | str] = set()
+    for name in filter(None, (part.strip() for part in text.split(","))):
+        if name.isascii() and name.isdigit() and len(name) <= 18 and int(name):
+            accounts.add(int(name))
+        elif not name.isdigit() and _LOGIN.fullmatch(name):
+            accounts.add(name.lower())
+        else:
+            raise ValueError(f"'{name}' is neither the id of an account nor a login; separate them by commas")
+    return frozenset(accounts)
+
+
 def _private_key(text: str) -> str:
     if not text:
         return ""
@@ -136,7 +168,9 @@ def _private_key_path(text: str) -> str:
     if not text:
         return ""
     try:
-        key = Path(text).read_text(encoding="utf-8")
+        key = read_bytes(Path(text), _KEY_BYTES).decode()
+    except InputError as error:
+        raise ValueError(f"cannot read '{text}': {error}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read '{text}': {getattr(error, 'strerror', 'not a text')}") from None
     if not key.strip():
@@ -226,7 +260,7 @@ SETTINGS = (
     Setting("APP_ID", "the number on the App's settings page", None, _app_id),
     Setting("PRIVATE_KEY", "the App's private key, PEM; line breaks may be written as \\n", "", _private_key),
     Setting("PRIVATE_KEY_PATH", "instead: a file with the key", "", _private_key_path),
-    Setting("WEBHOOK_SECRET", "the secret that the App's webhooks are signed with", None, str),
+    Setting("WEBHOOK_SECRET", "the secret that the App's webhooks are signed with", None, _webhook_secret),
     Setting(
         "GITHUB_API_URL", "the REST API; https://HOST/api/v3 on Enterprise Server", "https://api.github.com", _api_url
     ),
@@ -235,6 +269,8 @@ SETTINGS = (
     Setting("DATABASE_URL", "where deliveries are kept", "sqlite:///pointsman.db", _database),
     # GitHub's own list goes back three days: what is in it and was forgotten here would be taken for lost.
     Setting("RETENTION_DAYS", "for how many days deliveries are kept that have ended", "30", _at_most(36_500, 4)),
+    Setting("REPLAY_DAYS", "for how many days a body is known that comes again", "365", _at_most(36_500, 4)),
+    Setting("ALLOWED_ACCOUNTS", "ids or logins whose deliveries are stored; empty: all", "", _accounts),
     Setting("SWEEP_INTERVAL", "the seconds between looks at GitHub's list for lost webhooks", "300", _interval),
     Setting("MAPPINGS_FILE", "a mapping file for repositories that have none", "", _file),
     Setting(

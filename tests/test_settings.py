@@ -27,9 +27,13 @@ def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, encryption: KeySeri
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 KEY = pem(RSA, NoEncryption())
 OTHER_KEY = pem(rsa.generate_private_key(public_exponent=65537, key_size=2048), NoEncryption())
-NEEDED = {"APP_ID": "7", "PRIVATE_KEY": KEY, "WEBHOOK_SECRET": "s3cret"}
+NEEDED = {"APP_ID": "7", "PRIVATE_KEY": KEY, "WEBHOOK_SECRET": "a secret of the tests"}
 NO_PEM = "this is no private key in PEM format (-----BEGIN … PRIVATE KEY-----)"
 UNREADABLE = "this private key cannot be read; download a new one from the App's settings page"
+TOO_SHORT = (
+    "this has fewer than 16 characters and can be guessed; make one with 'openssl rand -hex 32', "
+    "and set the same on the App's settings page"
+)
 NO_URL = "is not a URL such as https://api.github.com or https://HOST/api/v3"
 NO_FILE_URL = "is not sqlite:///FILE (relative) or sqlite:////FILE (absolute); PostgreSQL comes in a later version"
 
@@ -46,12 +50,14 @@ def test_what_is_not_set_has_its_default() -> None:
     assert settings.load(NEEDED) == Settings(
         app_id=7,
         private_key=KEY,
-        webhook_secret="s3cret",
+        webhook_secret="a secret of the tests",
         api_url="https://api.github.com",
         host="0.0.0.0",  # noqa: S104 - the default
         port=8080,
         database=Path("pointsman.db"),
         retention_days=30,
+        replay_days=365,
+        allowed_accounts=frozenset(),
         sweep_interval=300,
         mappings_file=None,
         org_mappings=False,
@@ -81,7 +87,7 @@ def test_what_is_not_set_has_its_default() -> None:
     ("name", "text", "field", "value"),
     [
         ("APP_ID", " 12345 ", "app_id", 12345),
-        ("WEBHOOK_SECRET", "with spaces \n", "webhook_secret", "with spaces"),
+        ("WEBHOOK_SECRET", " a secret with spaces \n", "webhook_secret", "a secret with spaces"),
         ("GITHUB_API_URL", "https://github.acme.com/api/v3/", "api_url", "https://github.acme.com/api/v3"),
         ("GITHUB_API_URL", "http://127.0.0.1:8081", "api_url", "http://127.0.0.1:8081"),
         ("HOST", "::1", "host", "::1"),
@@ -90,6 +96,8 @@ def test_what_is_not_set_has_its_default() -> None:
         ("DATABASE_URL", "sqlite:///data/x.db", "database", Path("data/x.db")),
         ("DATABASE_URL", "sqlite:////data/x.db", "database", Path("/data/x.db")),
         ("RETENTION_DAYS", "4", "retention_days", 4),
+        ("REPLAY_DAYS", "4", "replay_days", 4),
+        ("ALLOWED_ACCOUNTS", " 583231, Acme-Corp,octo_acme, ,", "allowed_accounts", {583231, "acme-corp", "octo_acme"}),
         ("SWEEP_INTERVAL", "0", "sweep_interval", 0),
         ("SWEEP_INTERVAL", "86400", "sweep_interval", 86_400),
         ("MAPPINGS_FILE", __file__, "mappings_file", Path(__file__)),
@@ -158,7 +166,7 @@ MALFORMED = (
     ("PRIVATE_KEY_PATH", "no/app.pem", "cannot read 'no/app.pem': No such file or directory"),
     ("PRIVATE_KEY_PATH", "/", "cannot read '/': Is a directory"),
     ("PRIVATE_KEY_PATH", str(Path(__file__).with_name("conftest.py")), NO_PEM),
-    ("PRIVATE_KEY_PATH", os.devnull, f"'{os.devnull}' is empty"),
+    ("PRIVATE_KEY_PATH", os.devnull, f"cannot read '{os.devnull}': it is no regular file"),
     *(
         ("GITHUB_API_URL", url, f"'{url}' {NO_URL}")
         for url in (
@@ -181,6 +189,16 @@ MALFORMED = (
     ("DATABASE_URL", "sqlite://pointsman.db", f"'sqlite://…' {NO_FILE_URL}"),
     ("DATABASE_URL", "sqlite:///", f"'sqlite://…' {NO_FILE_URL}"),
     ("DATABASE_URL", "postgres://me:hunter2@db/x", f"'postgres://…' {NO_FILE_URL}"),
+    ("WEBHOOK_SECRET", "fifteen letters", TOO_SHORT),
+    ("WEBHOOK_SECRET", "x", TOO_SHORT),
+    ("REPLAY_DAYS", "3", "'3' is not a number from 4 to 36,500, without separators"),
+    (
+        "ALLOWED_ACCOUNTS",
+        "acme corp",
+        "'acme corp' is neither the id of an account nor a login; separate them by commas",
+    ),
+    ("ALLOWED_ACCOUNTS", "acme,@me", "'@me' is neither the id of an account nor a login; separate them by commas"),
+    ("ALLOWED_ACCOUNTS", "0", "'0' is neither the id of an account nor a login; separate them by commas"),
     ("RETENTION_DAYS", "3", "'3' is not a number from 4 to 36,500, without separators"),
     *(
         ("SWEEP_INTERVAL", text, f"'{text}' is not a number of seconds from 0 (only at the start) to 86400")
@@ -266,7 +284,7 @@ def test_every_setting_has_a_malformed_value_in_the_table_or_takes_any_text() ->
 def test_settings_show_no_secret_and_cannot_be_changed() -> None:
     """Neither the key nor the webhook secret is in a repr, such as a traceback's."""
     loaded = settings.load(NEEDED)
-    assert "s3cret" not in repr(loaded)
+    assert "a secret of the tests" not in repr(loaded)
     assert "PRIVATE" not in repr(loaded)
     assert len(fields(loaded)) == len(SETTINGS) - 1  # two of them are the one key
     with pytest.raises(FrozenInstanceError):

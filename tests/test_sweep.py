@@ -14,9 +14,11 @@ import pytest
 from running import DATABASE, REFUSAL, logged, rows, running
 
 from bot import telemetry
+from bot.compute.in_place import InPlace
 from bot.core.model import Actor, Delivery
 from bot.errors import Transient, Unavailable
 from bot.flows import sweep
+from bot.flows.intake import Intake
 from bot.flows.sweep import Sweep
 from bot.github.auth import app_api
 from bot.github.deliveries import DeliveryList
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from bot.sandbox import Repository, Sandbox
 
+JSON = "application/json"
 NOWHERE = "http://127.0.0.1:9/webhook"
 MAPPINGS = """\
 version: 1
@@ -76,7 +79,8 @@ async def sweeping(sandbox: Sandbox, folder: Path) -> AsyncIterator[Night]:
     try:
         async with aiohttp.ClientSession() as session:
             deliveries = DeliveryList(app_api(session, sandbox.url, sandbox.app.id, sandbox.app.private_key))
-            yield Night(sandbox, inbox, woken, Sweep(deliveries, inbox, woken, lambda: now[0]), now)
+            intake = Intake(inbox, woken, InPlace())
+            yield Night(sandbox, inbox, woken, Sweep(deliveries, inbox, intake, lambda: now[0]), now)
     finally:
         inbox.close()
 
@@ -182,7 +186,7 @@ async def test_nothing_is_fetched_twice(night: Night) -> None:
         deliveries = DeliveryList(
             app_api(session, night.sandbox.url, night.sandbox.app.id, night.sandbox.app.private_key)
         )
-        assert await Sweep(deliveries, night.inbox, night.woken, lambda: night.now[0]).once()
+        assert await Sweep(deliveries, night.inbox, night.sweep._intake, lambda: night.now[0]).once()
     assert len(night.fetched()) == 2
 
 
@@ -374,4 +378,109 @@ async def test_without_an_interval_there_is_one_sweep_that_gets_through(
     (guid,) = await night.lost("new")
     night.sandbox.faults.add(path="^/app/hook/deliveries$", status=503, body=REFUSAL)
     assert await pauses(night, 0, monkeypatch, 5) == [300]
+    assert [one.id for one in await night.inbox.pending(gitops.id, 10)] == [guid]
+
+
+# -- one delivery is not the others' fault
+
+
+def deep(levels: int) -> Any:
+    """A value that is that deep."""
+    value: Any = {}
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        pytest.param({"client_payload": deep(120)}, id="120 levels"),
+        pytest.param({"client_payload": deep(880)}, id="880 levels"),
+        pytest.param({"client_payload": {"n": float("inf")}}, id="infinity"),
+        pytest.param({"client_payload": {"n": "\ud800"}}, id="surrogate"),
+        pytest.param({"repository": {"id": 2**63}}, id="id beyond 64 bits"),
+        pytest.param({"installation": {"id": True}}, id="id true"),
+        pytest.param({"sender": {"id": 2**80}}, id="sender beyond 64 bits"),
+        pytest.param({"repository": ["x"]}, id="repository a list"),
+    ],
+)
+async def test_whatever_one_delivery_holds_the_others_are_taken(night: Night, gitops: Repository, poison: Any) -> None:
+    """It ends as failed, or is missed for good: the next sweep does not meet it again, nor does one after a restart."""
+    bad, fine = await night.lost("bad", "fine")
+    night.sandbox.webhooks.deliveries[0].payload |= poison
+    assert await night.sweep.once()
+    assert [one.id for one in await night.inbox.pending(gitops.id, 10)] == [fine]
+    assert await night.inbox.state(bad) == "failed"
+    again = Sweep(night.sweep._deliveries, night.inbox, night.sweep._intake, lambda: night.now[0])
+    asked = len(night.fetched())
+    assert await again.once()
+    assert len(night.fetched()) == asked
+
+
+@pytest.mark.parametrize("text", ['{"a":' * 3000 + "1" + "}" * 3000, "1" * 5000, "no JSON", "null", '"text"'])
+async def test_a_payload_that_cannot_be_read_is_given_up_after_three_sweeps(
+    night: Night, gitops: Repository, text: str
+) -> None:
+    """GitHub's answer may have been garbled on the way; the others are taken each time."""
+    bad, fine = await night.lost("bad", "fine")
+    first = night.sandbox.webhooks.deliveries[0]
+    raw = f'{{"id": {first.id}, "request": {{"payload": {text}}}}}'.encode()
+    night.sandbox.faults.add(
+        path=rf"^/app/hook/deliveries/{first.id}$", status=200, body=raw, times=None, headers={"content-type": JSON}
+    )
+    for left in (False, False, True):
+        assert await night.sweep.once() is left
+        assert [one.id for one in await night.inbox.pending(gitops.id, 10)] == [fine]
+    assert await night.inbox.state(bad) == "failed"
+    assert await night.sweep.once()
+    assert len(night.fetched()) == 4
+
+
+async def test_an_account_with_a_thousand_keeps_no_other_back(
+    night: Night, gitops: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Installations take turns, each from its oldest: the bound of one sweep is shared."""
+    monkeypatch.setattr(sweep, "MOST_FETCHED", 4)
+    flood = await night.lost("1", "2", "3", "4", "5", "6")
+    other = night.sandbox.create_repository("other/gitops", {"README.md": "#"})
+    theirs = [await night.sandbox.dispatch("other/gitops", "x", {"tag": tag}) for tag in "ab"]
+    await night.sandbox.webhooks.drained()
+    assert not await night.sweep.once()
+    assert [one.id for one in await night.inbox.pending(gitops.id, 10)] == flood[:2]
+    assert [one.id for one in await night.inbox.pending(other.id, 10)] == theirs
+
+
+async def test_an_account_whose_payloads_fail_stops_no_other(night: Night, gitops: Repository) -> None:
+    """Three of it are tried, and in the next sweep it comes last."""
+    await night.lost("1", "2", "3", "4", "5", "6")
+    bad = [sent.id for sent in night.sandbox.webhooks.deliveries]
+    other = night.sandbox.create_repository("other/gitops", {"README.md": "#"})
+    theirs = [await night.sandbox.dispatch("other/gitops", "x", {"tag": str(tag)}) for tag in range(9)]
+    await night.sandbox.webhooks.drained()
+    broken = "|".join(map(str, bad))
+    night.sandbox.faults.add(path=rf"^/app/hook/deliveries/({broken})$", status=502, body=REFUSAL, times=None)
+    assert not await night.sweep.once()
+    assert [one.id for one in await night.inbox.pending(other.id, 20)] == theirs
+    assert await night.inbox.pending(gitops.id, 10) == []
+    assert len(night.fetched()) == 3 + 9
+    assert sweep.in_turn(
+        [entry(1, installation=1), entry(2, installation=2), entry(3, installation=1)], night.sweep._failing | {1}
+    ) == [entry(2, installation=2), entry(1, installation=1), entry(3, installation=1)]
+
+
+def entry(number: int, installation: int) -> sweep.Listed:
+    when = datetime(2026, 11, 21, tzinfo=UTC)
+    return sweep.Listed(number, str(number), "push", when, 502, False, installation, 7)
+
+
+async def test_an_inbox_that_cannot_store_gives_nothing_up(night: Night, gitops: Repository) -> None:
+    """A full disk is not the fault of what was missed: it is taken when there is room again."""
+    (guid,) = await night.lost("new")
+    connection = night.inbox._connection
+    connection.execute("PRAGMA query_only = ON")
+    for _ in range(5):
+        assert not await night.sweep.once()
+    connection.execute("PRAGMA query_only = OFF")
+    assert await night.sweep.once()
     assert [one.id for one in await night.inbox.pending(gitops.id, 10)] == [guid]

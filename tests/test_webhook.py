@@ -6,13 +6,15 @@ import asyncio
 import hashlib
 import hmac
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-from running import Row, rows, running
+from running import DATABASE, Row, rows, running
 
 from bot.core.model import Actor, Delivery
 from bot.identity.webhook import WebhookSecret
@@ -142,14 +144,14 @@ async def test_a_body_over_the_bound_is_not_taken(sandbox: Sandbox, tmp_path: Pa
         (b"", "the body is not JSON"),
         (b"payload=%7B%7D", "the body is not JSON; set the webhook's content type to application/json"),
         (b"\xff\xfe", "the body is not JSON"),
-        (b'{"a": ' + b"1" * 5000 + b"}", "the body is not JSON"),
-        (b'{"a":' * 500_000 + b"1" + b"}" * 500_000, "the body is not JSON"),
-        (b"[" * 2_000_000, "the body is not JSON"),
+        (b'{"a": NaN}', "the body is not JSON"),
+        (b'{"a": -Infinity}', "the body is not JSON"),
+        (b"[" * 2_000_000, "the body is not a JSON object"),
         (b"[]", "the body is not a JSON object"),
         (b'"text"', "the body is not a JSON object"),
         (b"null", "the body is not a JSON object"),
     ],
-    ids=["empty", "form", "binary", "number", "nested object", "nested array", "array", "string", "null"],
+    ids=["empty", "form", "binary", "nan", "infinity", "nested array", "array", "string", "null"],
 )
 async def test_what_is_no_json_object_is_refused(sandbox: Sandbox, tmp_path: Path, body: bytes, sentence: str) -> None:
     """Even when it is signed; megabytes of nesting do not bring the process down."""
@@ -159,6 +161,75 @@ async def test_what_is_no_json_object_is_refused(sandbox: Sandbox, tmp_path: Pat
         assert answer["error"].startswith(sentence)
         assert (await post(bot, b"{}", headers(sandbox, b"{}")))[0] == 202
     assert list(rows(tmp_path)) == [ID]
+
+
+def nested(levels: int) -> bytes:
+    """The body of a dispatch whose client_payload is that deep."""
+    whom = '"repository": {"id": 7, "full_name": "acme/gitops", "default_branch": "main"}, "installation": {"id": 42}'
+    payload = '{"a":' * (levels - 1) + "{}" + "}" * (levels - 1)
+    return f'{{"action": "x", "branch": "main", {whom}, "client_payload": {payload}}}'.encode()
+
+
+DEEP = "the body is nested more than 100 levels deep"
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence", "target"),
+    [
+        (nested(100), DEEP, 7),
+        (nested(900), DEEP, 7),
+        (nested(966), DEEP, None),
+        (nested(1500), DEEP, 0),
+        (nested(500_000), DEEP, 0),
+        (b'{"a": ' + b"1" * 5000 + b"}", "the body has an integer of thousands of digits", 0),
+        (b'{"a": 1, "a": 2}', "the body has an object with the same key twice", 0),
+        (b'{"repository": {"id": 7}, "a": 1e999}', "the body has a number beyond 1.8e308", 7),
+        (b'{"repository": {"id": 7}, "sender": {"id": 1, "login": "\\ud800"}}', "the body has half a character", 7),
+    ],
+    ids=["100", "900", "966", "1500", "500000", "digits", "keys", "float", "surrogate"],
+)
+async def test_a_signed_body_that_nobody_should_work_on_has_failed_at_once(
+    sandbox: Sandbox, tmp_path: Path, body: bytes, sentence: str, target: int | None
+) -> None:
+    """GitHub vouches for it, so it is stored as failed: refused, it would be listed as missed for three days."""
+    async with running(sandbox, tmp_path) as bot:
+        status, answer = await post(bot, body, headers(sandbox, body, X_GitHub_Event="repository_dispatch"))
+        assert (status, answer["outcome"]) == (202, "failed")
+        assert answer["reason"].startswith(sentence)
+        # Redelivered, it has failed all the same.
+        again = await post(bot, body, headers(sandbox, body, X_GitHub_Event="repository_dispatch"))
+        assert again == (202, {"delivery": ID, "outcome": "failed", "reason": "received before"})
+        row = bot.row(ID)
+    assert (row.state, row.body) == ("failed", b"")
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
+        stored = connection.execute("SELECT target FROM deliveries").fetchone()[0]
+    assert target is None or stored == target
+
+
+async def test_a_body_with_a_hundred_levels_is_taken(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The bound itself is not beyond the bound."""
+    body = nested(99)
+    async with running(sandbox, tmp_path) as bot:
+        answer = await post(bot, body, headers(sandbox, body, X_GitHub_Event="repository_dispatch"))
+    assert answer == (202, {"delivery": ID, "outcome": "pending"})
+
+
+@pytest.mark.parametrize("value", ["9223372036854775808", "1" + "0" * 400, "true", "1.5", "-1", '"7"', "[]", "{}"])
+@pytest.mark.parametrize("name", ["repository", "installation", "sender"])
+@pytest.mark.parametrize("event", ["repository_dispatch", "check_run"])
+async def test_an_id_that_github_could_not_have_sent_is_400(
+    sandbox: Sandbox, tmp_path: Path, event: str, name: str, value: str
+) -> None:
+    """Whatever the event: a sentence, and nothing is stored."""
+    whom: dict[str, Any] = {"repository": {"id": 7}, "installation": {"id": 42}, "sender": {"id": 1, "login": "o"}}
+    body = json.dumps({"action": "x", **whom, name: {"id": "HERE"}}).replace('"HERE"', value).encode()
+    async with running(sandbox, tmp_path) as bot:
+        status, answer = await post(bot, body, headers(sandbox, body, X_GitHub_Event=event))
+    assert (status, answer["error"].partition(":")[0]) == (
+        400,
+        f"the body's '{name}.id' is not an id as GitHub has them",
+    )
+    assert rows(tmp_path) == {}
 
 
 @pytest.mark.parametrize(

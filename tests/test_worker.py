@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-from running import REFUSAL, draining, logged, running, within_the_hour
+from running import DATABASE, REFUSAL, draining, logged, running, within_the_hour
 
 from bot.core.retry import Retry
+from bot.inbox.records import Records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -396,3 +397,20 @@ async def test_a_regex_without_end_is_stopped_while_the_service_answers(sandbox:
     assert order == ["healthy", "committed elsewhere", "stopped"]
     assert quick.read("values.yaml") == b"image: { tag: new }\n"
     assert [run["conclusion"] for run in slow.check_runs()] == ["failure"]
+
+
+async def test_a_deep_body_that_an_older_version_stored_takes_no_neighbour_along(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """It was taken before the depth was bounded: it has failed with a sentence, those beside it are done."""
+    repository = gitops(sandbox)
+    async with draining(sandbox, tmp_path) as bench:
+        sent = [await bench.store(repository, {"tag": tag}) for tag in ("one", "two", "three")]
+        deep = b'{"a":' * 5_000 + b"1" + b"}" * 5_000
+        bench.inbox._connection.execute("UPDATE deliveries SET body = ? WHERE id = ?", [deep, sent[1]])
+        assert await bench.drain(repository) is None
+        assert [bench.row(each).state for each in sent] == ["committed", "failed", "committed"]
+        assert bench.row(sent[1]).reason.startswith("the body is nested more than 100 levels deep")
+        records = Records(tmp_path / DATABASE)
+        assert records.show(sent[1]).body == b""
+        records.close()

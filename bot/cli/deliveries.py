@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from contextlib import contextmanager
@@ -269,10 +268,13 @@ def _print_facts(facts: Iterable[tuple[str, str]]) -> None:
 
 
 def _body(body: bytes) -> Any:
-    """Return the JSON of a body, None where nothing is left; as text what is no JSON."""
+    """Return the JSON of a body, None where nothing is left; as text what is none, or none that can be printed."""
+    from bot.core.body import read_body
+    from bot.errors import InputError
+
     try:
-        return json.loads(body) if body else None
-    except ValueError:
+        return read_body(body) if body else None
+    except InputError:
         return body.decode(errors="replace")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import stat
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeAlias
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeAlias
 import typer
 
 from bot.errors import EditError, InputError, Problem
+from bot.files import open_regular
 from bot.printable import printable_line
 
 if TYPE_CHECKING:
@@ -107,12 +107,12 @@ def _edited(file: str, operation: Operation) -> tuple[bytes, Edited]:
 def _opened(file: str) -> BinaryIO:
     if file == _STREAM:
         return open(0, "rb", closefd=False)  # by its number: sys.stdin is None where it is closed
-    mode = Path(file).stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise EditError("it is a folder; name a file")
-    if not stat.S_ISREG(mode):  # it could not be replaced, and may never end
-        raise EditError("it is no regular file; - is standard input")
-    return Path(file).open("rb")
+    try:
+        return open_regular(Path(file))
+    except IsADirectoryError:
+        raise EditError("it is a folder; name a file") from None
+    except InputError as error:  # it could not be replaced, and may never end
+        raise EditError(f"{error}; - is standard input") from None
 
 
 def _write(file: str, shown: str, data: bytes) -> None:

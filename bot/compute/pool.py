@@ -69,6 +69,14 @@ class Pool:
         for scope in self._scopes:
             scope.cancel()
 
+    async def close(self) -> None:
+        """End the processes."""
+        # anyio itself ends them when the event loop ends, and has no call for it. An ended one is not taken again.
+        for process in tuple(anyio.to_process._process_pool_workers.get(set())):  # noqa: SLF001 - see above
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.aclose()
+
     def longest_wait(self) -> float:
         """Return for how many seconds the job waits that waits longest for a process; 0 when none does."""
         return max(self._quick.longest_wait(), self._long.longest_wait())

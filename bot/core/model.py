@@ -67,6 +67,14 @@ class Actor:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """A user or an organization on GitHub. Known by its `id`: logins change, and are given to others."""
+
+    id: int
+    login: str
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One request, stored before it is answered.
 
@@ -74,7 +82,8 @@ class Delivery:
     `target` the id of the repository it concerns, `origin` when it was received (UTC), `attempts` how often it was
     taken up, `interrupted` how often in a row the process ended over it, `ended` the branches on which it has ended.
     `wait` is how many seconds are left until it is to be tried again, 0 if it is due. `seq` rises in order of arrival.
-    `installation` is the id of the App's installation (0: none). `intents` are (branch, base commit) of commits that
+    `installation` is the id of the App's installation (0: none). `digest` is that of the body as it was received
+    (`core/body.py`), None for what came before digests were kept. `intents` are (branch, base commit) of commits that
     were begun for it and may have landed. `forced`: it is carried out though a newer one wrote the same fields.
     """
 
@@ -92,6 +101,21 @@ class Delivery:
     forced: bool = False
     wait: float = 0.0
     seq: int = field(default=0, compare=False)
+    digest: bytes | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A delivery that is pending, but held back: its body came before, under another id.
+
+    `since` is when it was received, `until` when to look again whether it may go (both UTC).
+    """
+
+    delivery: str
+    event: str
+    target: int
+    since: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)

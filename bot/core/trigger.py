@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
+from bot.core.body import read_body
+from bot.core.ids import id_of, is_id, read_id, read_text
 from bot.core.model import Repository
 from bot.errors import InputError
 
@@ -73,13 +76,100 @@ class Freed:
 Trigger: TypeAlias = Dispatch | Push | Freed | Ignored
 
 DISPATCH = "repository_dispatch"
+INSTALLATION = "installation"
 # After these what GitHub refused before may go: https://docs.github.com/en/webhooks/webhook-events-and-payloads
 _FREEING = {
     "installation": {"created", "unsuspend", "new_permissions_accepted"},
     "installation_repositories": {"added"},
     "repository": {"renamed", "transferred", "unarchived", "edited", "created"},
 }
+# `X-GitHub-Event` is not signed, so somebody may send a captured body on under the name of another event. These keys
+# tell what a body is about: a body that has one which its event has not belongs to another event.
+_KEYS_OF_OTHERS = frozenset(
+    {
+        "after",
+        "alert",
+        "alerts",
+        "answer",
+        "before",
+        "blocked_user",
+        "branch",
+        "changes",
+        "check_run",
+        "check_suite",
+        "client_payload",
+        "comment",
+        "commit",
+        "commit_oid",
+        "commits",
+        "definition",
+        "deployment",
+        "deployment_callback_url",
+        "deployment_status",
+        "discussion",
+        "effective_date",
+        "forkee",
+        "head_commit",
+        "hook",
+        "hook_id",
+        "inputs",
+        "invitation",
+        "issue",
+        "key",
+        "label",
+        "marketplace_purchase",
+        "member",
+        "membership",
+        "merge_group",
+        "milestone",
+        "package",
+        "pages",
+        "personal_access_token_request",
+        "project",
+        "project_card",
+        "project_column",
+        "projects_v2",
+        "projects_v2_item",
+        "pull_request",
+        "pull_requests",
+        "ref",
+        "ref_type",
+        "registry_package",
+        "release",
+        "repository",
+        "repository_advisory",
+        "repository_ruleset",
+        "requested_action",
+        "review",
+        "rule",
+        "scope",
+        "security_advisory",
+        "sha",
+        "sponsorship",
+        "starred_at",
+        "state",
+        "status",
+        "sub_issue",
+        "team",
+        "thread",
+        "workflow",
+        "workflow_job",
+        "workflow_run",
+        "zen",
+    }
+)
+_OWN_KEYS = {
+    "installation": frozenset[str](),
+    "installation_repositories": frozenset[str](),
+    "repository": frozenset({"repository", "changes"}),
+}
+_NEEDED = {
+    "installation": "installation",
+    "installation_repositories": "repositories_added",
+    "repository": "repository",
+}
 _HEADS = "refs/heads/"
+_OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 # https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-1
 _UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)
@@ -97,7 +187,10 @@ def parse(event: str, body: Mapping[str, Any]) -> Trigger:
         return _dispatch(body)
     if event == "push":
         return _push(body)
-    if body.get("action") in _FREEING.get(event, set()):
+    action = body.get("action")
+    if isinstance(action, str) and action in _FREEING.get(event, set()):
+        if _NEEDED[event] not in body or body.keys() & _KEYS_OF_OTHERS - _OWN_KEYS[event]:
+            return Ignored(f"the body is not that of the event '{event}'")
         # An installation's event says which repositories, but those that wait may be others of it, renamed since.
         repository = repository_id(body) if event == "repository" else 0
         by = installation_id(body)
@@ -111,7 +204,7 @@ def _reached(body: Mapping[str, Any]) -> tuple[int, ...]:
     """Return the repositories (ids) that an installation's event says it reaches."""
     listed = body.get("repositories") or body.get("repositories_added")
     rows = listed if isinstance(listed, list) else []
-    return tuple(row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), int))
+    return tuple(row["id"] for row in rows if isinstance(row, dict) and is_id(row.get("id")))
 
 
 def _push(body: Mapping[str, Any]) -> Push | Ignored:
@@ -119,20 +212,27 @@ def _push(body: Mapping[str, Any]) -> Push | Ignored:
     ref = str(body.get("ref", ""))
     if not ref.startswith(_HEADS) or not isinstance(body.get("installation"), dict):
         return Ignored("a push to no branch, or not for an installation of the App")
+    if "action" in body:
+        # A push is the only event with a branch's full name that has no action.
+        return Ignored("the body is not that of the event 'push'")
+    after = body.get("after")
     try:
         repository = _repository(body)
     except (KeyError, TypeError, ValueError):
         return Ignored("the push lacks what GitHub documents")
-    return Push(repository, ref.removeprefix(_HEADS), "" if body.get("deleted") else str(body.get("after", "")))
+    if not isinstance(after, str) or not _OID.fullmatch(after):
+        return Ignored("the push lacks what GitHub documents")
+    return Push(repository, ref.removeprefix(_HEADS), "" if body.get("deleted") else after)
 
 
 def _repository(body: Mapping[str, Any]) -> Repository:
+    """Return the repository of a webhook. Raises KeyError, TypeError or ValueError if the body does not say it."""
     repository = body["repository"]
     return Repository(
-        id=int(repository["id"]),
-        full_name=str(repository["full_name"]),
-        default_branch=str(repository["default_branch"]),
-        installation=int(body["installation"]["id"]),
+        id=read_id(repository["id"]),
+        full_name=read_text(repository["full_name"]),
+        default_branch=read_text(repository["default_branch"]),
+        installation=read_id(body["installation"]["id"]),
     )
 
 
@@ -144,8 +244,10 @@ def _dispatch(body: Mapping[str, Any]) -> Trigger:
         # https://docs.github.com/en/webhooks/webhook-events-and-payloads#repository_dispatch
         trigger = Dispatch(
             repository=_repository(body),
-            event_type=str(body["action"]),
-            payload=body.get("client_payload") or {},
+            event_type=read_text(body["action"]),
+            # GitHub always sends the key, with null if the caller gave no payload: the body of another event, sent on
+            # under this one's name, has none.
+            payload={} if body[PAYLOAD] is None else body[PAYLOAD],
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
@@ -161,39 +263,48 @@ def _dispatch(body: Mapping[str, Any]) -> Trigger:
     return trigger
 
 
+def essential(body: Mapping[str, Any]) -> bytes:
+    """Return what a hint (anything but a dispatch) is stored as: `parse` understands it as it does the whole `body`.
+
+    A push has all of its commits in its body, up to 25 MB, and a hundred of them may wait at a time.
+    """
+    kept: dict[str, Any] = {key: body[key] for key in ("action", "ref", "after", "deleted") if key in body}
+    for key, fields in _KEPT.items():
+        if isinstance(body.get(key), dict):
+            kept[key] = {name: body[key][name] for name in fields if name in body[key]}
+    for key in ("repositories", "repositories_added"):
+        if isinstance(body.get(key), list):
+            kept[key] = [{"id": row["id"]} for row in body[key] if isinstance(row, dict) and is_id(row.get("id"))]
+    return json.dumps(kept, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
 def trimmed(body: bytes, properties: frozenset[str] | None) -> bytes:
     """Return what stays of a stored body: whom it concerns, and of the `client_payload` these properties (None: all).
 
     It is understood as the whole body is.
     """
     try:
-        payload = json.loads(body)
-        if not isinstance(payload, dict):
-            return b""
+        payload = read_body(body)
         kept = {key: payload[key] for key in ("action", PAYLOAD) if key in payload}
         for key, fields in _KEPT.items():
             if isinstance(payload.get(key), dict):
                 kept[key] = {name: payload[key][name] for name in fields if name in payload[key]}
-    except (ValueError, TypeError):
+    except InputError:
         return b""
-    payload = kept.get(PAYLOAD)
-    if properties is not None and isinstance(payload, dict):
-        kept[PAYLOAD] = {name: value for name, value in payload.items() if name in properties}
+    told = kept.get(PAYLOAD)
+    if properties is not None and isinstance(told, dict):
+        kept[PAYLOAD] = {name: value for name, value in told.items() if name in properties}
     return json.dumps(kept, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def installation_id(body: Mapping[str, Any]) -> int:
     """Return the id of the installation that a webhook comes from, 0 where it comes from none."""
-    installation = body.get("installation")
-    value = installation.get("id") if isinstance(installation, dict) else None
-    return value if isinstance(value, int) else 0
+    return id_of(body, "installation")
 
 
 def repository_id(body: Mapping[str, Any]) -> int:
     """Return the id of the repository that a webhook concerns, 0 where it concerns none."""
-    repository = body.get("repository")
-    value = repository.get("id") if isinstance(repository, dict) else None
-    return value if isinstance(value, int) else 0
+    return id_of(body, "repository")
 
 
 def created(delivery: str, received: datetime) -> datetime:

@@ -16,6 +16,7 @@ from bot.core.changeset import Changeset, NoChange, compute
 from bot.core.model import Writer
 from bot.core.snapshot import matching
 from bot.core.verdict import judge
+from bot.flows import receive as receiving
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from bot.core.trigger import Dispatch
     from bot.core.verdict import Verdict
     from bot.core.yaml import Limits
+    from bot.flows.receive import Arrival, Received
 
 # Of the mapping files that a process has read, as many characters are kept in their parsed form.
 KEPT_CHARACTERS = 512 * 1024
@@ -119,6 +121,12 @@ def decide(meter: Meter, asked: Asked, view: Snapshot, limits: Limits) -> Change
 
     change = compute(asked.plan, view, meter, limits, objection)
     return change if isinstance(change, NoChange) else Change(change, judge(asked.actor, change, asked.plan.protection))
+
+
+def receive(meter: Meter, arrival: Arrival) -> Received:
+    """Return what to store of a webhook. Raises InputError for what is no webhook."""
+    with meter.charge("its JSON"):
+        return receiving.received(arrival)
 
 
 def match(meter: Meter, globs: Sequence[Glob], paths: Collection[str]) -> list[str]:

@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
+from cachetools import LRUCache
 
 from bot.core import trigger
-from bot.core.model import Actor
-from bot.errors import InputError, PointsmanError, Transient, Unavailable
-from bot.flows.receive import received
+from bot.core.model import Actor, Delivery
+from bot.core.outcome import Outcome
+from bot.errors import InputError, PointsmanError, Transient, Unavailable, Unreadable
+from bot.flows.receive import Arrival
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Collection, Sequence
 
-    from bot.ports import Clock, Engine, Inbox
+    from bot.flows.intake import Intake
+    from bot.ports import Clock, Inbox
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +40,14 @@ KEPT = timedelta(days=3)
 # A delivery may be listed late, and GitHub's clock is not ours.
 OVERLAP = timedelta(minutes=10)
 
-# Bounds of one sweep: deliveries looked at (50 pages), payloads fetched, payloads that could not be had.
-MOST_LISTED, MOST_FETCHED, MOST_FAILED = 5_000, 500, 3
+# Bounds of one sweep: deliveries looked at (50 pages), payloads fetched, payloads of one installation that could not be
+# had, and in a row of any.
+MOST_LISTED, MOST_FETCHED, MOST_FAILED, MOST_FAILED_IN_A_ROW = 5_000, 500, 3, 20
+
+# A payload that cannot be read is asked for in so many sweeps, as the answer may have been garbled on the way.
+MOST_TRIES = 3
+# How many deliveries and installations are remembered that need not be asked for again.
+MOST_REMEMBERED = 10_000
 
 # Where there is one sweep only, at the start, and it did not get through.
 AGAIN_SECONDS = 300.0
@@ -76,18 +87,29 @@ class Deliveries(Protocol):
         """Yield the attempts made since `time` (UTC), the newest first."""
 
     async def payload(self, listed_id: int) -> dict[str, Any]:
-        """Return the JSON object that an attempt sent."""
+        """Return the JSON object that an attempt sent. Raises Unreadable if it is not one."""
 
 
 class Sweep:
-    """Stores what the webhook missed, with the time at which GitHub sent it, and wakes its targets."""
+    """Stores what the webhook missed, with the time at which GitHub sent it, and wakes its targets.
 
-    def __init__(self, deliveries: Deliveries, inbox: Inbox, engine: Engine, clock: Clock) -> None:
+    Whatever one delivery raises is that delivery's: the others are taken all the same. Installations take turns, so
+    that none of them keeps another's deliveries back.
+    """
+
+    def __init__(self, deliveries: Deliveries, inbox: Inbox, intake: Intake, clock: Clock) -> None:
         self._deliveries = deliveries
         self._inbox = inbox
-        self._engine = engine
+        self._intake = intake
         self._clock = clock
         self._complete: datetime | None = None
+        # By the delivery's GUID: in how many sweeps its payload could not be read.
+        self._tries: LRUCache[str, int] = LRUCache(maxsize=MOST_REMEMBERED)
+        # GUIDs that nothing can be made of, and installations of accounts that are not served.
+        self._given_up: LRUCache[str, bool] = LRUCache(maxsize=MOST_REMEMBERED)
+        self._strangers: LRUCache[int, bool] = LRUCache(maxsize=MOST_REMEMBERED)
+        # Installations whose payloads failed in the last sweep: they come last in the next one.
+        self._failing: set[int] = set()
 
     async def run(self, interval: float) -> None:
         """Sweep now and every `interval` seconds, 0: until one sweep got through. Raises nothing of its own."""
@@ -115,7 +137,7 @@ class Sweep:
         if self._complete is not None:
             since = max(since, self._complete - OVERLAP)
         missed = await self._missed(since)
-        whole = await self._take_all(missed[:MOST_FETCHED]) and len(missed) <= MOST_FETCHED
+        whole = await self._take_all(missed)
         if missed:
             log.info("swept", since=since.isoformat(), missed=len(missed), complete=whole)
         if whole:
@@ -135,7 +157,9 @@ class Sweep:
                         "too many deliveries for one sweep; older ones are left", until=str(listed.delivered_at)
                     )
                     break
-                if listed.event not in EVENTS:
+                if listed.event not in EVENTS or listed.guid in self._given_up:
+                    continue
+                if listed.installation in self._strangers:
                     continue
                 first[listed.guid] = listed
                 if listed.answered:
@@ -148,34 +172,109 @@ class Sweep:
         return sorted(missed, key=lambda listed: (listed.delivered_at, listed.id))
 
     async def _take_all(self, missed: Sequence[Listed]) -> bool:
-        """Take one after the other; return whether none must be tried again."""
-        failed = 0
-        for listed in missed:
-            try:
-                await self._take(listed)
-            except (Unavailable, InputError) as error:
-                # Gone from the list, or no webhook: another attempt would not help.
-                log.warning("missed for good", delivery=listed.guid, event_name=listed.event, reason=str(error))
-            except Transient as error:
-                # One that cannot be had must not keep back all that come after it.
-                failed += 1
-                if error.retry_after is not None or failed == MOST_FAILED:
-                    raise
-                log.warning("missed until the next sweep", delivery=listed.guid, reason=str(error))
-        return not failed
+        """Take what was missed; return whether nothing must be tried again.
 
-    async def _take(self, listed: Listed) -> None:
-        body = json.dumps(await self._deliveries.payload(listed.id)).encode()
-        delivery, outcome = received(listed.guid, listed.event, body, _PROVEN, listed.delivered_at)
-        if not await self._inbox.add(delivery, outcome):
-            return  # the webhook took it meanwhile
-        log.info(
-            "received by the sweep",
-            delivery=delivery.id,
-            event_name=delivery.event,
-            target=delivery.target,
-            origin=delivery.origin.isoformat(),
-            outcome=outcome.state if outcome else "pending",
+        Raises Transient if GitHub asks for a pause, or answers for none.
+        """
+        failed: Counter[int] = Counter()
+        fetched = failed_in_a_row = 0
+        whole = True
+        error: Transient | None = None
+        for listed in in_turn(missed, self._failing):
+            if listed.installation in self._strangers:
+                continue
+            if fetched == MOST_FETCHED or failed[listed.installation] == MOST_FAILED:
+                whole = False
+                continue
+            fetched += 1
+            error = await self._try(listed)
+            if error is None:
+                failed_in_a_row = 0
+                self._failing.discard(listed.installation)
+                continue
+            whole = False
+            failed_in_a_row += 1
+            failed[listed.installation] += 1
+            self._failing.add(listed.installation)
+            if error.retry_after is not None or failed_in_a_row == MOST_FAILED_IN_A_ROW:
+                break
+        if error is not None and (error.retry_after is not None or failed_in_a_row >= MOST_FAILED):
+            raise error
+        return whole
+
+    async def _try(self, listed: Listed) -> Transient | None:
+        """Take one delivery; return why it must be tried again, None if it must not. Raises nothing."""
+        try:
+            body = json.dumps(await self._deliveries.payload(listed.id)).encode()
+            arrival = Arrival(listed.guid, listed.event, body, _PROVEN, listed.delivered_at)
+            taken = await self._intake.accept(arrival, listed=True)
+        except Unavailable as error:
+            # Gone from the list: another attempt would not help.
+            self._given_up[listed.guid] = True
+            log.warning("missed for good", delivery=listed.guid, event_name=listed.event, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever one delivery raises is that delivery's, and logged there
+            return await self._fail(listed, error)
+        else:
+            if not taken.allowed and listed.installation:
+                self._strangers[listed.installation] = True
+        return None
+
+    async def _fail(self, listed: Listed, error: Exception) -> Transient | None:
+        """Do what is right for a delivery that raised an error; return as `_try` does.
+
+        It is tried again as long as GitHub lists it if the error may pass, and given up after MOST_TRIES sweeps if the
+        error is the delivery's own.
+        """
+        sentence = str(error)
+        if not isinstance(error, PointsmanError):
+            sentence = "an unexpected error; the log has the details"
+            log.error("unexpected error", delivery=listed.guid, exc_info=error)
+        may_pass = isinstance(error, Transient) and not isinstance(error, Unreadable)
+        self._tries[listed.guid] = self._tries.get(listed.guid, 0) + 1
+        is_last = isinstance(error, InputError) or self._tries[listed.guid] >= MOST_TRIES
+        if may_pass or not is_last:
+            log.warning("missed until the next sweep", delivery=listed.guid, reason=sentence)
+            return error if isinstance(error, Transient) else Transient(sentence)
+        try:
+            await self._record(listed, sentence)
+        except Exception:
+            # The inbox itself, maybe: then nothing is given up.
+            log.exception("unexpected error", delivery=listed.guid)
+            return Transient(sentence)
+        self._given_up[listed.guid] = True
+        log.warning("missed for good", delivery=listed.guid, event_name=listed.event, reason=sentence)
+        return None
+
+    async def _record(self, listed: Listed, sentence: str) -> None:
+        """Store a delivery as `failed` that has no body to store, so that people find it and no sweep asks again."""
+        if self._intake.accounts is not None and not self._intake.accounts.all:
+            return  # whose it is stands in the body
+        delivery = Delivery(
+            id=listed.guid,
+            event=listed.event,
+            actor=_PROVEN,
+            target=listed.repository,
+            body=b"",
+            origin=trigger.created(listed.guid, listed.delivered_at),
+            installation=listed.installation,
         )
-        if outcome is None:
-            self._engine.wake(delivery.target)
+        await self._inbox.add(delivery, Outcome(listed.guid, "failed", sentence), listed=True)
+
+
+def in_turn(missed: Sequence[Listed], last: Collection[int] = ()) -> list[Listed]:
+    """Return deliveries so that each installation has one in turn, from its oldest; those in `last` come last.
+
+    One account may have been sent a thousand while the bot was down: another one's must not wait behind them.
+    """
+    queues: dict[int, list[Listed]] = {}
+    for listed in missed:
+        queues.setdefault(listed.installation, []).append(listed)
+    healthy = [queue for installation, queue in queues.items() if installation not in last]
+    failing = [queue for installation, queue in queues.items() if installation in last]
+    return [
+        listed
+        for group in (healthy, failing)
+        for round_ in zip_longest(*group)
+        for listed in round_
+        if listed is not None
+    ]

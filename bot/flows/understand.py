@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import structlog
 
 from bot.core import trigger
+from bot.core.body import BadBodyError, read_body
 from bot.core.model import Number
 from bot.core.outcome import Outcome
 from bot.errors import InputError
@@ -31,7 +31,7 @@ def understand(deliveries: Sequence[Delivery]) -> tuple[list[Request], list[Outc
     heard: list[News] = []
     for delivery in deliveries:
         try:
-            match trigger.parse(delivery.event, json.loads(delivery.body, parse_float=Number)):
+            match trigger.parse(delivery.event, _read(delivery)):
                 case trigger.Dispatch() as dispatch:
                     requests.append(_request(delivery, dispatch))
                 case trigger.Ignored(reason):
@@ -46,6 +46,15 @@ def understand(deliveries: Sequence[Delivery]) -> tuple[list[Request], list[Outc
             log.exception("unexpected error", delivery=delivery.id)
             outcomes.append(Outcome(delivery.id, "failed", "an unexpected error; the log has the details"))
     return requests, outcomes, heard
+
+
+def _read(delivery: Delivery) -> dict[str, Any]:
+    try:
+        return read_body(delivery.body, Number)
+    except BadBodyError:
+        raise  # stored by a version that took such bodies
+    except InputError as error:
+        raise ValueError("what is stored is no webhook, which only a bug of ours can have stored") from error
 
 
 def _request(delivery: Delivery, dispatch: trigger.Dispatch) -> Request:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import gidgethub
 
-from bot.errors import PointsmanError, Transient
+from bot.errors import PointsmanError, Transient, Unreadable
 from bot.flows.sweep import Listed
 from bot.github.client import UNREADABLE, refusal
 
@@ -49,16 +49,25 @@ class DeliveryList:
             raise Transient(f"{UNREADABLE}: its list of deliveries is not as documented") from error
 
     async def payload(self, listed_id: int) -> dict[str, Any]:
-        """Return the JSON object that an attempt sent, by the attempt's id."""
+        """Return the JSON object that an attempt sent, by the attempt's id. Raises Unreadable if it is not one.
+
+        Whoever sends a dispatch decides what is in it: thousands of levels, or an integer of thousands of digits.
+        """
         try:
             answer = await self._api.getitem(_ONE, {"id": str(listed_id)})
             payload = answer["request"]["payload"]
+        except Transient as error:
+            if isinstance(error.__cause__, ValueError):
+                raise Unreadable(f"{UNREADABLE}: delivery {listed_id} is not JSON that can be read") from error
+            raise
+        except RecursionError as error:
+            raise Unreadable(f"{UNREADABLE}: delivery {listed_id} is nested too deep") from error
         except gidgethub.HTTPException as error:
             raise _refused(error) from error
         except (ValueError, KeyError, TypeError) as error:
-            raise Transient(f"{UNREADABLE}: delivery {listed_id} is not as documented") from error
+            raise Unreadable(f"{UNREADABLE}: delivery {listed_id} is not as documented") from error
         if not isinstance(payload, dict):
-            raise Transient(f"{UNREADABLE}: delivery {listed_id} has no payload")
+            raise Unreadable(f"{UNREADABLE}: delivery {listed_id} has no payload")
         return payload
 
 

@@ -17,6 +17,7 @@ from bot.github.auth import Scope, Tokens, app_api
 from bot.github.client import InstallationAPI, NoGraphQL, NotFound
 from bot.github.commit import Writer
 from bot.github.deliveries import DeliveryList
+from bot.github.installations import InstallationList
 from bot.github.landed import landed
 from bot.github.objects import Objects
 from bot.github.quota import Governor, Quota
@@ -72,6 +73,7 @@ class GitHub:
         self._url = url
         app = app_api(session, url, app_id, private_key)
         self.deliveries = DeliveryList(app)
+        self.installations = InstallationList(app)
         self._tokens = Tokens(app)
         self._quota = quota or Quota()
         self._apis: LRUCache[Scope, InstallationAPI] = LRUCache(maxsize=_KEPT)

@@ -16,14 +16,24 @@ if TYPE_CHECKING:
 
 _MIGRATIONS = resources.files(__package__) / "migrations"
 
+# Writers, and with them webhooks, wait while the log is emptied: no longer than this for somebody who reads.
+_PATIENCE_SECONDS = 0.05
+
 # Of 4 KB each.
 _MOST_PAGES = 10_000
 
 
-def checkpoint(path: Path) -> None:
-    """Copy what is in the log of `path` to the file itself, as far as nobody reads it; to be called in a thread."""
-    with closing(sqlite3.connect(path)) as connection:
+def checkpoint(path: Path) -> bool:
+    """Copy the write-ahead log of `path` to the file; to be called in a thread. Say whether the log is empty then.
+
+    The log keeps every page that was written, and so the bodies of deliveries that ended, until it is emptied. Whoever
+    reads the file meanwhile keeps it from being emptied, which is tried again at the next call.
+    """
+    with closing(sqlite3.connect(path, timeout=_PATIENCE_SECONDS)) as connection:
+        # The bulk is copied beside the writers; then little is left to do while they wait.
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -37,6 +47,7 @@ def connect(path: Path) -> sqlite3.Connection:
         # https://sqlite.org/pragma.html#pragma_synchronous
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        forget_thoroughly(connection)
         # Whoever commits may have to wait for a checkpoint: only if `checkpoint` does not come often enough.
         connection.execute(f"PRAGMA wal_autocheckpoint = {_MOST_PAGES}")
         _migrate(connection, path)
@@ -46,6 +57,14 @@ def connect(path: Path) -> sqlite3.Connection:
             raise
         raise InputError(f"DATABASE_URL: cannot open {path}: {error}") from error
     return connection
+
+
+def forget_thoroughly(connection: sqlite3.Connection) -> None:
+    """Let what is deleted or made shorter be overwritten with zeros: a payload may hold what nobody should find.
+
+    It stays in the write-ahead log until `checkpoint` empties that.
+    """
+    connection.execute("PRAGMA secure_delete = ON").fetchall()
 
 
 def lock(path: Path) -> int:

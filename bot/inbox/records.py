@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from bot.core.suggest import did_you_mean
 from bot.core.trigger import trimmed
 from bot.errors import InputError
+from bot.inbox.file import forget_thoroughly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -116,6 +117,7 @@ class Records:
         self._connection.row_factory = sqlite3.Row
         try:
             self._connection.execute("PRAGMA synchronous = FULL")
+            forget_thoroughly(self._connection)
             self._connection.execute(f"PRAGMA query_only = {not write:d}")
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         except sqlite3.Error as error:
@@ -182,6 +184,8 @@ class Records:
             name = self.find(given)
             row = self._connection.execute(_SQL["one"], {"id": name}).fetchone()
             if row["state"] == "pending":
+                if row["hold"]:
+                    raise InputError(f"delivery {name} is {row['hold']}; drop it, or dispatch again")
                 if forced or row["not_before"] <= time.time():
                     raise InputError(f"delivery {name} is pending already")
                 self._connection.execute(_SQL["hurry"], {"id": name})
@@ -236,6 +240,11 @@ class Records:
         self._connection.execute(_SQL["dead_effect"], dead)
         self._connection.execute(_SQL["die"], dead)
 
+    def prune_bodies(self, before: datetime, limit: int = STEP) -> int:
+        """Forget bodies that were last acted on before a time, at most `limit`; return how many."""
+        with self._transaction():
+            return self._connection.execute(_SQL["forget_bodies"], {"before": _iso(before), "limit": limit}).rowcount
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._connection.execute("BEGIN IMMEDIATE")
@@ -243,12 +252,18 @@ class Records:
             yield
 
 
-async def retain(path: Path, days: int) -> int:
-    """Forget all that ended more than `days` ago, and return how many rows that were; others run between the steps."""
-    before = datetime.now(UTC) - timedelta(days=days)
+async def retain(path: Path, days: int, replay_days: int = 365) -> int:
+    """Forget all that ended more than `days` ago, and bodies that came more than `replay_days` ago.
+
+    Returns how many rows that were; others run between the steps.
+    """
+    now = datetime.now(UTC)
     total = 0
     with closing(Records(path, write=True)) as records:
-        while removed := records.prune(before):
+        while removed := records.prune(now - timedelta(days=days)):
+            total += removed
+            await asyncio.sleep(0)
+        while removed := records.prune_bodies(now - timedelta(days=replay_days)):
             total += removed
             await asyncio.sleep(0)
     return total

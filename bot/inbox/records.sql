@@ -8,7 +8,8 @@ ORDER BY seq DESC
 LIMIT :limit;
 
 -- name: one
-SELECT id, event, target, installation, actor_login, origin, attempts, not_before, forced, state, reason, finished_at, body
+SELECT id, event, target, installation, actor_login, origin, attempts, not_before, forced, state, reason, finished_at, body,
+  hold
 FROM deliveries WHERE id = :id;
 
 -- name: beginning
@@ -42,7 +43,7 @@ DELETE FROM intents WHERE delivery = :id;
 DELETE FROM deliveries WHERE id = :id;
 
 -- name: die
-UPDATE deliveries SET state = 'dead', reason = :reason, finished_at = :now, body = :body WHERE id = :id;
+UPDATE deliveries SET state = 'dead', reason = :reason, finished_at = :now, body = :body, hold = NULL WHERE id = :id;
 
 -- name: dead_effect
 INSERT INTO effects (delivery, branch, state, reason, commit_oid, ended_at)
@@ -60,4 +61,9 @@ DELETE FROM writers WHERE (target, branch, path, field) IN (
   SELECT target, branch, path, field FROM writers
   WHERE origin < :before AND NOT EXISTS (SELECT 1 FROM deliveries WHERE id = writers.delivery)
   LIMIT :limit
+);
+
+-- name: forget_bodies
+DELETE FROM bodies WHERE digest IN (
+  SELECT digest FROM bodies WHERE received_at < :before ORDER BY received_at LIMIT :limit
 );

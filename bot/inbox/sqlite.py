@@ -18,7 +18,9 @@ from bot.core.model import Actor, Delivery, Writer
 from bot.core.outcome import summary
 from bot.core.trigger import trimmed
 from bot.errors import InputError
+from bot.inbox import holds
 from bot.inbox.file import connect, lock
+from bot.inbox.holds import Holds
 
 if TYPE_CHECKING:
     import sqlite3
@@ -48,6 +50,7 @@ class SQLiteInbox:
         except InputError:
             os.close(self._lock)
             raise
+        self.holds = Holds(self._connection)
         self._latest = time.time()
 
     def close(self) -> None:
@@ -55,26 +58,41 @@ class SQLiteInbox:
         self._connection.close()
         os.close(self._lock)
 
-    async def add(self, delivery: Delivery, outcome: Outcome | None = None) -> bool:
-        """Store a delivery, already finished if it comes with an outcome; False if its id is known."""
-        cursor = self._connection.execute(
-            _SQL["add"],
-            {
-                "id": delivery.id,
-                "event": delivery.event,
-                "target": delivery.target,
-                "installation": delivery.installation,
-                "actor_via": delivery.actor.via,
-                "actor_login": delivery.actor.login,
-                "actor_id": delivery.actor.id,
-                "body": b"" if outcome else delivery.body,
-                "origin": delivery.origin.isoformat(),
-                "state": outcome.state if outcome else "pending",
-                "reason": outcome.reason if outcome else "",
-                "finished_at": _now() if outcome else None,
-            },
-        )
-        return cursor.rowcount == 1
+    async def add(self, delivery: Delivery, outcome: Outcome | None = None, *, listed: bool = False) -> bool:
+        """Store a delivery, already finished if it comes with an outcome; False if its id is known.
+
+        A body that came before under another id is held back, unless the delivery is `listed`: GitHub itself named it.
+        Raises Busy if that many are held back already that no other one may be.
+        """
+        with self._transaction():
+            held_as = None if listed or outcome else self.holds.hold_of(delivery)
+            stored = self._insert(delivery, outcome, held_as)
+            may_act = outcome is None or outcome.state != "ignored"
+            if stored and held_as is None and may_act and delivery.digest is not None:
+                self.holds.see(delivery.id, delivery.event, delivery.digest)
+        return stored
+
+    def _insert(self, delivery: Delivery, outcome: Outcome | None, hold: str | None) -> bool:
+        now = time.time()
+        row = {
+            "id": delivery.id,
+            "event": delivery.event,
+            "target": delivery.target,
+            "installation": delivery.installation,
+            "actor_via": delivery.actor.via,
+            "actor_login": delivery.actor.login,
+            "actor_id": delivery.actor.id,
+            "body": b"" if outcome else delivery.body,
+            "origin": delivery.origin.isoformat(),
+            "state": outcome.state if outcome else "pending",
+            "reason": outcome.reason if outcome else hold or "",
+            "finished_at": _now() if outcome else None,
+            "digest": delivery.digest,
+            "hold": hold,
+            "hold_since": now if hold else None,
+            "hold_until": now + holds.FIRST_LOOK_SECONDS if hold else None,
+        }
+        return self._connection.execute(_SQL["add"], row).rowcount == 1
 
     async def state(self, delivery: str) -> str | None:
         """Return `pending` or how the delivery ended; None where the id is unknown."""
@@ -146,12 +164,16 @@ class SQLiteInbox:
     async def reopen(self, delivery: Delivery) -> bool:
         """Make a delivery that did not do all it should pending again, with its body; False where it did.
 
-        The branches on which nothing is left to do stay as they ended.
+        The branches on which nothing is left to do stay as they ended. False also for a body that came with another
+        delivery.
         """
         with self._transaction():
-            cursor = self._connection.execute(_SQL["reopen"], {"id": delivery.id, "body": delivery.body})
+            wanted = {"id": delivery.id, "body": delivery.body, "digest": delivery.digest}
+            cursor = self._connection.execute(_SQL["reopen"], wanted)
             if cursor.rowcount == 1:
                 self._connection.execute(_SQL["undo"], {"id": delivery.id})
+                if delivery.digest is not None:
+                    self.holds.see(delivery.id, delivery.event, delivery.digest)
             return cursor.rowcount == 1
 
     async def intend(self, branch: str, base: str, fields: Mapping[str, Sequence[tuple[str, str]]]) -> None:

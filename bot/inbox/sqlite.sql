@@ -1,15 +1,17 @@
 -- name: add
 INSERT INTO deliveries
-  (id, event, target, installation, actor_via, actor_login, actor_id, body, origin, state, reason, finished_at)
+  (id, event, target, installation, actor_via, actor_login, actor_id, body, origin, state, reason, finished_at, digest,
+  hold, hold_since, hold_until)
 VALUES
-  (:id, :event, :target, :installation, :actor_via, :actor_login, :actor_id, :body, :origin, :state, :reason, :finished_at)
+  (:id, :event, :target, :installation, :actor_via, :actor_login, :actor_id, :body, :origin, :state, :reason, :finished_at,
+  :digest, :hold, :hold_since, :hold_until)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: state
 SELECT state FROM deliveries WHERE id = :id;
 
 -- name: due
-SELECT min(not_before) AS due FROM deliveries WHERE target = :target AND state = 'pending';
+SELECT min(not_before) AS due FROM deliveries WHERE target = :target AND state = 'pending' AND hold IS NULL;
 
 -- name: pending
 SELECT seq, id, event, target, installation, actor_via, actor_login, actor_id, body, origin, attempts, interrupted,
@@ -21,17 +23,17 @@ WHERE seq IN (
   -- Those that wait for their next attempt must not keep out what is due. Each part is in the order of the index.
   SELECT * FROM (
     SELECT seq FROM deliveries
-    WHERE target = :target AND state = 'pending' AND not_before > 0 AND not_before <= :now
+    WHERE target = :target AND state = 'pending' AND hold IS NULL AND not_before > 0 AND not_before <= :now
     ORDER BY not_before, seq LIMIT :skip + :limit
   )
   UNION ALL
   SELECT * FROM (
-    SELECT seq FROM deliveries WHERE target = :target AND state = 'pending' AND not_before = 0
+    SELECT seq FROM deliveries WHERE target = :target AND state = 'pending' AND hold IS NULL AND not_before = 0
     ORDER BY seq LIMIT :skip + :limit
   )
   UNION ALL
   SELECT * FROM (
-    SELECT seq FROM deliveries WHERE target = :target AND state = 'pending' AND not_before > :now
+    SELECT seq FROM deliveries WHERE target = :target AND state = 'pending' AND hold IS NULL AND not_before > :now
     ORDER BY not_before, seq LIMIT :skip + :limit
   )
   LIMIT :limit OFFSET :skip
@@ -39,7 +41,7 @@ WHERE seq IN (
 ORDER BY seq;
 
 -- name: targets
-SELECT DISTINCT target FROM deliveries WHERE state = 'pending' AND not_before <= :now ORDER BY target;
+SELECT DISTINCT target FROM deliveries WHERE state = 'pending' AND hold IS NULL AND not_before <= :now ORDER BY target;
 
 -- name: attempted
 UPDATE deliveries SET attempts = attempts + :counts, interrupted = interrupted + 1
@@ -70,8 +72,12 @@ WHERE target IN (SELECT value FROM json_each(:targets)) AND installation <> :ins
 
 -- name: reopen
 UPDATE deliveries
-SET state = 'pending', reason = '', attempts = 0, interrupted = 0, not_before = 0, finished_at = NULL, body = :body
-WHERE id = :id AND state IN ('failed', 'denied', 'blocked', 'dead', 'waiting');
+SET state = 'pending', reason = '', attempts = 0, interrupted = 0, not_before = 0, finished_at = NULL, body = :body,
+  digest = :digest
+WHERE id = :id AND state IN ('failed', 'denied', 'blocked', 'dead', 'waiting')
+  -- An id of somebody else's may be known, and the body is then one that was captured: it came before, and not with
+  -- this delivery.
+  AND (digest IS :digest OR NOT EXISTS (SELECT 1 FROM bodies WHERE bodies.digest = :digest));
 
 -- name: undo
 DELETE FROM effects

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from bot.flows.intake import Intake
 from bot.ports import Clock, Engine, Inbox, VerifyWebhook
 
 INBOX = web.AppKey("inbox", Inbox)
+INTAKE = web.AppKey("intake", Intake)
 ENGINE = web.AppKey("engine", Engine)
 VERIFY_WEBHOOK = web.AppKey("verify_webhook", VerifyWebhook)
 CLOCK = web.AppKey("clock", Clock)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEY = App().private_key
-GOOD = {"APP_ID": "1", "PRIVATE_KEY": KEY, "WEBHOOK_SECRET": "s3cret", "HOST": "127.0.0.1", "PORT": "0"}
+GOOD = {"APP_ID": "1", "PRIVATE_KEY": KEY, "WEBHOOK_SECRET": "a secret of the tests", "HOST": "127.0.0.1", "PORT": "0"}
 
 
 def test_serve_without_settings_says_each_one_that_is_missing(tmp_path: Path) -> None:

@@ -9,8 +9,19 @@ from typing import Any
 
 import pytest
 
-from bot.core.model import Repository
-from bot.core.trigger import Dispatch, Freed, Ignored, Push, created, parse, repository_id, trimmed
+from bot.core.ids import account, check_ids
+from bot.core.model import Account, Repository
+from bot.core.trigger import (
+    Dispatch,
+    Freed,
+    Ignored,
+    Push,
+    created,
+    essential,
+    parse,
+    repository_id,
+    trimmed,
+)
 from bot.errors import InputError
 
 DISPATCH: dict[str, Any] = {
@@ -83,8 +94,10 @@ def test_a_push_says_where_a_branch_is(deleted: bool, head: str) -> None:
 def test_what_frees_deliveries_says_which(event: str, action: str, expected: Freed) -> None:
     """Those of a repository, or all of an installation; and which repositories are that installation's now."""
     listed = {"created": "repositories", "added": "repositories_added"}.get(action)
-    told = {listed: [{"id": 8}, {"id": 9}, {"name": "no id"}]} if listed else {}
-    body = {"action": action, "repository": {"id": 7}, "installation": {"id": 42}, **told}
+    told: dict[str, Any] = {listed: [{"id": 8}, {"id": 9}, {"name": "no id"}]} if listed else {}
+    if event == "repository":
+        told = {"repository": {"id": 7}}
+    body = {"action": action, "installation": {"id": 42}, **told}
     assert parse(event, body) == expected
 
 
@@ -114,6 +127,7 @@ def test_a_body_that_is_no_webhook_leaves_nothing() -> None:
         ({"repository": {"id": 7}}, "'full_name'"),
         ({"repository": {**DISPATCH["repository"], "id": "seven"}}, "seven"),
         ({"installation": "42"}, "lacks or garbles a field"),
+        ({"client_payload": []}, "client_payload is not an object"),
         ({"client_payload": [1]}, "client_payload is not an object"),
         ({"client_payload": "1.4.2-dev"}, "client_payload is not an object"),
     ],
@@ -122,6 +136,77 @@ def test_a_garbled_dispatch_is_refused_with_a_sentence(change: Any, sentence: st
     """What GitHub documents and is not there is named, whatever stands in its place."""
     with pytest.raises(InputError, match=sentence):
         parse("repository_dispatch", {**DISPATCH, **change})
+
+
+OTHERS: dict[str, Any] = {
+    "issues": {"action": "created", "issue": {"id": 1}},
+    "label": {"action": "edited", "label": {"id": 1}, "changes": {}},
+    "star": {"action": "created", "starred_at": "2026-11-21T12:00:00Z"},
+    "installation_repositories": {"action": "added", "repositories_added": [{"id": 8}], "repository_selection": "all"},
+    "installation": {"action": "created", "repositories": [{"id": 8}]},
+    "repository": {"action": "created"},
+    "code_scanning_alert": {"action": "created", "ref": "refs/heads/main", "alert": {}, "after": "2" * 40},
+    "create": {"ref": "refs/heads/main", "ref_type": "branch"},
+    "repository_dispatch": {**DISPATCH, "action": "created", "ref": "refs/heads/main", "after": "2" * 40},
+    "push": {"ref": "refs/heads/main", "after": "2" * 40, "before": "1" * 40, "commits": []},
+}
+COMMON = {key: DISPATCH[key] for key in ("repository", "installation", "sender")}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+@pytest.mark.parametrize(
+    "event", ["repository_dispatch", "push", "installation", "installation_repositories", "repository"]
+)
+def test_a_body_of_another_event_does_nothing(event: str, kind: str) -> None:
+    """`X-GitHub-Event` is not signed: whoever sends a captured body on may name it as he likes."""
+    if event == kind:
+        return
+    body = {**COMMON, **OTHERS[kind]}
+    if kind.startswith("installation"):
+        del body["repository"]
+    if event == "repository_dispatch":
+        with pytest.raises(InputError, match="lacks or garbles a field"):
+            parse(event, body)
+    else:
+        assert isinstance(parse(event, body), Ignored)
+
+
+@pytest.mark.parametrize("number", [True, 1.5, -1, 0, 2**63, "7", [7], {"id": 7}])
+@pytest.mark.parametrize("name", ["repository", "installation", "sender"])
+def test_an_id_that_github_could_not_have_sent_is_refused(name: str, number: Any) -> None:
+    """To Python true is an integer, and the database has 64 bits."""
+    with pytest.raises(InputError, match=rf"the body's '{name}\.id' is not an id"):
+        check_ids({**DISPATCH, name: {"id": number}})
+
+
+@pytest.mark.parametrize("name", ["repository", "installation", "sender"])
+def test_whom_a_webhook_concerns_is_an_object_or_absent(name: str) -> None:
+    """A list or a text in its place is no webhook of GitHub's."""
+    for wrong in ([], ["x"], "x", 7, True):
+        with pytest.raises(InputError, match=f"the body's '{name}' is not an object"):
+            check_ids({**DISPATCH, name: wrong})
+    check_ids({**DISPATCH, name: None})
+    check_ids({key: value for key, value in DISPATCH.items() if key != name})
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"repository": {"owner": {"id": 5, "login": "Acme"}}}, Account(5, "Acme")),
+        ({"installation": {"account": {"id": 5, "login": "Acme"}}}, Account(5, "Acme")),
+        (
+            {"repository": {"owner": {"id": 5, "login": "a"}}, "installation": {"account": {"id": 6, "login": "b"}}},
+            Account(5, "a"),
+        ),
+        ({"repository": {}, "installation": {"account": {"id": 6, "login": "b"}}}, None),
+        ({"repository": {"owner": {"id": True, "login": "a"}}}, None),
+        ({"installation": {"id": 6}}, None),
+        ({}, None),
+    ],
+)
+def test_the_account_of_a_webhook_owns_the_repository_or_installed_the_app(body: Any, expected: Account | None) -> None:
+    """By both id and login; None if the body does not tell."""
+    assert account(body) == expected
 
 
 @pytest.mark.parametrize("payload", [{"tag": "1\ud800-dev"}, {"tag\udfff": "1"}, {"deep": [{"tag": "\ud800"}]}])
@@ -163,3 +248,27 @@ def test_a_delivery_tells_when_it_came_about(delivery: str, origin: datetime | N
         assert created(str(made), stamped + timedelta(days=4)) == stamped + timedelta(days=4)
         return
     assert created(delivery, RECEIVED) == origin
+
+
+PUSH = {**OTHERS["push"], "commits": [{"id": "3" * 40, "message": "x" * 1000}], "after": "2" * 40}
+HINTS: dict[str, Any] = {
+    "push": {**COMMON, **PUSH, "repository": {**COMMON["repository"], "default_branch": "main"}},
+    "installation": {"action": "created", "installation": {"id": 9}, "repositories": [{"id": 8, "name": "x"}]},
+    "installation_repositories": {**OTHERS["installation_repositories"], "installation": {"id": 9}},
+    "repository": {**COMMON, "action": "transferred", "changes": {"owner": {"from": {}}}},
+    "issues": {**COMMON, **OTHERS["issues"]},
+}
+
+
+@pytest.mark.parametrize("event", HINTS)
+def test_a_hint_is_stored_without_what_nobody_reads(event: str) -> None:
+    """It is understood as the whole body was, and a push of a thousand commits waits as a few hundred bytes."""
+    stored = essential(HINTS[event])
+    assert parse(event, json.loads(stored)) == parse(event, HINTS[event])
+    assert b"xxx" not in stored
+
+
+@pytest.mark.parametrize("event", ["installation", "installation_repositories", "repository"])
+def test_a_key_that_github_adds_makes_an_event_no_other(event: str) -> None:
+    """GitHub adds keys without notice, and what waits for these events would wait for ever."""
+    assert isinstance(parse(event, {**HINTS[event], "new_in_2030": {"id": 1}}), Freed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import stat
+import time
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -19,6 +20,7 @@ from bot.core.outcome import Commit, Outcome, State
 from bot.core.plan import Plan
 from bot.errors import InputError
 from bot.inbox.file import checkpoint
+from bot.inbox.records import Records
 from bot.inbox.sqlite import SQLiteInbox
 
 if TYPE_CHECKING:
@@ -342,6 +344,75 @@ async def test_a_checkpoint_leaves_nothing_in_the_log(tmp_path: Path) -> None:
         await inbox.add(delivery("b"))
     with closing(sqlite3.connect(tmp_path / "copy.db")) as connection:
         assert connection.execute("SELECT id FROM deliveries").fetchall() == [("a",)]
+
+
+def files_with(folder: Path, secret: bytes) -> list[str]:
+    """Return which of the database's files have some bytes in them."""
+    return [path.name for path in sorted(folder.iterdir()) if secret in path.read_bytes()]
+
+
+async def test_a_body_that_ended_is_in_no_file_after_the_checkpoint(tmp_path: Path) -> None:
+    """Neither in the database nor in its log, large or small: what the mappings did not use is overwritten."""
+    with opened(tmp_path) as inbox:
+        for name, size in (("a", 10), ("b", 100_000)):
+            body = b'{"client_payload": {"tag": "1", "key": "hunter2%s"}}' % (b"x" * size)
+            await inbox.add(replace(delivery(name), body=body))
+        assert files_with(tmp_path, b"hunter2")
+        plan = Plan((), (), {}, None, frozenset({"tag"}))
+        await inbox.finish([replace(Outcome(name, "no_change", "x"), plan=plan) for name in "ab"], ["a", "b"])
+        assert "inbox.db-wal" in files_with(tmp_path, b"hunter2")
+        assert checkpoint(tmp_path / "inbox.db")
+        assert files_with(tmp_path, b"hunter2") == []
+        assert (tmp_path / "inbox.db-wal").stat().st_size == 0
+
+
+async def test_a_body_that_an_operator_gave_up_is_in_no_file(tmp_path: Path) -> None:
+    """`pointsman deliveries drop` and the retention have a connection of their own, which overwrites as well."""
+    with opened(tmp_path) as inbox:
+        await inbox.add(replace(delivery("aaaa"), body=b'{"key": "hunter2"}'))
+        with closing(Records(tmp_path / "inbox.db", write=True)) as records:
+            records.drop("aaaa")
+        assert checkpoint(tmp_path / "inbox.db")
+        assert files_with(tmp_path, b"hunter2") == []
+
+
+async def test_a_checkpoint_does_not_wait_for_readers(tmp_path: Path) -> None:
+    """Somebody reads for long: the log is emptied at a later call, and writers are held up for a moment at most."""
+    with opened(tmp_path) as inbox:
+        await inbox.add(delivery("a"))
+        with closing(sqlite3.connect(tmp_path / "inbox.db", isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM deliveries").fetchall()
+            await inbox.add(delivery("b"))
+            began = time.monotonic()
+            assert not checkpoint(tmp_path / "inbox.db")
+            await inbox.add(delivery("c"))
+            assert time.monotonic() - began < 2
+        assert checkpoint(tmp_path / "inbox.db")
+
+
+async def test_what_an_older_version_stored_is_pending_and_held_back_by_nothing(tmp_path: Path) -> None:
+    """It has no digest; its redelivery is taken up, and from then on its body is known."""
+    folder = resources.files("bot.inbox") / "migrations"
+    scripts = [(folder / name).read_text() for name in sorted(one.name for one in folder.iterdir())[:4]]
+    with closing(sqlite3.connect(tmp_path / "inbox.db")) as connection:
+        connection.executescript("\n".join(scripts))
+        connection.execute("PRAGMA user_version = 4")
+        connection.execute(
+            "INSERT INTO deliveries (id, event, target, actor_via, actor_login, body, origin, state) VALUES"
+            " ('a', 'push', 7, 'webhook', 'o', ?, ?, 'pending'), ('b', 'push', 7, 'webhook', 'o', ?, ?, 'failed')",
+            [BODY, ORIGIN.isoformat(), BODY, ORIGIN.isoformat()],
+        )
+        connection.commit()
+    with opened(tmp_path) as inbox:
+        assert [one.id for one in await inbox.pending(7, 10)] == ["a"]
+        assert await inbox.targets() == [7]
+        again = replace(delivery("b"), digest=b"1")
+        assert not await inbox.add(again)
+        assert await inbox.reopen(again)
+        assert await inbox.add(replace(delivery("c"), digest=b"1"))
+        assert [one.delivery for one in await inbox.holds.held()] == ["c"]
+        assert [one.id for one in await inbox.pending(7, 10)] == ["a", "b"]
 
 
 async def test_what_waits_is_resumed_by_what_it_waits_for(tmp_path: Path) -> None:

@@ -1,0 +1,148 @@
+"""The one way into the inbox: whether a delivery is stored, held back, taken up again or turned away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+from cachetools import LRUCache, TTLCache
+
+from bot.core import trigger
+from bot.core.meter import Budget
+from bot.errors import Busy
+from bot.flows import jobs
+from bot.flows.receive import received
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from bot.core.model import Account, Delivery
+    from bot.flows.accounts import AllowedAccounts
+    from bot.flows.receive import Arrival, Received
+    from bot.ports import Compute, Engine, Inbox
+
+log = structlog.get_logger(__name__)
+
+# Larger bodies are read in another process: they take more than a few milliseconds.
+IN_PLACE_BYTES = 200_000
+# Of CPU for that.
+BODY_SECONDS = 20.0
+
+# Bodies that ended on arrival, the last ones: sent under one new id after the other they leave no further rows.
+MOST_ENDED = 10_000
+
+# Who floods the door must not flood the log: a line for each account, body or reason within so many seconds.
+QUIET_SECONDS, MOST_QUIET = 3600.0, 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What to answer: how the delivery stands (`pending`, or how it ended) and why."""
+
+    delivery: str
+    state: str
+    reason: str = ""
+    # False if it comes from an account that is not served.
+    allowed: bool = True
+
+
+class Intake:
+    """Takes deliveries of the webhook and of the sweep into the inbox, and wakes their targets."""
+
+    def __init__(self, inbox: Inbox, engine: Engine, compute: Compute, accounts: AllowedAccounts | None = None) -> None:
+        self._inbox = inbox
+        self._compute = compute
+        self._engine = engine
+        self.accounts = accounts
+        # Which delivery brought a body that ended on arrival, by event and digest.
+        self._ended: LRUCache[Hashable, str] = LRUCache(maxsize=MOST_ENDED)
+        self._said: TTLCache[Hashable, bool] = TTLCache(maxsize=MOST_QUIET, ttl=QUIET_SECONDS)
+
+    async def accept(self, arrival: Arrival, *, listed: bool = False) -> Accepted:
+        """Take one delivery, and return what became of it.
+
+        `listed`: GitHub's own list of deliveries has it. Raises InputError for what is no webhook, and Busy if it can
+        be taken later: then nothing is stored.
+        """
+        if len(arrival.body) > IN_PLACE_BYTES:
+            budget = Budget(BODY_SECONDS, "reading the body")
+            taken = await self._compute.run(None, budget, jobs.receive, arrival)
+        else:
+            taken = received(arrival)
+        try:
+            if not await self._is_allowed(taken):
+                return self._turn_away(taken.delivery, taken.account)
+            if taken.outcome is not None and not listed and self._is_repeated(taken.delivery):
+                return Accepted(arrival.id, taken.outcome.state, taken.outcome.reason)
+            if await self._inbox.add(taken.delivery, taken.outcome, listed=listed):
+                return await self._note(taken, listed=listed)
+            if listed:
+                return Accepted(arrival.id, "pending", "received before")  # the webhook took it meanwhile
+            return await self._take_again(taken)
+        except Busy as error:
+            self._say("turned away for now", str(error), delivery=arrival.id, reason=str(error))
+            raise
+
+    async def _is_allowed(self, taken: Received) -> bool:
+        if self.accounts is None:
+            return True
+        # An `installation` event that is one, and not another body under this name.
+        installs = taken.delivery.event == trigger.INSTALLATION and taken.outcome is None
+        return await self.accounts.allow(taken.account, installs=installs)
+
+    def _turn_away(self, delivery: Delivery, account: Account | None) -> Accepted:
+        whose = f"the account {account.login} (id {account.id})" if account else "an account that it does not tell"
+        self._say(
+            "ignored: not in ALLOWED_ACCOUNTS",
+            account.id if account else None,
+            account=account.login if account else None,
+            id=account.id if account else None,
+            event_name=delivery.event,
+            delivery=delivery.id,
+        )
+        return Accepted(
+            delivery.id, "ignored", f"it comes from {whose}; ALLOWED_ACCOUNTS does not name it", allowed=False
+        )
+
+    def _is_repeated(self, delivery: Delivery) -> bool:
+        """Say whether the same body ended on arrival before, under another id."""
+        if delivery.digest is None:
+            return False
+        first = self._ended.setdefault((delivery.event, delivery.digest), delivery.id)
+        return first != delivery.id
+
+    async def _note(self, taken: Received, *, listed: bool) -> Accepted:
+        delivery, outcome = taken.delivery, taken.outcome
+        log.info(
+            "received by the sweep" if listed else "received",
+            delivery=delivery.id,
+            event_name=delivery.event,
+            target=delivery.target,
+            outcome=outcome.state if outcome else "pending",
+            **({"origin": delivery.origin.isoformat()} if listed else {}),
+        )
+        if outcome is not None:
+            return Accepted(delivery.id, outcome.state, outcome.reason)
+        self._engine.wake(delivery.target)
+        return Accepted(delivery.id, "pending")
+
+    async def _take_again(self, taken: Received) -> Accepted:
+        """Answer a redelivery: it wakes what is unfinished, and gives what ended without effect another try.
+
+        Somebody asks for it, on GitHub's page or by its API, after fixing what was wrong; GitHub never does so by
+        itself.
+        """
+        delivery, outcome = taken.delivery, taken.outcome
+        reopened = outcome is None and await self._inbox.reopen(delivery)
+        state = await self._inbox.state(delivery.id) or "pending"
+        log.info("received again", delivery=delivery.id, event_name=delivery.event, state=state, reopened=reopened)
+        if state == "pending":
+            self._engine.wake(delivery.target)
+        return Accepted(delivery.id, state, "received before; taken up again" if reopened else "received before")
+
+    def _say(self, what: str, key: Hashable, **facts: object) -> None:
+        """Log a warning, unless it was logged for the same key not long ago."""
+        if (what, key) not in self._said:
+            self._said[what, key] = True
+            log.warning(what, **facts)

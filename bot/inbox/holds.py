@@ -1,0 +1,95 @@
+"""What the inbox knows of bodies that came before and of accounts, and the deliveries that it holds back for that."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from bot.core.model import Held
+from bot.errors import Busy
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping, Sequence
+
+    from bot.core.model import Delivery
+
+_FILES = resources.files(__package__)
+_SQL = dict(re.findall(r"-- name: (\w+)\n(.*?;)", (_FILES / "holds.sql").read_text(encoding="utf-8"), re.DOTALL))
+
+# How many deliveries may be held back at a time: of one body that comes under new ids, and of all bodies together.
+MOST_HELD_OF_BODY, MOST_HELD = 10, 1_000
+# GitHub lists a delivery after it was answered.
+FIRST_LOOK_SECONDS = 2.0
+
+
+class Holds:
+    """Holds deliveries back whose body came before under another id. Works on the connection of the inbox."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def see(self, delivery: str, event: str, digest: bytes) -> None:
+        """Note that a body is acted on, so that it is known when it comes again under another id."""
+        seen = {"digest": digest, "delivery": delivery, "event": event, "received_at": datetime.now(UTC).isoformat()}
+        self._connection.execute(_SQL["see"], seen)
+
+    def hold_of(self, delivery: Delivery) -> str | None:
+        """Return why a new delivery must be held back, None if it need not be. Raises Busy if too many are."""
+        wanted = {"id": delivery.id, "digest": delivery.digest}
+        seen = self._connection.execute(_SQL["seen"], wanted).fetchone()
+        if seen is None or self._connection.execute(_SQL["known"], wanted).fetchone():
+            return None
+        held = self._connection.execute(_SQL["count_held"], wanted).fetchone()
+        if held["of_body"] >= MOST_HELD_OF_BODY or held["of_all"] >= MOST_HELD:
+            raise Busy("too many deliveries with a body that came before wait for a look at GitHub's list")
+        return f"held: the same body came as delivery {seen['delivery']}; GitHub's list is asked for this one"
+
+    async def held(self) -> Sequence[Held]:
+        """Return the deliveries that are held back, in order of arrival."""
+        return [
+            Held(
+                row["id"],
+                row["event"],
+                row["target"],
+                datetime.fromtimestamp(row["hold_since"], UTC),
+                datetime.fromtimestamp(row["hold_until"], UTC),
+            )
+            for row in self._connection.execute(_SQL["held"])
+        ]
+
+    async def hold(self, deliveries: Sequence[str], until: datetime) -> None:
+        """Hold deliveries back that are, and note when to look at them again."""
+        self._change("hold_on", [{"id": delivery, "until": until.timestamp()} for delivery in deliveries])
+
+    async def release(self, deliveries: Sequence[str]) -> None:
+        """Let deliveries go that were held back."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        with self._connection:  # commits, or rolls back
+            for delivery in deliveries:
+                for row in self._connection.execute(_SQL["release"], {"id": delivery}).fetchall():
+                    self.see(delivery, row["event"], row["digest"])
+
+    async def refuse(self, deliveries: Sequence[str], reason: str) -> None:
+        """End deliveries that were held back as `ignored`; nothing of their bodies stays."""
+        self._change(
+            "refuse",
+            [{"id": one, "reason": reason, "finished_at": datetime.now(UTC).isoformat()} for one in deliveries],
+        )
+
+    async def accounts(self) -> Mapping[str, int]:
+        """Return the ids of the accounts that logins (in lower case) were found to mean."""
+        return {row["login"]: row["id"] for row in self._connection.execute(_SQL["accounts"])}
+
+    async def know_account(self, login: str, account: int) -> None:
+        """Note which account a login (in lower case) means, for ever; the first one stays."""
+        self._connection.execute(
+            _SQL["know_account"], {"login": login, "id": account, "known_at": datetime.now(UTC).isoformat()}
+        )
+
+    def _change(self, name: str, rows: Sequence[dict[str, object]]) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        with self._connection:  # commits, or rolls back
+            self._connection.executemany(_SQL[name], rows)
