@@ -37,6 +37,10 @@ class Settings:
     api_url: str
     host: str
     port: int
+    admin_port: int
+    # None: as many as the limit of open files leaves.
+    max_connections: int | None
+    body_timeout: int
     database: Path
     retention_days: int
     sweep_interval: int
@@ -197,6 +201,10 @@ def _at_most(limit: int, least: int = 1) -> Callable[[str], int]:
     return read
 
 
+def _optional(read: Callable[[str], T]) -> Callable[[str], T | None]:
+    return lambda text: read(text) if text else None
+
+
 def _seconds(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,3})?", text) or float(text) > 60:
         raise ValueError(f"'{text}' is not a number of seconds from 0 to 60, such as 1 or 0.5")
@@ -228,6 +236,10 @@ SETTINGS = (
     ),
     Setting("HOST", "the address to listen on", "0.0.0.0", str),  # noqa: S104 - a container's port is published on purpose
     Setting("PORT", "the port to listen on", "8080", _port),
+    Setting("ADMIN_PORT", "the port for health checks, which the internet must not reach", "8081", _port),
+    Setting("MAX_CONNECTIONS", "how many connections to PORT at once", "", _optional(_at_most(100_000))),
+    # GitHub itself waits ten seconds for an answer.
+    Setting("BODY_TIMEOUT", "the seconds in which the body of a webhook must have come", "10", _at_most(60)),
     Setting("DATABASE_URL", "where deliveries are kept", "sqlite:///pointsman.db", _database),
     # GitHub's own list goes back three days: what is in it and was forgotten here would be taken for lost.
     Setting("RETENTION_DAYS", "for how many days deliveries are kept that have ended", "30", _at_most(36_500, 4)),

@@ -1,12 +1,14 @@
-"""The ports that handlers get from the application."""
+"""What handlers get from the application."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from bot.ports import Clock, Engine, Inbox, VerifyWebhook
+from bot.web.body import Bodies
 
 INBOX = web.AppKey("inbox", Inbox)
 ENGINE = web.AppKey("engine", Engine)
 VERIFY_WEBHOOK = web.AppKey("verify_webhook", VerifyWebhook)
+BODIES = web.AppKey("bodies", Bodies)
 CLOCK = web.AppKey("clock", Clock)

@@ -10,16 +10,13 @@ from aiohttp import web
 from bot.errors import InputError
 from bot.flows.receive import received
 from bot.web.errors import answer_error
-from bot.web.keys import CLOCK, ENGINE, INBOX, VERIFY_WEBHOOK
+from bot.web.keys import BODIES, CLOCK, ENGINE, INBOX, VERIFY_WEBHOOK
 
 if TYPE_CHECKING:
     from bot.core.model import Delivery
     from bot.core.outcome import Outcome
 
 log = structlog.get_logger(__name__)
-
-# GitHub does not deliver more: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap
-MAX_BODY = 25 * 1024 * 1024
 
 routes = web.RouteTableDef()
 
@@ -29,9 +26,13 @@ async def webhook(request: web.Request) -> web.Response:
     """Take one webhook of GitHub's.
 
     202 with `{"delivery": …, "outcome": …}` (`pending`, `ignored` with its reason, or how a repeated one ended);
-    401 without a valid signature, 400 for what is no webhook, 413 over MAX_BODY: then nothing is stored.
+    401 without a valid signature, 400 for what is no webhook, and what `Bodies.read` refuses: then nothing is stored.
     """
-    body = await _read(request)
+    async with request.app[BODIES].read(request) as body:
+        return await _receive(request, body)
+
+
+async def _receive(request: web.Request, body: bytes) -> web.Response:
     actor = request.app[VERIFY_WEBHOOK](request.headers, body)
     if actor is None:
         raise answer_error(401, "the signature in X-Hub-Signature-256 does not fit the body and WEBHOOK_SECRET")
@@ -72,10 +73,3 @@ async def _take_again(app: web.Application, delivery: Delivery) -> web.Response:
 def _accepted(delivery: str, outcome: str, reason: str | None = None) -> web.Response:
     answer = {"delivery": delivery, "outcome": outcome}
     return web.json_response({**answer, "reason": reason} if reason else answer, status=202)
-
-
-async def _read(request: web.Request) -> bytes:
-    try:
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge as error:
-        raise answer_error(413, f"the body is larger than {MAX_BODY:,} bytes, GitHub's own limit") from error
