@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,12 @@ import structlog
 from aiohttp import web
 
 from bot import __version__
+from bot.compute.pool import Pool
 from bot.core import mapping_file
 from bot.core.retry import Retry
 from bot.core.yaml import Limits
 from bot.errors import InputError
-from bot.flows.rules import MappingSource
+from bot.flows.rules import MappingSource, Seconds
 from bot.flows.sweep import Sweep
 from bot.github import GitHub
 from bot.github.quota import Quota
@@ -121,7 +122,7 @@ async def _listen(door: Door, host: str, port: int, setting: str) -> list[str]:
 def connections_of(settings: Settings) -> descriptors.Connections:
     """Return how many connections there may be, below the limit of open files."""
     open_files = descriptors.limit_of_open_files()
-    connections = descriptors.share_out(open_files, settings.max_connections)
+    connections = descriptors.share_out(open_files, settings.max_connections, settings.compute_processes)
     if connections.public < (settings.max_connections or 0):
         log.warning(
             "fewer connections than MAX_CONNECTIONS: raise the limit of open files (ulimit -n)",
@@ -155,9 +156,11 @@ def make(settings: Settings) -> web.Application:
             stack.callback(inbox.close)
             connector = aiohttp.TCPConnector(limit=connections_of(settings).github)
             session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
-            forge = GitHub(session, settings.api_url, settings.app_id, settings.private_key, quota(settings))
+            compute = Pool(settings.compute_processes, settings.compute_memory)
+            await stack.enter_async_context(background(compute.warm_up()))
+            forge = GitHub(session, settings.api_url, settings.app_id, settings.private_key, compute, quota(settings))
             retry = Retry(settings.retry_attempts, longest=settings.retry_longest)
-            worker = Worker(inbox, forge, source, retry)
+            worker = Worker(inbox, forge, compute, source, retry)
             engine = EmbeddedEngine(inbox, worker.drain)
             app[keys.INBOX] = inbox
             app[keys.ENGINE] = engine
@@ -176,6 +179,7 @@ def make(settings: Settings) -> web.Application:
             await stack.enter_async_context(background(watch.event_loop(app[HEALTH])))
             yield
             log.info("stopping")
+            compute.stop()
             if not await engine.stop(GRACE_SECONDS):
                 log.warning("stopped with work under way; it is taken up at the next start")
             await worker.settle(REPORT_SECONDS)
@@ -239,9 +243,11 @@ def mapping_source(settings: Settings) -> MappingSource:
     limits = Limits(
         settings.edit_max_bytes, settings.edit_max_depth, settings.edit_max_documents, settings.edit_max_events
     )
+    seconds = Seconds(settings.delivery_cpu_seconds, settings.mappings_cpu_seconds)
+    shared = MappingSource(organization=settings.org_mappings, limits=limits, seconds=seconds)
     file = settings.mappings_file
     if file is None:
-        return MappingSource(organization=settings.org_mappings, limits=limits)
+        return shared
     # What users read of it on GitHub need not tell where the server keeps its files.
     name = f"MAPPINGS_FILE {file.name}"
     try:
@@ -249,4 +255,4 @@ def mapping_source(settings: Settings) -> MappingSource:
         mapping_file.parse(text.decode(), name)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"MAPPINGS_FILE: cannot read '{file}': {error}") from error
-    return MappingSource(organization=settings.org_mappings, name=name, text=text, limits=limits)
+    return replace(shared, name=name, text=text)

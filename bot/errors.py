@@ -47,6 +47,10 @@ class InputError(PointsmanError):
         self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Problem, ...]]]:
+        """Come back from another process with the problems, not only their text."""
+        return type(self), (self.problems,)
+
 
 class EditError(InputError):
     """A file cannot be edited as asked; it stays untouched."""

@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from bot.core.changeset import Changeset
     from bot.core.glob import Glob
     from bot.core.message import CheckRun, CommitMessage
+    from bot.core.meter import Budget, Meter
     from bot.core.model import Actor, Delivery, Repository, Writer
     from bot.core.outcome import Commit, Landed, Outcome
     from bot.core.snapshot import File, Snapshot
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Compute(Protocol):
+    """Where functions of `flows/jobs.py` are computed, so that none holds up what goes on beside it."""
+
+    async def run(
+        self,
+        repository: Repository | None,
+        budget: Budget,
+        function: Callable[Concatenate[Meter, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Return `function(meter, *args)`, computed for `repository` (None: our own work).
+
+        Raises InputError when the budget is used up, Transient when it was stopped with less than that, and what the
+        function raises.
+        """
 
 
 class Forge(Protocol):
@@ -38,8 +62,11 @@ class Forge(Protocol):
         Raises InputError where there is no such branch.
         """
 
-    async def read(self, snapshot: Snapshot, globs: Sequence[Glob]) -> Snapshot:
-        """Return `snapshot`, at the same commit, with every file that one of `globs` matches."""
+    async def read(self, snapshot: Snapshot, globs: Sequence[Glob], budget: Budget) -> Snapshot:
+        """Return `snapshot`, at the same commit, with every file that one of `globs` matches.
+
+        Raises InputError when a glob matches too many files, or finding them uses `budget` up.
+        """
 
     async def organization_file(self, repository: Repository, path: str) -> File | None:
         """Return a file of the `.github` repository of the owner, None where there is none that we may read."""

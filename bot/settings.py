@@ -61,6 +61,10 @@ class Settings:
     quota_patience: float
     retry_attempts: int
     retry_longest: int
+    delivery_cpu_seconds: int
+    mappings_cpu_seconds: int
+    compute_processes: int
+    compute_memory: int
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -265,6 +269,16 @@ SETTINGS = (
     Setting("QUOTA_PATIENCE", "the seconds that a request may wait for its turn", "10", _seconds),
     Setting("RETRY_ATTEMPTS", "how often a delivery is tried that meets passing faults", "15", _at_most(1_000_000)),
     Setting("RETRY_LONGEST", "the longest pause between two attempts, in seconds", "900", _at_most(86_400)),
+    # Ten times what five hundred files of usual size take; see docs/adr/0008.
+    Setting("DELIVERY_CPU_SECONDS", "the CPU seconds that one delivery may take", "10", _at_most(600)),
+    Setting("MAPPINGS_CPU_SECONDS", "the CPU seconds that reading one mapping file may take", "5", _at_most(600)),
+    Setting("COMPUTE_PROCESSES", "how many processes compute, half of them quick jobs only", "4", _at_most(64, 2)),
+    Setting(
+        "COMPUTE_MEMORY",
+        "the bytes of memory that each of them may use",
+        "512000000",
+        _at_most(64_000_000_000, 128_000_000),
+    ),
 )
 
 _FIELDS = {"GITHUB_API_URL": "api_url", "DATABASE_URL": "database"}

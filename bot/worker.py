@@ -16,6 +16,7 @@ from bot.core.retry import Retry
 from bot.errors import Transient, Unavailable
 from bot.flows.apply import apply
 from bot.flows.batch import Batches
+from bot.flows.decide import Decider
 from bot.flows.report import report
 from bot.flows.understand import understand
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from bot.core.model import Delivery
     from bot.flows.rules import MappingSource
     from bot.flows.understand import News
-    from bot.ports import Forge, Inbox
+    from bot.ports import Compute, Forge, Inbox
 
 T = TypeVar("T")
 
@@ -43,10 +44,14 @@ AFTER_A_BUG = Retry(attempts=3)
 class Worker:
     """Turns what is pending in the inbox into outcomes. An engine calls `drain`, one call at a time for a target."""
 
-    def __init__(self, inbox: Inbox, forge: Forge, source: MappingSource, retry: Retry | None = None) -> None:
+    def __init__(
+        self, inbox: Inbox, forge: Forge, compute: Compute, source: MappingSource, retry: Retry | None = None
+    ) -> None:
         self._inbox = inbox
         self._forge = forge
+        self._compute = compute
         self._source = source
+        self._decider = Decider(forge, compute, source)
         self._retry = retry or Retry()
         self._batches = Batches(inbox, self._retry.attempts)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -134,13 +139,14 @@ class Worker:
         target = deliveries[0].target
         # The newest knows best by which installation it is reached: one that the sweep found late may not.
         repository = max(requests, key=lambda one: one.origin or _LONG_AGO).dispatch.repository
-        applied = await apply(self._forge, repository, requests, self._source, self._inbox)
+        requests = [replace(request, budget=self._source.budget()) for request in requests]
+        applied = await apply(self._decider, repository, requests, self._inbox)
         if applied.window is not None:
             self._batches.learn(target, applied.window, applied.branches)
         unfinished = applied.left | applied.later
         await self._end(applied.outcomes, [one.delivery for one in requests if one.delivery not in unfinished])
         # The commits that wait behind must not wait for reports.
-        self._beside(report(self._forge, repository, applied.outcomes))
+        self._beside(report(self._forge, self._compute, repository, applied.outcomes))
         await self._inbox.released(*_counted([delivery for delivery in deliveries if delivery.id in applied.later]))
         if applied.stopped is None:
             return 0.0 if applied.later else None

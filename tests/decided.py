@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.core import mapping_file
 from bot.core.changeset import Changeset, NoChange, compute
+from bot.core.meter import Meter
 from bot.core.model import Repository
 from bot.core.outcome import Commit, Outcome
 from bot.core.plan import Plan, plan
@@ -58,7 +59,7 @@ def changed(
 ) -> tuple[Plan, Changeset | NoChange]:
     """Return the plan and what it does to these files."""
     made = planned(payload, mappings)
-    return made, compute(made, view(files), lambda: 0.0)
+    return made, compute(made, view(files), Meter(lambda: 0.0))
 
 
 def committed(payload: Any, mappings: str = MAPPINGS, content: str = "image: { tag: 1-dev }\n") -> Outcome:

@@ -17,6 +17,7 @@ import aiohttp
 from openapi import Checker
 
 from bot import app, settings, telemetry
+from bot.compute.in_place import InPlace
 from bot.core import trigger
 from bot.core.model import Actor, Delivery
 from bot.core.model import Repository as Named
@@ -254,8 +255,8 @@ async def draining(
     try:
         async with aiohttp.ClientSession() as session:
             quota = Quota(write_interval=0)
-            forge = GitHub(session, sandbox.url + prefix, sandbox.app.id, sandbox.app.private_key, quota)
-            worker = Worker(inbox, forge, source or MappingSource(), retry)
+            forge = GitHub(session, sandbox.url + prefix, sandbox.app.id, sandbox.app.private_key, InPlace(), quota)
+            worker = Worker(inbox, forge, InPlace(), source or MappingSource(), retry)
             yield Bench(sandbox, folder, worker, inbox, forge)
     finally:
         inbox.close()

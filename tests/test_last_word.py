@@ -11,7 +11,7 @@ from running import DATABASE, REFUSAL, draining
 from written import NOON, gitops_with, tag, trailers
 
 from bot.core.retry import Retry
-from bot.flows.decide import BATCH
+from bot.flows.decisions import BATCH
 from bot.inbox.records import Records
 
 if TYPE_CHECKING:

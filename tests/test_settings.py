@@ -73,6 +73,10 @@ def test_what_is_not_set_has_its_default() -> None:
         quota_patience=10.0,
         retry_attempts=15,
         retry_longest=900,
+        delivery_cpu_seconds=10,
+        mappings_cpu_seconds=5,
+        compute_processes=4,
+        compute_memory=512_000_000,
     )
 
 

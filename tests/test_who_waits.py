@@ -15,6 +15,7 @@ from dulwich.refs import Ref
 from running import REFUSAL, draining
 from written import AUTHOR, MAPPINGS, PATH, TWO, gitops_with, tag, trailers
 
+from bot.compute.in_place import InPlace
 from bot.core.retry import Retry
 from bot.github import GitHub
 from bot.github.forge import AT_ONCE
@@ -235,5 +236,5 @@ async def test_a_limit_costs_those_that_were_not_begun_no_attempt(sandbox: Sandb
 async def test_commits_that_wait_for_each_other_go_one_by_one(sandbox: Sandbox, quota: Quota, expected: int) -> None:
     """Where the quota wants a pause between them, several at a time would only run out of patience."""
     async with aiohttp.ClientSession() as session:
-        forge = GitHub(session, sandbox.url, sandbox.app.id, sandbox.app.private_key, quota)
+        forge = GitHub(session, sandbox.url, sandbox.app.id, sandbox.app.private_key, InPlace(), quota)
         assert forge.at_once == expected

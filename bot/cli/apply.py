@@ -249,13 +249,17 @@ def _dump(asked: Asked, options: _Options, properties: dict[str, Json], inputs: 
 
 
 def _apply(asked: Asked, options: _Options, properties: dict[str, Json], inputs: Inputs) -> tuple[Outcome, ...]:
+    from bot.compute.in_place import InPlace
     from bot.flows import apply as flow
+    from bot.flows.decide import Decider
 
     asked.forge()  # before anything is looked for in a folder that is not there
     git = _repository(asked, options)
     forge = asked.forge(options.suffix, git)
     source = _source(asked, options, properties, inputs)
-    applied = asyncio.run(flow.apply(forge, forge.repository, [asked.request(forge, properties)], source))
+    applied = asyncio.run(
+        flow.apply(Decider(forge, InPlace(), source), forge.repository, [asked.request(forge, properties)])
+    )
     if applied.stopped is not None:
         raise applied.stopped
     return applied.outcomes

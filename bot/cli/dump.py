@@ -79,11 +79,14 @@ async def _files(forge: Directory, patterns: Iterable[str]) -> dict[str, Sequenc
     """Return the paths that each glob means: those that may be written."""
     from bot.core.changeset import unwritable
     from bot.core.glob import Glob
+    from bot.core.meter import unlimited
+    from bot.core.protected import Protection, refusals
     from bot.core.snapshot import matching
 
     globs = [Glob(pattern) for pattern in patterns]
-    snapshot = await forge.read(await forge.open(forge.repository, []), globs)
-    writable = [path for path, file in snapshot.files.items() if unwritable(path, file) is None]
+    snapshot = await forge.read(await forge.open(forge.repository, []), globs, unlimited())
+    closed = refusals(snapshot.files, Protection())
+    writable = [path for path, file in snapshot.files.items() if path not in closed and unwritable(path, file) is None]
     return {glob.pattern: matching([glob], writable) for glob in globs}
 
 

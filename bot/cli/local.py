@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bot.core.outcome import Outcome
     from bot.core.plan import Plan
     from bot.errors import InputError, Problem
-    from bot.flows.decide import Decision
+    from bot.flows.decisions import Decision
 
 
 # What begins a line of a diff that is none of a file's.

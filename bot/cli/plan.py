@@ -25,7 +25,9 @@ def plan(
     Example: `pointsman plan --directory gitops --var docker_image_tag=1.4.2-dev`
     """
     from bot.cli.request import Asked
-    from bot.flows.decide import Turn, decide
+    from bot.compute.in_place import InPlace
+    from bot.flows.decide import Decider
+    from bot.flows.decisions import Turn
 
     asked = Asked(directory, mappings, payload, tuple(var or ()), tuple(regex or ()), event_type, branch)
 
@@ -33,7 +35,7 @@ def plan(
         properties, forge = asked.properties({}), asked.forge()
         request, source = asked.request(forge, properties), asked.source({})
         local.warn(source.rules.warnings if source.rules else ())
-        decided = asyncio.run(decide(forge, forge.repository, Turn([request]), source))
+        decided = asyncio.run(Decider(forge, InPlace(), source).decide(forge.repository, Turn([request])))
         return local.show(local.Shown.of(decided.decisions, branch), output)
 
     raise typer.Exit(local.perform(run, output))

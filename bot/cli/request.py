@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.core.model import Json
     from bot.directory import Directory
     from bot.directory.git import GitRepository
-    from bot.flows.decide import Request
+    from bot.flows.decisions import Request
     from bot.flows.rules import MappingSource
 
 
@@ -60,7 +60,7 @@ class Asked:
         """Return the request of whoever sits at the terminal: it has no delivery, so its id is empty."""
         from bot.core.trigger import Dispatch
         from bot.directory import operator
-        from bot.flows.decide import Request
+        from bot.flows.decisions import Request
 
         return Request("", operator(), Dispatch(forge.repository, self.event_type, properties))
 
@@ -111,7 +111,8 @@ class Asked:
             return MappingSource(own=False, rules=dsl.mapping_file(self.mappings or "", regexes, "--mappings"))
         with _readable():
             if self.mappings:
-                return MappingSource(own=False, name=self.mappings, text=read_text(Path(self.mappings)).encode())
+                text = read_text(Path(self.mappings)).encode()
+                return MappingSource(own=False, name=self.mappings, text=text, path=self._inside(Path(self.mappings)))
             if not self._own.is_file():
                 raise InputError(f"there is no mapping file {self._own}; name one with --mappings")
             return MappingSource()
@@ -132,6 +133,11 @@ class Asked:
             rules = mapping_file.parse(read_text(path), str(path))
         rules = replace(rules, commit=replace(rules.commit, message=message))
         return replace(source, own=False, text=None, rules=rules)
+
+    def _inside(self, file: Path) -> str | None:
+        """Return the path of a file below the folder, None if it is elsewhere."""
+        file, folder = file.resolve(), self.directory.resolve()
+        return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else None
 
     @property
     def _own(self) -> Path:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
 
-from bot.core import edits, snapshot, yaml
+from bot.core import edits, notes, protected, snapshot, yaml
 from bot.core.edits import Editor
-from bot.core.rendered import Create, Delete, Fields, Substitute
+from bot.core.rendered import Create, Delete
 from bot.core.snapshot import REGULAR, File
 from bot.errors import InputError, NoReferenceError, Problem
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bot.core.glob import Glob
+    from bot.core.meter import Meter
     from bot.core.plan import Edit, Plan
+    from bot.core.protected import Protection
     from bot.core.snapshot import Snapshot
 
     # Why an edit may not change a value (any more), as a sentence; None where it may.
@@ -91,32 +93,38 @@ class NoChange:
 def compute(
     plan: Plan,
     view: Snapshot,
-    clock: Callable[[], float],
+    meter: Meter,
     limits: yaml.Limits = yaml.LIMITS,
     objection: Objection | None = None,
 ) -> Changeset | NoChange:
     """Carry out `plan` on `view`, each edit on the files that the one before left.
 
-    `clock` returns seconds and only rises; it bounds the time that regexes may take, a budget for each file. `limits`
-    bound what of YAML is edited. An edit leaves a file alone where `objection` is against one of its spans.
+    The clock of `meter` bounds the time that regexes may take, a budget for each file; what each file costs is charged
+    to it. `limits` bound what of YAML is edited. An edit leaves a file alone if `objection` is against one of its
+    spans.
+
     Raises InputError: a literal path that is a symlink, submodule or LFS pointer, a file that is not UTF-8 or too
     large, an edit that is refused, a file to create that is there with other content or has no place.
     """
     if not plan.edits:
         return NoChange(("no mapping holds",))
-    work = _Work(view, Editor(clock, limits), objection or _no_objection)
-    notes = tuple(dict.fromkeys(note for edit in plan.edits for note in work.carry_out(edit)))
+    work = _Work(view, Editor(meter.clock, limits), plan.protection, objection or _no_objection, meter)
+    said = tuple(dict.fromkeys(note for edit in plan.edits for note in work.carry_out(edit)))
     files = work.changes()
     if not files:
-        return NoChange(notes or ("the edits undo each other",), tuple(work.same))
-    return Changeset(view.branch, view.head, files, notes, tuple(work.same))
+        return NoChange(said or ("the edits undo each other",), tuple(work.same))
+    return Changeset(view.branch, view.head, files, said, tuple(work.same))
 
 
 class _Work:
     """The files of a view while a plan is carried out on them."""
 
-    def __init__(self, view: Snapshot, editor: Editor, objection: Objection) -> None:
+    def __init__(
+        self, view: Snapshot, editor: Editor, protection: Protection, objection: Objection, meter: Meter
+    ) -> None:
         self._view = view
+        self._protection = protection
+        self._meter = meter
         self._objection = objection
         self._editor = editor
         self._files = dict(view.files)
@@ -125,10 +133,14 @@ class _Work:
 
     def carry_out(self, edit: Edit) -> list[str]:
         """Carry out one edit on every file that it names; return what to note of what was not done."""
-        found, changed, paths = False, False, self._paths(edit)
+        found, changed = False, False
+        with self._meter.charge(f"mapping '{edit.mapping}'"):
+            paths, reasons = self._paths(edit)
+        left_out = notes.left_out(edit, reasons)
         objections: list[str] = []
         for path in paths:
-            made = self._carried_out(edit, path)
+            with self._meter.charge(f"mapping '{edit.mapping}' in {path}"):
+                made = self._carried_out(edit, path)
             if made is None:
                 continue  # a glob means the files among its own that have the image
             file, spans, there = made
@@ -144,8 +156,8 @@ class _Work:
             self._spans.setdefault(path, []).extend(spans)
             changed = changed or bool(spans)
         if objections:
-            return [f"mapping '{edit.mapping}': {why}" for why in dict.fromkeys(objections)]
-        return [] if changed else [_note(edit, paths, found=found)]
+            return [*(f"mapping '{edit.mapping}': {why}" for why in dict.fromkeys(objections)), *left_out]
+        return left_out if changed else [notes.nothing_done(edit, paths, found=found), *left_out]
 
     def _carried_out(self, edit: Edit, path: str) -> tuple[File | None, tuple[Span, ...], bool] | None:
         """Return a file as an edit leaves it (None: gone), what changed in it, and whether what was meant is there.
@@ -182,12 +194,19 @@ class _Work:
                 made[path] = FileChange(path, old, new, mode, oid, tuple(spans))
         return made
 
-    def _paths(self, edit: Edit) -> list[str]:
-        """Return the paths that the edit's files name, in order; what a glob may not touch it does not match."""
+    def _paths(self, edit: Edit) -> tuple[list[str], list[str]]:
+        """Return the paths that the edit's files name, in order, and why others stay that its globs match.
+
+        A literal path that rules may not write is among them: the verdict denies the whole changeset.
+        """
         paths: dict[str, None] = {}
+        left_out: dict[str, None] = {}
         for glob in edit.files:
             if glob.literal is None:
-                paths |= dict.fromkeys(_expand(glob, self._files))
+                matched = _expand(glob, self._files)
+                refused = protected.refusals(matched, self._protection)
+                paths |= dict.fromkeys(path for path in matched if path not in refused)
+                left_out |= dict.fromkeys(refused.values())
             elif file := self._files.get(glob.literal):
                 if refusal := unwritable(glob.literal, file):
                     raise InputError(refusal)
@@ -198,7 +217,7 @@ class _Work:
             raise InputError(
                 f"mapping '{edit.mapping}' names {len(paths)} files; {snapshot.MAX_FILES} at most may change at once"
             )
-        return list(paths)
+        return list(paths), list(left_out)
 
     def _create(self, operation: Create, path: str) -> File:
         """Return the new file, or the one that is there with the same content."""
@@ -277,20 +296,3 @@ def unwritable(path: str, file: File) -> str | None:
 
 def _expand(glob: Glob, files: Mapping[str, File]) -> list[str]:
     return [path for path in snapshot.matching([glob], files) if unwritable(path, files[path]) is None]
-
-
-def _note(edit: Edit, paths: list[str], *, found: bool) -> str:
-    operation, shown = edit.operation, ", ".join(paths[:5])
-    globs = ", ".join(f"'{file.pattern}'" for file in edit.files)
-    if not paths:
-        why = f"no file matches {globs}"
-    elif not found:
-        what = "the regex matches nothing" if isinstance(operation, Substitute) else "no reference to the image is"
-        why = f"{what} in {shown}"
-    elif isinstance(operation, Create):
-        why = f"the file is there already: {shown}"
-    elif isinstance(operation, Fields) and all(isinstance(one, yaml.Unset) for one in operation.operations):
-        why = f"there is nothing to take away in {shown}"
-    else:
-        why = f"the value is there already in {shown}"
-    return f"mapping '{edit.mapping}': {why}"

@@ -2,7 +2,8 @@ r"""Globs over the paths of a repository: relative, with `/`, case-sensitive.
 
 `**/` stands for zero or more directories, `**` elsewhere for anything, `*` and `?` for anything but a slash,
 `[a-z]` and `[!a-z]` (or `[^a-z]`) for one character and never a slash, `{a,b}` for alternatives, nested ones too.
-A backslash takes its meaning from the wildcard that follows. Dotfiles match, nothing below `.git/` ever does.
+A backslash takes its meaning from the wildcard that follows. Dotfiles match, nothing below `.git/` ever does, however
+that is spelt (see `git_paths`).
 
 Braces are expanded first, as a shell does, then every alternative is translated by itself; that makes `{a/,}**/b`
 mean what it says. All matching has a time limit: a glob with many stars can backtrack as any pattern can.
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import regex
 
+from bot.core import git_paths
 from bot.core.braces import MAX_LENGTH, expand
 from bot.errors import InputError
 
@@ -110,13 +112,15 @@ class Glob:
 
     def matches(self, path: str) -> bool:
         """Whether `path`, relative to the root, is meant."""
-        return not _in_git(path) and bool(_guarded(self.pattern, self._expression, path, partial=False))
+        return not git_paths.in_git(path) and bool(_guarded(self.pattern, self._expression, path, partial=False))
 
     def may_contain(self, directory: str) -> bool:
         """Whether some path below `directory` (no final slash; the root is empty) could match."""
         if not directory:
             return True
-        return not _in_git(directory) and _guarded(self.pattern, self._expression, f"{directory}/", partial=True)
+        return not git_paths.in_git(directory) and _guarded(
+            self.pattern, self._expression, f"{directory}/", partial=True
+        )
 
 
 class Globs:
@@ -144,7 +148,7 @@ class Globs:
             else:
                 some |= found
         matched = self._search(self.globs, "\n".join(some)) | self._search(others, lines)
-        return [path for path in kept if path in matched and not _in_git(path)]
+        return [path for path in kept if path in matched and not git_paths.in_git(path)]
 
     def _search(self, globs: Sequence[Glob], lines: str) -> set[str]:
         """Return the lines that a glob matches: one search has one time limit, a call per path would have one each."""
@@ -189,7 +193,7 @@ def _refused(path: str, glob: str) -> str | None:
         "is absolute; write it relative to the root of the repository, without the first /": path.startswith("/"),
         "has an empty part: it ends in / or has two of them in a row": "" in segments,
         "has a '.' or '..' as a part; write where it leads": "." in segments or ".." in segments,
-        "leads into .git, which is never touched": _in_git(path),
+        "leads into .git, which is never touched": git_paths.in_git(path),
     }
     shown = glob if len(glob) <= 200 else f"{glob[:200]}…"
     return next((f"the path {shown!r} {reason}" for reason, holds in reasons.items() if holds), None)
@@ -270,10 +274,6 @@ def _literal_start(tokens: list[_Token]) -> str:
             break
         start += token.text
     return start
-
-
-def _in_git(path: str) -> bool:
-    return ".git" in path.lower().split("/")
 
 
 def _guarded(glob: str, expression: regex.Pattern[str], path: str, *, partial: bool) -> bool:

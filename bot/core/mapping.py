@@ -8,9 +8,10 @@ is refused) is found when a plan is made.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from bot.core.protected import Protection
 from bot.core.regexes import Pattern
 from bot.core.template import Template, UndefinedError
 from bot.core.trigger import PAYLOAD
@@ -217,7 +218,8 @@ class MappingFile:
     `name` is its path as the user knows it. `variables` are (name, expression) in the order of the file; `only` says
     that there are no other ones. `regexes` are the registered patterns, each with its `name`. `mappings` are in the
     order of the file, which is the order in which they apply. `window` is for how many seconds dispatches gather.
-    `warnings` are what works and may not be meant, each with its position.
+    `warnings` are what works and may not be meant, each with its position. `protection` is which files they do not
+    write.
     """
 
     name: str
@@ -229,6 +231,7 @@ class MappingFile:
     commit: CommitSettings
     window: float = 0.0
     warnings: tuple[Problem, ...] = ()
+    protection: Protection = field(default_factory=Protection)
 
     def variables_from(self, payload: Map[str, Json]) -> dict[str, Json]:
         """Every variable that a `client_payload` gives, by name.

@@ -6,6 +6,7 @@ the others. Names are looked up among all that the file mentions, so that one mi
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from bot.core import dsl, mapping_source
@@ -21,6 +22,7 @@ from bot.core.mapping import (
 )
 from bot.core.mapping_schema import schema
 from bot.core.mapping_updates import Updates
+from bot.core.protected import Protection, never_opened, refusals
 from bot.core.suggest import did_you_mean
 from bot.core.template import OPEN, Template
 from bot.core.trigger import PAYLOAD
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from bot.core.mapping_source import Loc
 
 __all__ = ["parse", "schema"]
+
+_WILDCARD = re.compile(r"[*?\[\]{}\\]")
 
 
 def parse(text: str, name: str) -> MappingFile:
@@ -69,6 +73,8 @@ class _Builder(Updates):
             mappings = [self._mapping(item, ("mappings", index)) for index, item in enumerate(given)]
             self._unique([mapping.name for mapping in mappings])
         commit = self._commit(self.get(data, ("commit",)), mappings)
+        protection = Protection(self._allow_files(data, ("allow_files",)))
+        self._warn_of_protected(mappings, protection)
         return MappingFile(
             self.source.name,
             tuple(environments),
@@ -79,6 +85,7 @@ class _Builder(Updates):
             commit,
             float(self.get(self.get(data, ("batch",)), ("batch", "window"), 0)),
             tuple(self.warnings),
+            protection,
         )
 
     def _variables(self, data: dict[str, Any]) -> tuple[tuple[str, Template], ...]:
@@ -103,18 +110,40 @@ class _Builder(Updates):
 
     def _environment(self, name: str, loc: Loc) -> Environment:
         data = self.environments[name]
-        files = []
-        for path, place in self.texts(data, (*loc, "files")):
-            refusal = "the files of an environment are globs without expressions" if OPEN in path else check_path(path)
-            if refusal:
-                self.say(place, refusal)
-            else:
-                files.append(Glob(path))
+        files = self._globs(data, (*loc, "files"), "the files of an environment")
         following = self.get(data, (*loc, "next"))
         if following is not None and (following not in self.environments or following == name):
             hint = did_you_mean(following, self.environments)
             self.say((*loc, "next"), f"there is no other environment '{following}' to go to next{hint}")
-        return Environment(name, tuple(files), following, self.line(loc))
+        return Environment(name, tuple(glob for glob, _ in files), following, self.line(loc))
+
+    def _allow_files(self, data: Any, loc: Loc) -> tuple[Glob, ...]:
+        globs = self._globs(data, loc, "the 'allow_files'")
+        for glob, place in globs:
+            if why := next((why for path in glob.plain if (why := never_opened(path))), None):
+                self.say(place, why)
+        return tuple(glob for glob, _ in globs)
+
+    def _globs(self, data: Any, loc: Loc, what: str) -> list[tuple[Glob, Loc]]:
+        """Read globs that have no expressions, each with its location."""
+        globs = []
+        for path, place in self.texts(data, loc):
+            if why := f"{what} are globs without expressions" if OPEN in path else check_path(path):
+                self.say(place, why)
+            else:
+                globs.append((Glob(path), place))
+        return globs
+
+    def _warn_of_protected(self, mappings: list[Mapping], protection: Protection) -> None:
+        """Warn of each fixed path that ends as denied; one with expressions is known when it is rendered."""
+        templates = [template for mapping in mappings for update in mapping.update for template in update.files]
+        fixed = [template for template in templates if template.is_fixed and not _WILDCARD.search(template.source)]
+        refused = self.attempt(("allow_files",), refusals, [template.source for template in fixed], protection) or {}
+        self.warnings += [
+            template.position.problem(f"a change here ends as denied: {refused[template.source]}")
+            for template in fixed
+            if template.source in refused
+        ]
 
     def _mapping(self, data: Any, loc: Loc) -> Mapping:
         environment = self.get(data, (*loc, "environment"))

@@ -182,5 +182,10 @@ class FileModel(Model):
     mappings: list[MappingModel] = Field(
         description="All that hold apply, in this order; or one text in the search-and-replace action's DSL."
     )
+    allow_files: Texts | None = Field(
+        None,
+        description="Globs of files on which machines act by themselves (pipelines, hooks, bots) and that the mappings "
+        "may change all the same: one or a list.",
+    )
     commit: CommitModel | None = Field(None, title="Commit", description="How commits look.")
     batch: BatchModel | None = Field(None, title="Batch", description="How dispatches gather.")

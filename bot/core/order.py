@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from bot.core.changeset import Changeset, Span
     from bot.core.model import Writer
-    from bot.core.plan import Edit
+    from bot.core.plan import Edit, Plan
 
 # On one branch: path, field path (or the name of a regex and its group).
 Field: TypeAlias = tuple[str, str]
@@ -29,6 +29,13 @@ class Order:
         self._last: dict[str, dict[str, Writer]] = {}  # by path and field
         for (path, name), writer in writers.items():
             self._last.setdefault(path, {})[normalized(name)] = writer
+
+    def only(self, plan: Plan, paths: Iterable[str]) -> Order:
+        """Return what this order knows of `paths` and of the files that a plan names."""
+        order = Order({})
+        named = (glob.literal for glob in plan.globs if glob.literal is not None)
+        order._last = {path: self._last[path] for path in (*paths, *named) if path in self._last}
+        return order
 
     def objection(self, edit: Edit, path: str, span: Span, writer: Writer) -> str | None:
         """Return why `writer` may not change the value any more, as a sentence; None where it may.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
-from bot.core import glob
+from bot.core import git_paths, glob, protected
 from bot.core.filters import type_name
 from bot.core.glob import Glob
 from bot.core.mapping import ITEM, CreateOperation, names_in, refused_branch, refused_creation
 from bot.core.match import evaluate
 from bot.core.model import Result
+from bot.core.protected import Protection
 from bot.core.rendered import Create, render, texts
 from bot.core.template import UndefinedError
 from bot.core.trigger import PAYLOAD
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping as Map
 
     from bot.core.mapping import Mapping, MappingFile, Update
+    from bot.core.meter import Meter
     from bot.core.model import Json
     from bot.core.rendered import Rendered
     from bot.core.template import Template
@@ -74,7 +77,8 @@ class Plan:
 
     `used` are the variables that conditions, templates and regexes of the mappings that hold looked at: what a report
     shows. `properties` are those of the payload that it was made of, which a finished delivery keeps; None for all.
-    `message` is the rendered `commit.message`, None where the file has none.
+    `message` is the rendered `commit.message`, None where the file has none. `protection` is which files the edits
+    leave alone.
     """
 
     matched: tuple[MappingResult, ...]
@@ -82,6 +86,7 @@ class Plan:
     used: Map[str, str]
     message: str | None
     properties: frozenset[str] | None = None
+    protection: Protection = field(default_factory=Protection)
 
     @property
     def globs(self) -> tuple[Glob, ...]:
@@ -94,15 +99,20 @@ class Plan:
         return tuple(matched.mapping for matched in self.matched if matched.holds)
 
 
-def plan(mapping_file: MappingFile, dispatch: Dispatch) -> Plan:
+def plan(mapping_file: MappingFile, dispatch: Dispatch, meter: Meter | None = None) -> Plan:
     """Evaluate every mapping of the file for one dispatch and render the edits of those that hold.
+
+    What each mapping costs is charged to `meter`.
 
     Raises InputError with all problems: a variable that a template uses and the payload lacks, a path or branch that is
     refused, a regex that exceeds its time, more than 100 items for a `for_each`.
     """
     variables = mapping_file.variables_from(dispatch.payload)
     making = _Making(mapping_file.name, dispatch)
-    matched = tuple(making.match(mapping, variables) for mapping in mapping_file.mappings)
+    matched = []
+    for mapping in mapping_file.mappings:
+        with meter.charge(f"mapping '{mapping.name}'") if meter else nullcontext():
+            matched.append(making.match(mapping, variables))
     # As within its mapping, what a named group captured wins; of several mappings that hold, the later one's.
     scope = {**variables, **making.captured}
     message = None
@@ -116,7 +126,8 @@ def plan(mapping_file: MappingFile, dispatch: Dispatch) -> Plan:
     if making.problems:
         raise InputError(list(making.problems))
     properties = _properties(mapping_file, making.used)
-    return Plan(matched, tuple(making.edits), texts(scope, making.used), message, properties)
+    used = texts(scope, making.used)
+    return Plan(tuple(matched), tuple(making.edits), used, message, properties, mapping_file.protection)
 
 
 def _properties(mapping_file: MappingFile, used: set[str]) -> frozenset[str] | None:
@@ -239,7 +250,9 @@ def _files(update: Update, scope: Map[str, Json]) -> tuple[Glob, ...]:
     """Render the globs of an entry. Raises InputError for a path that is refused."""
     files = tuple(_glob(template, scope) for template in update.files)
     for file, template in zip(files, update.files, strict=True):
-        if isinstance(update.operation, CreateOperation) and (refusal := refused_creation(file)):
+        creates = isinstance(update.operation, CreateOperation)
+        refusal = (refused_creation(file) if creates else None) or _refused_value(file, template, creates=creates)
+        if refusal:
             raise InputError(template.position.problem(refusal))
     return files
 
@@ -250,6 +263,25 @@ def _glob(template: Template, scope: Map[str, Json]) -> Glob:
     if refusal is not None:
         raise InputError(template.position.problem(refusal))
     return Glob(text)
+
+
+def _refused_value(file: Glob, template: Template, *, creates: bool) -> str | None:
+    """Return why a path is refused that misleads by what a value brings into it, as a sentence; None if it does not.
+
+    The text of the mapping file may have such names: people reviewed it. A protected file is for the verdict to deny.
+    """
+    if template.is_fixed or (file.literal is not None and protected.refusal(file.literal, protected.Protection())):
+        return None
+    path = file.pattern
+    fixed = "".join(part for part in template.parts if isinstance(part, str))
+    found = git_paths.INVISIBLE.findall(path)
+    if len(found) > len(git_paths.INVISIBLE.findall(fixed)):
+        # Two paths that look the same would be two files.
+        shown = ", ".join(sorted({f"U+{ord(character):04X}" for character in found}))
+        return f"the path {path[:200]!r} has an invisible character from a value ({shown}); send the value without it"
+    if creates and file.literal is not None and (why := git_paths.other_on_windows(file.literal)):
+        return f"the path {path[:200]!r} {why}; send a value that makes an ordinary name"
+    return None
 
 
 def _names(mapping: Mapping, *, holds: bool) -> set[str]:

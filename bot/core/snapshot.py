@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bot.core.glob import Globs
+from bot.core.protected import below_dot_github
 from bot.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,9 +73,11 @@ class Snapshot:
 def matching(globs: Sequence[Glob], paths: Iterable[str]) -> list[str]:
     """Return those of `paths` that a glob means, sorted; none below `.github/`, which no glob reaches.
 
+    What else rules may not write is left out by `changeset`, which says so.
+
     Raises InputError where one glob means more than MAX_FILES: before any of them is read.
     """
-    meant = Globs(globs).filter(sorted(path for path in paths if not path.startswith(".github/")))
+    meant = [path for path in Globs(globs).filter(sorted(paths)) if not below_dot_github(path)]
     if len(meant) > MAX_FILES:
         for glob in globs:
             count = len(Globs([glob]).filter(meant))

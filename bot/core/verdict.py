@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.core.model import Result
+from bot.core.protected import MAPPING_PATH, Protection, refusals
+from bot.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,11 +15,9 @@ if TYPE_CHECKING:
     from bot.core.changeset import Changeset
     from bot.core.model import Actor
 
-MAPPING_PATH = ".github/pointsman.yaml"
+__all__ = ["MAPPING_PATH", "Verdict", "judge"]
 
-# Where GitHub looks for it:
-# https://docs.github.com/en/repositories/managing-your-repositorys-settings-and-features/customizing-your-repository/about-code-owners
-_CODEOWNERS = frozenset({"CODEOWNERS", ".github/CODEOWNERS", "docs/CODEOWNERS"})
+_PROOFS = {"webhook": "a signed webhook", "terminal": "sitting at the terminal"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,34 +37,27 @@ class Verdict:
         return tuple(_objections(self.result))
 
 
-def judge(actor: Actor, changeset: Changeset) -> Verdict:
+def judge(actor: Actor, changeset: Changeset, protection: Protection | None = None) -> Verdict:
     """Judge the actual changeset, not what was asked for.
 
-    A verified dispatch may do what the mapping file says, as the reviewed file is the consent; what no door may touch
-    stays untouched all the same.
+    A verified dispatch may do what the mapping file says, as the reviewed file is the consent; what `protection` keeps
+    from rules stays untouched all the same.
     """
     proof = Result("the actor is proven", holds=True, why=f"{actor.login or 'somebody'}, by {_PROOFS[actor.via]}")
-    paths = tuple(_untouchable(path) for path in sorted(changeset.files))
-    untouched = Result("no path is one that nothing may touch", holds=all(path.holds for path in paths), children=paths)
-    both = (proof, untouched)
+    both = (proof, _untouched(changeset, protection or Protection()))
     return Verdict(Result("the changeset may be made", holds=all(result.holds for result in both), children=both))
 
 
-_PROOFS = {"webhook": "a signed webhook", "terminal": "sitting at the terminal"}
-
-
-def _untouchable(path: str) -> Result:
-    if path == MAPPING_PATH:
-        why = f"{path} is the mapping file; people change it, in a pull request"
-    elif path.startswith(".github/workflows/"):
-        why = f"{path} is a workflow; people change it, in a pull request"
-    elif path in _CODEOWNERS:
-        why = f"{path} says who reviews what; people change it, in a pull request"
-    elif path.startswith(".github/"):
-        why = f"{path} is below .github/, where code that runs may be; people change it, in a pull request"
-    else:
-        return Result(path, holds=True, why="may change")
-    return Result(path, holds=False, why=why)
+def _untouched(changeset: Changeset, protection: Protection) -> Result:
+    name = "no path is one that nothing may touch"
+    try:
+        refused = refusals(changeset.files, protection)
+    except InputError as error:  # the globs of `allow_files` take too long
+        return Result(name, holds=False, why=str(error))
+    paths = [
+        Result(path, holds=path not in refused, why=refused.get(path, "may change")) for path in sorted(changeset.files)
+    ]
+    return Result(name, holds=not refused, children=tuple(paths))
 
 
 def _objections(result: Result) -> Iterable[str]:

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.core.changeset import combine
-from bot.core.message import commit_message
+from bot.core.meter import Budget
 from bot.core.outcome import Outcome
 from bot.errors import Blocked, StaleHead, Transient, Unavailable
-from bot.flows import ending
-from bot.flows.decide import Turn, decide
+from bot.flows import ending, jobs
+from bot.flows.decisions import Turn
 from bot.flows.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from bot.core.changeset import Changeset
+    from bot.core.message import CommitMessage
     from bot.core.model import Repository, Writer
     from bot.core.order import Field
     from bot.core.outcome import Commit
-    from bot.flows.decide import Decision, Destination, Request
+    from bot.core.plan import Plan
+    from bot.flows.decide import Decider
+    from bot.flows.decisions import Decision, Destination, Request
     from bot.flows.progress import Applied
-    from bot.flows.rules import MappingSource
-    from bot.ports import Forge, Journal
+    from bot.ports import Journal
 
 # How often the rules are evaluated anew because the branch moved under us, before the delivery waits for its next turn.
 EVALUATIONS = 8
@@ -35,13 +38,12 @@ BLOCKED_ATTEMPTS = 12
 # After so many seconds no other branch is begun: what came meanwhile may go into the commits that are left to make.
 SECONDS = 10.0
 
+# Of CPU for one commit message.
+MESSAGE_SECONDS = 10.0
+
 
 async def apply(
-    forge: Forge,
-    repository: Repository,
-    requests: Sequence[Request],
-    source: MappingSource,
-    journal: Journal | None = None,
+    decider: Decider, repository: Repository, requests: Sequence[Request], journal: Journal | None = None
 ) -> Applied:
     """Decide and act on requests of one repository, in order.
 
@@ -49,7 +51,7 @@ async def apply(
     rest is in the answer, as it cannot be taken back. The `journal` is told before each commit what it is to be: after
     an answer that never came it is looked for, instead of made again.
     """
-    application = _Application(forge, repository, source, journal)
+    application = _Application(decider, repository, journal)
     try:
         await application.run(requests)
     except Exception as error:  # noqa: BLE001 - handed to the caller, beside what had landed by then
@@ -60,10 +62,10 @@ async def apply(
 class _Application:
     """One call of `apply`: what has ended so far, by delivery and branch."""
 
-    def __init__(self, forge: Forge, repository: Repository, source: MappingSource, journal: Journal | None) -> None:
-        self._forge = forge
+    def __init__(self, decider: Decider, repository: Repository, journal: Journal | None) -> None:
+        self._decider = decider
+        self._forge = decider.forge
         self._repository = repository
-        self._source = source
         self._journal = journal
         self.progress = Progress()
         # The deliveries of this call, and at which head of a branch their commits were looked for last.
@@ -74,7 +76,7 @@ class _Application:
         self._wrote: dict[str, dict[Field, Writer]] = {}
         # Branches that answered as if there was nothing, once.
         self._gone: set[str] = set()
-        self._slots = asyncio.Semaphore(forge.at_once)
+        self._slots = asyncio.Semaphore(self._forge.at_once)
         self._limited = False
         self._until = asyncio.get_running_loop().time() + SECONDS
 
@@ -85,7 +87,7 @@ class _Application:
         for _ in range(EVALUATIONS):
             requests = await self._without_landed(requests)
             turn = Turn(requests, only, fresh, self._writers)
-            decided = await decide(self._forge, self._repository, turn, self._source)
+            decided = await self._decider.decide(self._repository, turn)
             if only is None:
                 self.progress.note(requests, decided)
                 again = await self._act_on_all(decided.destinations)
@@ -209,8 +211,7 @@ class _Application:
         combined = combine(changeset for _, _, changeset in changes) if changes else None
         if combined is None:
             return None
-        # Of a hundred deliveries it takes long enough for a webhook to notice.
-        message = await asyncio.to_thread(commit_message, changes, destination.commit)
+        message = await self._message(changes, destination)
         if self._journal is None:
             return await self._forge.commit(self._repository, combined, message)
         fields = {delivery: ending.fields(changeset) for delivery, _, changeset in changes}
@@ -222,6 +223,12 @@ class _Application:
             certain = [one.request.delivery for one in destination.decisions if not _intended(one, combined)]
             await self._journal.withdraw(combined.branch, combined.base, certain)
             raise
+
+    async def _message(self, changes: Sequence[tuple[str, Plan, Changeset]], destination: Destination) -> CommitMessage:
+        # Of a hundred deliveries it takes long enough for a webhook to notice. The bytes of the files are not in it.
+        light = [(delivery, plan, _without_bytes(changeset)) for delivery, plan, changeset in changes]
+        budget = Budget(MESSAGE_SECONDS, "the commit message")
+        return await self._decider.compute.run(self._repository, budget, jobs.write_message, light, destination.commit)
 
     async def _apart(self, destination: Destination, error: Blocked) -> None:
         """GitHub refused a commit: of one delivery it ends so, of several halve until only the refused ones stay out.
@@ -253,6 +260,14 @@ class _Application:
         if settled and self._journal is not None and any(outcome.state == "committed" for outcome in ended):
             # An older delivery that is decided next, in this very call maybe, must see who wrote.
             await self._journal.record(ended)
+
+
+def _without_bytes(changeset: Changeset) -> Changeset:
+    files = {
+        path: replace(change, before=change.before and b"", after=change.after and b"")
+        for path, change in changeset.files.items()
+    }
+    return replace(changeset, files=files)
 
 
 def _intended(decision: Decision, changeset: Changeset) -> bool:

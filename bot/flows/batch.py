@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.core import trigger
-from bot.flows.decide import BATCH
+from bot.flows.decisions import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

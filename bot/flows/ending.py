@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bot.core.order import Field
     from bot.core.outcome import Commit, State
     from bot.errors import Blocked
-    from bot.flows.decide import Decision, Destination
+    from bot.flows.decisions import Decision, Destination
 
 
 def fields(changeset: Changeset) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from bot.core.outcome import Outcome
-    from bot.flows.decide import Decided, Request
+    from bot.flows.decisions import Decided, Request
 
 
 @dataclass(frozen=True, slots=True)

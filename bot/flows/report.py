@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.core.message import check_runs
+from bot.core.meter import Budget
 from bot.core.retry import Retry
 from bot.errors import PointsmanError, Transient
+from bot.flows import jobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,23 +18,27 @@ if TYPE_CHECKING:
     from bot.core.message import CheckRun
     from bot.core.model import Repository
     from bot.core.outcome import Outcome
-    from bot.ports import Forge
+    from bot.ports import Compute, Forge
 
 log = structlog.get_logger(__name__)
 
 # A report is a courtesy: it must not hold the commits up that wait behind it.
 RETRY = Retry(attempts=3, first=0.5, longest=5.0)
 SECONDS = 60.0
+CPU_SECONDS = 10.0
 
 
-async def report(forge: Forge, repository: Repository, outcomes: Sequence[Outcome], retry: Retry = RETRY) -> None:
+async def report(
+    forge: Forge, compute: Compute, repository: Repository, outcomes: Sequence[Outcome], retry: Retry = RETRY
+) -> None:
     """Create the check runs that these outcomes call for.
 
     What GitHub refuses is logged; nothing is raised, as the outcomes are recorded and stay what they are.
     """
     try:
         # Diffs of large files take a while.
-        runs = await asyncio.to_thread(check_runs, outcomes)
+        budget = Budget(CPU_SECONDS, "the check run")
+        runs = await compute.run(repository, budget, jobs.write_reports, outcomes)
         async with asyncio.timeout(SECONDS):
             for check_run in runs:
                 try:
@@ -42,7 +47,7 @@ async def report(forge: Forge, repository: Repository, outcomes: Sequence[Outcom
                     raise  # it would meet the others too, and insisting is not wanted
                 except PointsmanError as error:
                     log.warning("report lost", check_run=check_run.name, head=check_run.head, reason=str(error))
-    except (Transient, TimeoutError) as error:
+    except (PointsmanError, TimeoutError) as error:
         deliveries = [outcome.delivery for outcome in outcomes]
         log.warning("reports lost", reason=str(error) or f"not done in {SECONDS:.0f} s", deliveries=deliveries)
     except Exception:

@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bot.core import mapping_file, yaml
+from cachetools import TTLCache
+
+from bot.core import yaml
+from bot.core.meter import Budget
 from bot.core.verdict import MAPPING_PATH
 from bot.errors import InputError, Problem
+from bot.flows import jobs
+from bot.flows.jobs import RulesText
 
 if TYPE_CHECKING:
     from bot.core.mapping import MappingFile
     from bot.core.model import Repository
     from bot.core.snapshot import Snapshot
-    from bot.ports import Forge
+    from bot.flows.jobs import ReadRules, Rules
+    from bot.ports import Compute, Forge
+
+# A mapping file is read anew after so many seconds, in case what refused it was no fault of its own.
+KEPT_SECONDS = 600.0
+# As many characters of mapping files are remembered, each with what reading it gave.
+KEPT_CHARACTERS = 16_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """How much CPU time may be spent."""
+
+    delivery: float = float("inf")
+    """On one delivery, whatever it is evaluated for: DELIVERY_CPU_SECONDS."""
+    mapping_file: float = float("inf")
+    """On reading one mapping file: MAPPINGS_CPU_SECONDS."""
 
 
 @dataclass(frozen=True, slots=True)
 class MappingSource:
-    """Where mappings come from, and within which `limits` they edit.
+    """Where mappings come from, and within which limits they are carried out.
 
     The repository's own file, if `own`; where there is none, that of the owner's `.github` repository, if
     `organization`; where there is none, `text` (`name` is its path for messages); where that is None, `rules`.
+    `path` is where the file of `text` or `rules` lies in the repository, if it does: no rule writes it.
     """
 
     own: bool = True
@@ -30,31 +52,68 @@ class MappingSource:
     name: str = ""
     text: bytes | None = None
     rules: MappingFile | None = None
+    path: str | None = None
     limits: yaml.Limits = yaml.LIMITS
+    seconds: Seconds = field(default_factory=Seconds)
+
+    def budget(self) -> Budget:
+        """Return the budget of one delivery."""
+        return Budget(self.seconds.delivery, "the delivery", "DELIVERY_CPU_SECONDS")
 
 
-async def read_rules(
-    forge: Forge, repository: Repository, snapshot: Snapshot, source: MappingSource
-) -> MappingFile | None:
-    """Return the mapping file that holds for `repository`, whose default branch is `snapshot`; None where none does.
+class RulesReader:
+    """Reads the mapping file that holds for a repository, and remembers by its text what came of that."""
 
-    Raises InputError with all that is wrong in it.
-    """
-    name, file = MAPPING_PATH, snapshot.files.get(MAPPING_PATH) if source.own else None
-    if file is None and source.organization:
-        name = f"{repository.owner}/.github/{MAPPING_PATH}"
-        file = await forge.organization_file(repository, MAPPING_PATH)
-    if file is None:
-        name, data = source.name, source.text
-        if data is None:
-            return source.rules
-    elif file.data is None:
-        # Going on to the next source would let other rules govern than the ones people see here.
-        raise InputError(Problem("the mapping file must be an ordinary file of at most 4 MB, no link", name))
-    else:
-        data = file.data
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise InputError(Problem("the mapping file is not UTF-8", name)) from error
-    return await asyncio.to_thread(mapping_file.parse, text, name)
+    def __init__(self, forge: Forge, compute: Compute, source: MappingSource) -> None:
+        self._forge = forge
+        self._compute = compute
+        self._source = source
+        self._known: TTLCache[RulesText, tuple[ReadRules | InputError, int]] = TTLCache(
+            KEPT_CHARACTERS, KEPT_SECONDS, time.monotonic, getsizeof=lambda kept: kept[1]
+        )
+
+    async def read(self, repository: Repository, snapshot: Snapshot) -> ReadRules | None:
+        """Return the rules for `repository`, whose default branch is `snapshot`; None when there are none.
+
+        Raises InputError with all that is wrong in them.
+        """
+        rules = await self._find(repository, snapshot)
+        if not isinstance(rules, RulesText):
+            return None if rules is None else await self._compute_read(repository, rules)
+        kept = self._known.get(rules)
+        if kept is None:
+            kept = await self._read(repository, rules), len(rules.text) + len(rules.name)
+            self._known[rules] = kept
+        if isinstance(kept[0], InputError):
+            raise InputError(kept[0].problems)
+        return kept[0]
+
+    async def _read(self, repository: Repository, rules: RulesText) -> ReadRules | InputError:
+        try:
+            return await self._compute_read(repository, rules)
+        except InputError as error:
+            return error
+
+    async def _compute_read(self, repository: Repository, rules: Rules) -> ReadRules:
+        budget = Budget(self._source.seconds.mapping_file, "the mapping file", "MAPPINGS_CPU_SECONDS")
+        return await self._compute.run(repository, budget, jobs.read_rules, rules)
+
+    async def _find(self, repository: Repository, snapshot: Snapshot) -> Rules | None:
+        """Return the rules that hold, unread."""
+        name, file = MAPPING_PATH, snapshot.files.get(MAPPING_PATH) if self._source.own else None
+        if file is None and self._source.organization:
+            name = f"{repository.owner}/.github/{MAPPING_PATH}"
+            file = await self._forge.organization_file(repository, MAPPING_PATH)
+        if file is None:
+            name, data = self._source.name, self._source.text
+            if data is None:
+                return jobs.lying_at(self._source.path, self._source.rules) if self._source.rules else None
+        elif file.data is None:
+            # Going on to the next source would let other rules govern than the ones people see here.
+            raise InputError(Problem("the mapping file must be an ordinary file of at most 4 MB, no link", name))
+        else:
+            data = file.data
+        try:
+            return RulesText(data.decode(), name, self._source.path)
+        except UnicodeDecodeError as error:
+            raise InputError(Problem("the mapping file is not UTF-8", name)) from error

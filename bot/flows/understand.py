@@ -12,7 +12,7 @@ from bot.core import trigger
 from bot.core.model import Number
 from bot.core.outcome import Outcome
 from bot.errors import InputError
-from bot.flows.decide import Request
+from bot.flows.decisions import Request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 from cachetools import LRUCache
 
+from bot.core.meter import Budget
 from bot.errors import PointsmanError
 from bot.github import reports
 from bot.github.auth import Scope, Tokens, app_api
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from bot.core.outcome import Commit, Landed
     from bot.core.snapshot import File, Snapshot
     from bot.github.quota import State
+    from bot.ports import Compute
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +48,8 @@ GRAPHQL_AGAIN_SECONDS = 600.0
 
 _KEPT = 1024
 
+# Of CPU, for the globs of a branch that is read again ahead of time.
+GLOB_SECONDS = 3.0
 
 # Of the branches of one repository that are written to.
 AT_ONCE = 8
@@ -54,10 +58,17 @@ AT_ONCE = 8
 class GitHub:
     """GitHub, or an Enterprise Server, at the REST address `url`; each installation may use `quota`, None: GitHub's."""
 
-    def __init__(
-        self, session: aiohttp.ClientSession, url: str, app_id: int, private_key: str, quota: Quota | None = None
+    def __init__(  # noqa: PLR0913, PLR0917 - it is what GitHub is reached by
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        app_id: int,
+        private_key: str,
+        compute: Compute,
+        quota: Quota | None = None,
     ) -> None:
         self._session = session
+        self._compute = compute
         self._url = url
         app = app_api(session, url, app_id, private_key)
         self.deliveries = DeliveryList(app)
@@ -66,7 +77,7 @@ class GitHub:
         self._apis: LRUCache[Scope, InstallationAPI] = LRUCache(maxsize=_KEPT)
         self._governors: LRUCache[int, Governor] = LRUCache(maxsize=_KEPT)
         self._objects = Objects()
-        self._views = Views(self._objects)
+        self._views = Views(self._objects, compute)
         self._no_graphql_until = 0.0
 
     @property
@@ -99,12 +110,15 @@ class GitHub:
                 self._no_graphql_until = time.monotonic() + GRAPHQL_AGAIN_SECONDS
         return await self._reader(repository).open(paths, branch)
 
-    async def read(self, snapshot: Snapshot, globs: Sequence[Glob]) -> Snapshot:
-        """Return `snapshot`, at the same commit, with every file that one of `globs` matches."""
-        snapshot, unknown = self._views.read(snapshot, globs)
+    async def read(self, snapshot: Snapshot, globs: Sequence[Glob], budget: Budget) -> Snapshot:
+        """Return `snapshot`, at the same commit, with every file that one of `globs` matches.
+
+        Raises InputError when a glob matches too many files, or finding them uses `budget` up.
+        """
+        snapshot, unknown = await self._views.read(snapshot, globs, budget)
         if not unknown:
             return snapshot
-        snapshot = await self._reader(snapshot.repository).read(snapshot, unknown)
+        snapshot = await self._reader(snapshot.repository).read(snapshot, unknown, budget)
         self._views.keep(snapshot, [glob.literal for glob in unknown if glob.literal is not None], unknown)
         return snapshot
 
@@ -114,7 +128,7 @@ class GitHub:
         # A token for the repository by its id cannot be had, as the id is not known; this one may only read.
         api = self._api(Scope(repository.installation, None, _READ))
         try:
-            snapshot = await Reader(api, shared, self._objects, graphql=self._graphql).open([path])
+            snapshot = await Reader(api, shared, self._objects, self._compute, graphql=self._graphql).open([path])
         except NotFound:
             return None
         return snapshot.files.get(path)
@@ -150,7 +164,7 @@ class GitHub:
             return
         try:
             snapshot = await self.open(repository, paths, branch)
-            await self.read(snapshot, globs)
+            await self.read(snapshot, globs, Budget(GLOB_SECONDS, "matching the globs"))
         except PointsmanError as error:
             log.info("branch not read again", branch=branch, repository=repository.id, reason=str(error))
 
@@ -177,7 +191,7 @@ class GitHub:
     def _reader(self, repository: Repository) -> Reader:
         # Reads come right before the write: with its token they cost no round trip for one of their own.
         api = self._api(Scope(repository.installation, repository.id, _CONTENTS))
-        return Reader(api, repository, self._objects, graphql=self._graphql)
+        return Reader(api, repository, self._objects, self._compute, graphql=self._graphql)
 
     def _governor(self, installation: int) -> Governor:
         governor = self._governors.get(installation)

@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import gidgethub
 
-from bot.core.glob import Globs
-from bot.core.snapshot import MAX_FILE_BYTES, SUBMODULE, SYMLINK, File, Snapshot, matching
+from bot.core.snapshot import MAX_FILE_BYTES, SUBMODULE, SYMLINK, File, Snapshot
 from bot.errors import InputError, Transient
+from bot.flows import jobs
 from bot.github.client import UNREADABLE, NotFound, query_error, refusal
 from bot.github.objects import Entry, blob_oid
 
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bot.core.glob import Glob
+    from bot.core.meter import Budget
     from bot.core.model import Repository
     from bot.github.client import InstallationAPI
     from bot.github.objects import Objects
+    from bot.ports import Compute
 
 # One GraphQL request reads this many files: GitHub bounds the work of one request, and answers must stay small.
 _FILES_A_REQUEST = 50
@@ -40,8 +42,11 @@ _DIRECTORY = 0o040000
 class Reader:
     """Reads snapshots of one repository."""
 
-    def __init__(self, api: InstallationAPI, repository: Repository, objects: Objects, *, graphql: bool) -> None:
+    def __init__(
+        self, api: InstallationAPI, repository: Repository, objects: Objects, compute: Compute, *, graphql: bool
+    ) -> None:
         self._api = api
+        self._compute = compute
         self._repository = repository
         self._path = f"/repos/{repository.full_name}"
         self._objects = objects
@@ -65,11 +70,11 @@ class Reader:
         snapshot = Snapshot(self._repository, name, ref["object"]["sha"])
         return await self._with_files(snapshot, await self._literal_entries(snapshot.head, paths))
 
-    async def read(self, snapshot: Snapshot, globs: Sequence[Glob]) -> Snapshot:
-        """Return `snapshot` with every file of its commit that one of `globs` matches."""
+    async def read(self, snapshot: Snapshot, globs: Sequence[Glob], budget: Budget) -> Snapshot:
+        """Return `snapshot` with every file of its commit that one of `globs` matches, found within `budget`."""
         literal = [glob.literal for glob in globs if glob.literal is not None and glob.literal not in snapshot.files]
         wild = [glob for glob in globs if glob.literal is None]
-        entries = await self._matching_entries(snapshot.head, Globs(wild)) if wild else {}
+        entries = await self._matching_entries(snapshot.head, wild, budget) if wild else {}
         if self._graphql:
             unread = [
                 path
@@ -171,27 +176,27 @@ class Reader:
         found: Entry | None = tree.get(name)
         return found
 
-    async def _matching_entries(self, head: str, globs: Globs) -> dict[str, Entry]:
-        key = head, frozenset(glob.pattern for glob in globs.globs)
+    async def _matching_entries(self, head: str, globs: Sequence[Glob], budget: Budget) -> dict[str, Entry]:
+        key = head, frozenset(glob.pattern for glob in globs)
         known = self._objects.matches.get(key)
         if known is not None:
             return dict(known)
-        entries = await self._walk(head, "", globs)
-        # A glob may backtrack for as long as its time limit lets it; the event loop must not wait for that.
-        matched = {path: entries[path] for path in await asyncio.to_thread(matching, globs.globs, entries)}
+        entries = await self._walk(head, "", globs, budget)
+        paths = await self._compute.run(self._repository, budget, jobs.match, globs, list(entries))
+        matched = {path: entries[path] for path in paths}
         self._objects.keep_matches(key, matched)
         return dict(matched)
 
-    async def _walk(self, oid: str, directory: str, globs: Globs) -> dict[str, Entry]:
+    async def _walk(self, oid: str, directory: str, globs: Sequence[Glob], budget: Budget) -> dict[str, Entry]:
         """List the files of sub-trees that can match, a sub-tree in one request where a glob starts in it."""
-        if any(glob.prefix == directory for glob in globs.globs):
+        if any(glob.prefix == directory for glob in globs):
             whole = await self._tree(oid, recursive=True)
             if whole is not None:
                 return {_join(directory, path): entry for path, entry in whole.items() if entry.mode != _DIRECTORY}
         tree = {_join(directory, name): entry for name, entry in (await self._tree(oid)).items()}
         folders = [path for path, entry in tree.items() if entry.mode == _DIRECTORY]
-        entered = await asyncio.to_thread(lambda: [path for path in folders if globs.may_contain(path)])
-        below = (self._walk(tree[path].oid, path, globs) for path in entered)
+        entered = await self._compute.run(self._repository, budget, jobs.enter, globs, folders) if folders else []
+        below = (self._walk(tree[path].oid, path, globs, budget) for path in entered)
         found = {path: entry for path, entry in tree.items() if entry.mode != _DIRECTORY}
         for part in await asyncio.gather(*below):
             found |= part

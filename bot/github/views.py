@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
 
-from bot.core.snapshot import MAX_FILE_BYTES, SUBMODULE, SYMLINK, File, Snapshot, matching
+from bot.core.snapshot import MAX_FILE_BYTES, SUBMODULE, SYMLINK, File, Snapshot
+from bot.flows import jobs
 from bot.github.objects import Entry, blob_oid
 
 if TYPE_CHECKING:
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 
     from bot.core.changeset import Changeset
     from bot.core.glob import Glob
+    from bot.core.meter import Budget
     from bot.core.model import Repository
     from bot.core.outcome import Commit
     from bot.github.objects import Objects
+    from bot.ports import Compute
 
 # So many of our last heads are known as ours: their push comes after the next commit was made, when many are.
 _OWN = 50
@@ -44,8 +47,9 @@ class View:
 class Views:
     """Views by repository and branch; a forgotten one is read again. Bytes are those of `objects`."""
 
-    def __init__(self, objects: Objects, size: int = 4096) -> None:
+    def __init__(self, objects: Objects, compute: Compute, size: int = 4096) -> None:
         self._objects = objects
+        self._compute = compute
         self._views: LRUCache[tuple[int, str], View] = LRUCache(size)
 
     def get(self, repository: Repository, branch: str) -> View | None:
@@ -59,18 +63,29 @@ class Views:
             return None
         return self._with(Snapshot(repository, branch, view.head, fresh=False), view, paths)
 
-    def read(self, snapshot: Snapshot, globs: Sequence[Glob]) -> tuple[Snapshot, list[Glob]]:
-        """Add to `snapshot` the files of `globs` as far as they are known; return it, and the globs that are not."""
+    async def read(self, snapshot: Snapshot, globs: Sequence[Glob], budget: Budget) -> tuple[Snapshot, list[Glob]]:
+        """Add to `snapshot` the files of `globs` as far as they are known; return it, and the globs that are not.
+
+        What wildcards match is found within `budget`. Raises InputError for one that matches too many files.
+        """
         view = self.get(snapshot.repository, snapshot.branch)
         if view is None or view.head != snapshot.head:
             return snapshot, list(globs)
+        listed = [glob for glob in globs if glob.literal is None and glob.pattern in view.listed]
+        matched: dict[Glob, list[str]] = {}
+        if listed:
+            there = [path for path, entry in view.entries.items() if entry is not None]
+            found = await self._compute.run(snapshot.repository, budget, jobs.match_each, listed, there)
+            matched = dict(zip(listed, found, strict=True))
+            view = self.get(snapshot.repository, snapshot.branch)
+            if view is None or view.head != snapshot.head:  # it moved while we computed
+                return snapshot, list(globs)
         unknown = []
         for glob in globs:
             if glob.literal is not None:
                 paths = [glob.literal] if glob.literal in view.entries else None
             else:
-                there = [path for path, entry in view.entries.items() if entry is not None]
-                paths = matching([glob], there) if glob.pattern in view.listed else None
+                paths = matched.get(glob)
             known = self._with(snapshot, view, paths) if paths is not None else None
             if known is None:
                 unknown.append(glob)

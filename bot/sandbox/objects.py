@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dulwich.diff_tree import tree_changes
 from dulwich.errors import NotTreeError
 from dulwich.graph import can_fast_forward, find_merge_base
+from dulwich.index import validate_path, validate_path_element_hfs, validate_path_element_ntfs
 from dulwich.object_store import tree_lookup_path
 from dulwich.objects import Blob, Commit, ObjectID, Tree
 
@@ -58,8 +59,15 @@ OCTOCAT = Person("The Octocat", "583231+octocat@users.noreply.github.com")
 
 
 def is_malformed(path: str) -> bool:
-    """Say whether git refuses a path: absolute, with empty parts, `.`, `..` or `.git`."""
-    return any(part.lower() in {"", ".", "..", ".git"} for part in path.split("/")) or "\0" in path
+    """Say whether git refuses a path: absolute, with empty parts, `.`, `..` or `.git`, as any file system spells it.
+
+    GitHub takes none that are `.git` to macOS or Windows:
+    https://github.blog/2014-12-18-vulnerability-announced-update-your-git-clients/
+    """
+    if any(part.lower() in {"", ".", ".."} for part in path.split("/")) or "\0" in path:
+        return True
+    name = path.encode(errors="replace")
+    return not (validate_path(name, validate_path_element_ntfs) and validate_path(name, validate_path_element_hfs))
 
 
 class Objects:

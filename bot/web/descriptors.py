@@ -16,8 +16,10 @@ ADMIN_CONNECTIONS = 16
 ACCEPTED_AT_ONCE = 8
 
 # The database and its lock (a dozen while they are tidied up), the log, both listening sockets and the event loop (a
-# dozen), mapping files and certificates, and the pipes to child processes.
-_OTHER_FILES = 64
+# dozen), mapping files and certificates.
+_OTHER_FILES = 48
+# Pipes, and what the event loop watches a child process with.
+_FILES_OF_PROCESS = 4
 _FEWEST = 8
 
 
@@ -31,12 +33,16 @@ class Connections:
     github: int
 
 
-def share_out(open_files: int | None, wanted: int | None) -> Connections:
-    """Share out a limit of open files (None: there is none). `wanted` is MAX_CONNECTIONS, None if it is not set."""
+def share_out(open_files: int | None, wanted: int | None, processes: int) -> Connections:
+    """Share out a limit of open files (None: there is none) beside so many child processes.
+
+    `wanted` is MAX_CONNECTIONS, None if it is not set.
+    """
     if open_files is None:
         return Connections(wanted or MOST_CONNECTIONS, MOST_GITHUB_CONNECTIONS)
     github = max(_FEWEST, min(MOST_GITHUB_CONNECTIONS, open_files // 4))
-    left = open_files - _OTHER_FILES - github - ADMIN_CONNECTIONS - 3 * ACCEPTED_AT_ONCE
+    others = _OTHER_FILES + _FILES_OF_PROCESS * processes
+    left = open_files - others - github - ADMIN_CONNECTIONS - 3 * ACCEPTED_AT_ONCE
     return Connections(max(_FEWEST, min(wanted or MOST_CONNECTIONS, left)), github)
 
 

@@ -9,6 +9,7 @@ import pytest
 from decided import HEAD, MAPPINGS, PATH, changed, planned, view
 
 from bot.core.changeset import Changeset, NoChange, combine, compute
+from bot.core.meter import Meter
 from bot.core.snapshot import EXECUTABLE, MAX_FILE_BYTES, REGULAR, SUBMODULE, SYMLINK, File
 from bot.errors import InputError
 
@@ -153,7 +154,7 @@ def test_a_regex_stops_when_the_time_of_its_file_is_up() -> None:
     seconds = itertools.count(0.0, 0.4)
     mappings = REGEX.replace("'tag: (?<tag>\\S+)'", "['a(?<tag>x)', 'b(?<tag>x)']")
     with pytest.raises(InputError, match="was stopped after") as caught:
-        compute(planned(PAYLOAD, mappings), view({PATH: "tag: 1\n"}), lambda: next(seconds))
+        compute(planned(PAYLOAD, mappings), view({PATH: "tag: 1\n"}), Meter(lambda: next(seconds)))
     assert caught.value.problems[0].file == PATH
 
 
@@ -161,7 +162,7 @@ def steps(*tags: str, content: str = "image: { tag: 1-dev }\n") -> list[Changese
     """The changesets of deliveries that came one after the other, each on the view the one before left."""
     made, current = [], view({PATH: content, "b.yaml": "image: { tag: 0-dev }\n"})
     for tag in tags:
-        change = compute(planned({"tag": tag}), current, lambda: 0.0)
+        change = compute(planned({"tag": tag}), current, Meter(lambda: 0.0))
         assert isinstance(change, Changeset)
         current = current.with_(change)
         made.append(change)

@@ -8,6 +8,7 @@ import pytest
 from decided import planned, view
 
 from bot.core.changeset import Changeset, NoChange, compute
+from bot.core.meter import Meter
 from bot.core.yaml import LIMITS, Limits
 from bot.errors import InputError
 
@@ -19,7 +20,7 @@ DIGEST = f"sha256:{'a' * 64}"
 def result(files: dict[str, str], entry: str, payload: Any = None, limits: Limits = LIMITS) -> Changeset | NoChange:
     """What an entry, in flow style without its braces, makes of these files."""
     made = planned(payload or PAYLOAD, f"{HEAD}      - {{ {entry} }}\n")
-    return compute(made, view(files), lambda: 0.0, limits)
+    return compute(made, view(files), Meter(lambda: 0.0), limits)
 
 
 def changeset(files: dict[str, str], entry: str, payload: Any = None) -> Changeset:

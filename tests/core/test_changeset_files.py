@@ -15,6 +15,7 @@ from bot.core.changeset import CREATED, DELETED, Changeset, NoChange, combine, c
 from bot.core.diff import unified
 from bot.core.mapping import CommitSettings
 from bot.core.message import commit_message
+from bot.core.meter import Meter
 from bot.core.snapshot import EXECUTABLE, REGULAR, SUBMODULE, SYMLINK, File
 from bot.errors import InputError
 
@@ -35,7 +36,7 @@ def mappings(*entries: str) -> str:
 def result(files: Files | Snapshot, *entries: str, payload: Any = None) -> Changeset | NoChange:
     """What the entries make of these files."""
     given = view(files) if isinstance(files, dict) else files
-    return compute(planned(payload or PAYLOAD, mappings(*entries)), given, lambda: 0.0)
+    return compute(planned(payload or PAYLOAD, mappings(*entries)), given, Meter(lambda: 0.0))
 
 
 def changeset(files: Files | Snapshot, *entries: str, payload: Any = None) -> Changeset:

@@ -18,6 +18,7 @@ from bot.core.convert import convert
 from bot.core.convert.commit import DEFAULT_TEMPLATE
 from bot.core.convert.patterns import whole
 from bot.core.convert.text import Document, Entry, MappingEntry, UpdateEntry, write
+from bot.core.meter import Meter
 from bot.core.plan import plan
 from bot.core.regexes import compile_pattern
 from bot.core.trigger import Dispatch
@@ -80,7 +81,7 @@ def said(text: str) -> str:
 
 def outcome(rules: MappingFile, payload: dict[str, Any], files: dict[str, str]) -> dict[str, str]:
     """Return what files become by the rules."""
-    made = compute(plan(rules, Dispatch(REPOSITORY, "update", payload)), view(files), lambda: 0.0)
+    made = compute(plan(rules, Dispatch(REPOSITORY, "update", payload)), view(files), Meter(lambda: 0.0))
     new = (
         {path: (change.after or b"").decode() for path, change in made.files.items()}
         if isinstance(made, Changeset)
@@ -468,6 +469,7 @@ def test_the_author_is_taken_where_name_and_address_are_known(
         ({"mappings": DEV.replace("environments", "**/e")}, "**/ also stands for no folder"),
         ({"mappings": DEV.replace("environments", "(!x)")}, "(=…) and (!…) for look-aheads"),
         ({"mappings": DEV.replace("environments", ".github")}, "nothing below .github/ is ever changed"),
+        ({"mappings": DEV.replace("environments", ".circleci")}, "list it under 'allow_files:'"),
         ({"mappings": f"{DEV} {{NEXT_MAPPING}} __true__==0 {{THEN_UPDATE_FILES}} a=*"}, "its condition never holds"),
         ({"mappings": f"{DEV} {{NEXT_MAPPING}} git_tag {{THEN_UPDATE_FILES}} a="}, "none of its regexes changes"),
     ],

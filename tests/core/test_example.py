@@ -15,6 +15,7 @@ from bot.core.mapping import RegexOperation
 from bot.core.mapping_file import parse, schema
 from bot.core.mapping_source import read
 from bot.core.match import evaluate
+from bot.core.meter import Meter
 from bot.core.plan import plan
 from bot.core.regexes import substitute
 from bot.core.rendered import Fields, render
@@ -162,13 +163,15 @@ def test_what_every_app_makes_of_its_image() -> None:
 def test_what_preview_creates() -> None:
     """A file with the number of the pull request, and an item of that text in a list."""
     files = {"previews/list.yaml": "previews: ['6']\n"}
-    change = compute(planned({"action": "opened", "pr": 7}), view(files), lambda: 0.0)
+    change = compute(planned({"action": "opened", "pr": 7}), view(files), Meter(lambda: 0.0))
     assert isinstance(change, Changeset)
     assert {path: file.after for path, file in change.files.items()} == {
         "previews/7/kustomization.yaml": b'resources: [../base]\nnamePrefix: "pr-7-"\n',
         "previews/list.yaml": b"previews: ['6', '7']\n",
     }
-    assert isinstance(compute(planned({"action": "opened", "pr": 7}), view(files).with_(change), lambda: 0.0), NoChange)
+    assert isinstance(
+        compute(planned({"action": "opened", "pr": 7}), view(files).with_(change), Meter(lambda: 0.0)), NoChange
+    )
 
 
 def test_what_chart_sets() -> None:

@@ -10,6 +10,7 @@ import pytest
 from bot.core.changeset import Changeset, FileChange
 from bot.core.glob import Glob
 from bot.core.message import CommitMessage
+from bot.core.meter import unlimited
 from bot.core.snapshot import EXECUTABLE, REGULAR, SYMLINK
 from bot.directory import Directory, operator
 from bot.errors import InputError
@@ -90,7 +91,7 @@ async def test_a_glob_finds_the_files_below_the_folder_and_none_through_a_symlin
     """What a glob matches is added to the snapshot; nothing outside of the folder ever is."""
     forge = Directory(root)
     before = await forge.open(forge.repository, ["apps/run.yaml"])
-    snapshot = await forge.read(before, [Glob(glob)])
+    snapshot = await forge.read(before, [Glob(glob)], unlimited())
     assert set(snapshot.files) == {"apps/run.yaml", *paths}
     assert {file.data for file in snapshot.files.values()} <= {b"one\r\n", b"run", b"hidden\n", None}
 
@@ -101,7 +102,7 @@ async def test_a_folder_that_is_a_symlink_itself_can_be_named(root: Path) -> Non
     link.symlink_to(root, target_is_directory=True)
     forge = Directory(link)
     assert forge.repository.full_name == "gitops"
-    snapshot = await forge.read(await forge.open(forge.repository, []), [Glob("apps/**")])
+    snapshot = await forge.read(await forge.open(forge.repository, []), [Glob("apps/**")], unlimited())
     assert set(snapshot.files) == {"apps/one/values.yaml", "apps/run.yaml"}
 
 

@@ -15,6 +15,7 @@ from bot.core.changeset import Changeset, FileChange
 from bot.core.glob import Glob
 from bot.core.mapping import Person
 from bot.core.message import CommitMessage
+from bot.core.meter import unlimited
 from bot.core.snapshot import REGULAR
 from bot.directory import Directory
 from bot.directory.git import GitRepository
@@ -141,7 +142,7 @@ async def test_a_path_that_is_a_folder_is_known_as_one(root: Path, path: str, fo
     forge = Directory(root)
     opened = await forge.open(forge.repository, [path])
     assert opened.folders == folders
-    assert (await forge.read(await forge.open(forge.repository, []), [Glob(path)])).folders == folders
+    assert (await forge.read(await forge.open(forge.repository, []), [Glob(path)], unlimited())).folders == folders
 
 
 # -- in a Git repository

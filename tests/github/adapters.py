@@ -9,6 +9,7 @@ import aiohttp
 from openapi import Checker
 from running import named
 
+from bot.compute.in_place import InPlace
 from bot.github import GitHub
 from bot.github.quota import Quota
 
@@ -45,6 +46,6 @@ async def adapter(sandbox: Sandbox, repository: Repository, *, prefix: str = "")
     async with aiohttp.ClientSession() as session:
         # The sandbox does not mind, and tests that commit often need not wait.
         quota = Quota(write_interval=0)
-        forge = GitHub(session, sandbox.url + prefix, sandbox.app.id, sandbox.app.private_key, quota)
+        forge = GitHub(session, sandbox.url + prefix, sandbox.app.id, sandbox.app.private_key, InPlace(), quota)
         yield Adapter(forge, named(sandbox, repository), sandbox)
     assert checker.found == []

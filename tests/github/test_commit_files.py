@@ -11,6 +11,7 @@ from bot.core.changeset import Changeset, FileChange
 from bot.core.glob import Glob
 from bot.core.mapping import Person
 from bot.core.message import CommitMessage
+from bot.core.meter import unlimited
 from bot.core.snapshot import REGULAR
 from bot.errors import StaleHead
 from bot.sandbox import EXECUTABLE
@@ -116,6 +117,6 @@ async def test_a_path_that_is_a_folder_is_known_as_one(
     async with adapter(sandbox, repository) as made:
         snapshot = await made.forge.open(made.repository, paths if opened else [])
         if not opened:
-            snapshot = await made.forge.read(snapshot, [Glob(path) for path in paths])
+            snapshot = await made.forge.read(snapshot, [Glob(path) for path in paths], unlimited())
     assert snapshot.folders == {"environments", "environments/dev"}
     assert set(snapshot.files) == {"environments/dev/values.yaml"}

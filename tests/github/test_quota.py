@@ -13,6 +13,7 @@ import pytest
 from adapters import adapter
 from running import REFUSAL, named, within_the_hour
 
+from bot.compute.in_place import InPlace
 from bot.core.changeset import Changeset, FileChange
 from bot.core.mapping import Person
 from bot.core.message import CheckRun, CommitMessage
@@ -720,7 +721,7 @@ async def test_governors_are_bounded(sandbox: Sandbox, gitops: Repository, monke
 async def test_commits_to_one_repository_are_a_second_apart(sandbox: Sandbox, gitops: Repository, quota: Quota) -> None:
     """With the limits that hold where nothing is set: the second waits, or is told if there is no patience."""
     async with aiohttp.ClientSession() as session:
-        forge = GitHub(session, sandbox.url, sandbox.app.id, sandbox.app.private_key, quota)
+        forge = GitHub(session, sandbox.url, sandbox.app.id, sandbox.app.private_key, InPlace(), quota)
         repository = named(sandbox, gitops)
         began = time.monotonic()
         await commit(forge, repository)

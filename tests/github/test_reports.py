@@ -8,6 +8,7 @@ import pytest
 from adapters import adapter
 from running import REFUSAL
 
+from bot.compute.in_place import InPlace
 from bot.core.message import Annotation, CheckRun
 from bot.core.retry import Retry
 from bot.errors import Transient, Unavailable
@@ -64,7 +65,9 @@ async def test_a_passing_fault_delays_a_report(sandbox: Sandbox, gitops: Reposit
     sandbox.faults.add(path="/check-runs", status=502, body=REFUSAL)
     sandbox.faults.cause("malformed", path="/check-runs")
     async with adapter(sandbox, gitops) as (forge, repository, _):
-        await flow.report(forge, repository, outcome(gitops.head()), Retry(attempts=3, first=0.001, longest=1.0))
+        await flow.report(
+            forge, InPlace(), repository, outcome(gitops.head()), Retry(attempts=3, first=0.001, longest=1.0)
+        )
     assert len(gitops.check_runs()) == 1
 
 
@@ -79,5 +82,5 @@ async def test_a_report_is_given_up_soon(sandbox: Sandbox, gitops: Repository, f
             await flow._create(forge, repository, check_run(gitops.head()), Retry(2, 0.001, 1.0))
     sandbox.faults.add(path="/check-runs", body=REFUSAL, **fault)
     async with adapter(sandbox, gitops) as (forge, repository, _):
-        await flow.report(forge, repository, outcome(gitops.head()), Retry(2, 0.001, 1.0))
+        await flow.report(forge, InPlace(), repository, outcome(gitops.head()), Retry(2, 0.001, 1.0))
     assert gitops.check_runs() == []

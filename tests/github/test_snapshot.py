@@ -8,6 +8,7 @@ import pytest
 from adapters import adapter
 
 from bot.core.glob import Glob, escape
+from bot.core.meter import unlimited
 from bot.core.snapshot import EXECUTABLE, MAX_FILE_BYTES, REGULAR, SUBMODULE, SYMLINK, File, Snapshot
 from bot.errors import InputError, Transient, Unavailable
 from bot.github.objects import Objects, blob_oid
@@ -58,7 +59,7 @@ async def test_literal_paths_take_one_request_and_no_listing(sandbox: Sandbox, r
     """By GraphQL all of them at once, beside the head or at a commit."""
     async with adapter(sandbox, repository) as made:
         snapshot = await made.forge.open(made.repository, ["README.md", "apps/shop/dev/values.yaml"])
-        await made.forge.read(snapshot, [Glob(escape(path)) for path in FILES])
+        await made.forge.read(snapshot, [Glob(escape(path)) for path in FILES], unlimited())
         assert made.asked() == ["Open", "Read"]
 
 
@@ -84,7 +85,7 @@ async def test_a_glob_reads_what_it_matches(
     globs, paths = case
     sandbox.graphql, sandbox.tree_limit = graphql, limit
     async with adapter(sandbox, repository) as (forge, named, _):
-        snapshot = await forge.read(await forge.open(named, []), [Glob(glob) for glob in globs])
+        snapshot = await forge.read(await forge.open(named, []), [Glob(glob) for glob in globs], unlimited())
     assert texts(snapshot) == {path: FILES[path] for path in sorted(paths)}
 
 
@@ -92,7 +93,7 @@ async def test_only_subtrees_that_can_match_are_listed(sandbox: Sandbox, reposit
     """`apps/shop/**`: the root, `apps`, and `apps/shop` with all below; nothing of docs or environments."""
     async with adapter(sandbox, repository) as made:
         snapshot = await made.forge.open(made.repository, [])
-        await made.forge.read(snapshot, [Glob("apps/shop/**")])
+        await made.forge.read(snapshot, [Glob("apps/shop/**")], unlimited())
         trees = [asked for asked in made.asked() if "git/trees" in asked]
     shown = {repository.tree_of(repository.head()): "/", repository.head(): "/"}
     shown |= {
@@ -108,7 +109,7 @@ async def test_a_glob_from_the_root_is_one_listing(sandbox: Sandbox, repository:
     """`**/prod/values.yaml` could be anywhere: one recursive listing, then the files in one request."""
     async with adapter(sandbox, repository) as made:
         snapshot = await made.forge.open(made.repository, [])
-        await made.forge.read(snapshot, [Glob("**/prod/values.yaml")])
+        await made.forge.read(snapshot, [Glob("**/prod/values.yaml")], unlimited())
         assert made.asked() == ["Open", f"GET git/trees/{repository.head()}?recursive", "Read"]
 
 
@@ -117,7 +118,7 @@ async def test_a_listing_that_is_cut_is_walked_without_losing_a_file(sandbox: Sa
     sandbox.tree_limit = 5
     async with adapter(sandbox, repository) as made:
         snapshot = await made.forge.open(made.repository, [])
-        found = await made.forge.read(snapshot, [Glob("**/values.yaml")])
+        found = await made.forge.read(snapshot, [Glob("**/values.yaml")], unlimited())
     assert sorted(found.files) == sorted(path for path in FILES if path.endswith("/values.yaml"))
 
 
@@ -126,7 +127,7 @@ async def test_a_folder_that_cannot_be_listed_is_told(sandbox: Sandbox, reposito
     sandbox.tree_limit = 2
     async with adapter(sandbox, repository) as (forge, named, _):
         with pytest.raises(InputError, match="too many entries for GitHub to list; name paths instead"):
-            await forge.read(await forge.open(named, []), [Glob("**/values.yaml")])
+            await forge.read(await forge.open(named, []), [Glob("**/values.yaml")], unlimited())
 
 
 @BOTH
@@ -134,13 +135,13 @@ async def test_what_was_read_is_not_read_again(sandbox: Sandbox, repository: Rep
     """Blobs and trees are named by their content: after a commit only what changed is asked for."""
     sandbox.graphql = graphql
     async with adapter(sandbox, repository) as made:
-        await made.forge.read(await made.forge.open(made.repository, []), [Glob("apps/**")])
+        await made.forge.read(await made.forge.open(made.repository, []), [Glob("apps/**")], unlimited())
         before = len(sandbox.requests)
-        await made.forge.read(await made.forge.open(made.repository, []), [Glob("apps/**")])
+        await made.forge.read(await made.forge.open(made.repository, []), [Glob("apps/**")], unlimited())
         assert made.asked(before) == ["Open" if graphql else "GET git/ref/heads/main"]
         repository.commit({"apps/shop/dev/values.yaml": "new\n"}, "Change")
         before = len(sandbox.requests)
-        snapshot = await made.forge.read(await made.forge.open(made.repository, []), [Glob("apps/**")])
+        snapshot = await made.forge.read(await made.forge.open(made.repository, []), [Glob("apps/**")], unlimited())
         assert texts(snapshot)["apps/shop/dev/values.yaml"] == "new\n"
         asked = made.asked(before)
     trees = [each for each in asked if "git/trees" in each]
@@ -160,7 +161,7 @@ async def test_entries_that_are_no_files_come_without_bytes(
     repository.commit(entries, "Add", modes={"link": SYMLINK, "module": SUBMODULE, "run.sh": EXECUTABLE})
     async with adapter(sandbox, repository) as (forge, named, _):
         literal = await forge.open(named, ["link", "module", "run.sh"])
-        globbed = await forge.read(await forge.open(named, []), [Glob("{link,module,run.sh}")])
+        globbed = await forge.read(await forge.open(named, []), [Glob("{link,module,run.sh}")], unlimited())
     assert literal.files == globbed.files
     assert literal.files["link"] == File(SYMLINK, blob_oid(b"README.md"), None, 9)
     assert literal.files["module"] == File(SUBMODULE, head)
@@ -200,7 +201,7 @@ async def test_a_file_beyond_the_bound_is_not_read(
     content = b"#" * (MAX_FILE_BYTES + 1)
     repository.commit({"large.yaml": content}, "Add")
     async with adapter(sandbox, repository) as made:
-        snapshot = await made.forge.read(await made.forge.open(made.repository, []), [Glob(glob)])
+        snapshot = await made.forge.read(await made.forge.open(made.repository, []), [Glob(glob)], unlimited())
         assert "git/blobs" not in str(made.asked())
     assert snapshot.files["large.yaml"] == File(REGULAR, blob_oid(content), None, len(content))
 
@@ -215,7 +216,7 @@ async def test_a_glob_over_too_many_files_is_refused_before_they_are_read(
     async with adapter(sandbox, repository) as made:
         snapshot = await made.forge.open(made.repository, [])
         with pytest.raises(InputError, match="matches 501 files; 500 at most may change at once"):
-            await made.forge.read(snapshot, [Glob("many/*")])
+            await made.forge.read(snapshot, [Glob("many/*")], unlimited())
         assert not any(asked == "Read" or "git/blobs" in asked for asked in made.asked())
 
 
@@ -236,7 +237,7 @@ async def test_many_files_are_read_fifty_at_a_time(sandbox: Sandbox, repository:
     """One GraphQL request asks for fifty at most: GitHub bounds the work of one."""
     repository.commit({f"many/{i}.yaml": f"{i}\n" for i in range(120)}, "Add")
     async with adapter(sandbox, repository) as made:
-        snapshot = await made.forge.read(await made.forge.open(made.repository, []), [Glob("many/*.yaml")])
+        snapshot = await made.forge.read(await made.forge.open(made.repository, []), [Glob("many/*.yaml")], unlimited())
         assert made.asked().count("Read") == 3
         assert "git/blobs" not in str(made.asked())
     assert texts(snapshot) == {f"many/{i}.yaml": f"{i}\n" for i in range(120)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.compute.in_place import InPlace
 from bot.core.changeset import Changeset
 from bot.core.model import Repository
 from bot.core.outcome import Commit
@@ -30,13 +31,13 @@ def asked_for(views: Views, paths: int) -> list[int]:
 
 def test_names_that_come_from_payloads_do_not_gather_for_ever() -> None:
     """All of them would be read again at each push; the last one is known whatever was forgotten."""
-    known = asked_for(Views(Objects()), 3 * MOST)
+    known = asked_for(Views(Objects(), InPlace()), 3 * MOST)
     assert (max(known), known[:MOST]) == (MOST, list(range(1, MOST + 1)))
 
 
 def test_a_branch_whose_paths_are_forgotten_knows_its_own_heads() -> None:
     """The push of a commit that we made before comes after that, and is no news."""
-    views = Views(Objects())
+    views = Views(Objects(), InPlace())
     views.keep(Snapshot(REPOSITORY, "main", BEFORE), [])
     views.advance(REPOSITORY, Changeset("main", BEFORE, {}), Commit(HEAD, "", BEFORE))
     assert asked_for(views, MOST + 1)[-1] == 1

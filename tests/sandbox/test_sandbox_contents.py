@@ -105,6 +105,8 @@ async def test_people_are_taken_from_the_request(client: Client, gitops: Reposit
         (f"{PATH}/new", {"content": "%"}, (422, "content is not valid Base64")),
         (f"{PATH}/new", {"message": None}, (422, "Validation Failed")),
         (f"{PATH}/a/.git/config", {}, (422, "path contains a malformed path component")),
+        (f"{PATH}/a/GIT~1/config", {}, (422, "path contains a malformed path component")),
+        (f"{PATH}/a/.g%E2%80%8Cit/config", {}, (422, "path contains a malformed path component")),
         (f"{PATH}/environments", {}, (422, "environments is not a file")),
     ],
 )

@@ -212,7 +212,7 @@ def test_connections_stay_below_the_limit_of_open_files(
     open_files: int | None, wanted: int | None, expected: Connections
 ) -> None:
     """The database, GitHub, health checks and what is just being accepted have their descriptors first."""
-    assert share_out(open_files, wanted) == expected
+    assert share_out(open_files, wanted, 4) == expected
 
 
 @pytest.mark.parametrize(

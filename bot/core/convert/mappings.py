@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import regex
 
-from bot.core import dsl, glob
+from bot.core import dsl, glob, protected
 from bot.core.convert.expression import Scope, as_template, fixed
 from bot.core.convert.patterns import plain, whole
 from bot.core.convert.registry import ALWAYS
@@ -174,6 +174,8 @@ def _notes_on_glob(path: str) -> list[Note]:
         )
     if path.startswith(".github/"):
         notes.append(Note("nothing below .github/ is ever changed: such a path ends as denied."))
+    elif why := protected.refusal(path, protected.Protection()):
+        notes.append(Note(f"{why}."))
     return notes
 
 

@@ -1,0 +1,41 @@
+"""Computing in the calling thread, for the command line: nobody else waits there."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+from bot.core.meter import Meter, OverBudget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bot.core.meter import Budget
+    from bot.core.model import Repository
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class InPlace:
+    """Computes at once. A budget is looked at between the steps of a computation, not in the middle of one."""
+
+    async def run(
+        self,
+        repository: Repository | None,
+        budget: Budget,
+        function: Callable[Concatenate[Meter, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Return `function(meter, *args)`. Raises InputError when the budget is used up."""
+        del repository
+        meter = Meter(time.process_time, budget.left)
+        try:
+            return function(meter, *args, **kwargs)
+        except OverBudget:
+            budget.spend(meter.costs())
+            raise budget.exceeded() from None
+        finally:
+            budget.spend(meter.costs())

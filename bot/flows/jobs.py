@@ -1,0 +1,172 @@
+"""What is computed for a delivery apart from the event loop: pure functions of plain data.
+
+Each takes a Meter first (`ports.Compute`). They run in another process, so arguments and results are pickled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from cachetools import LRUCache
+
+from bot.core import mapping_file, message
+from bot.core import plan as planning
+from bot.core.changeset import Changeset, NoChange, compute
+from bot.core.model import Writer
+from bot.core.snapshot import matching
+from bot.core.verdict import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+    from bot.core.changeset import Span
+    from bot.core.glob import Glob
+    from bot.core.mapping import CommitSettings, MappingFile
+    from bot.core.message import CheckRun, CommitMessage
+    from bot.core.meter import Meter
+    from bot.core.model import Actor
+    from bot.core.order import Order
+    from bot.core.outcome import Outcome
+    from bot.core.plan import Edit, Plan
+    from bot.core.snapshot import Snapshot
+    from bot.core.trigger import Dispatch
+    from bot.core.verdict import Verdict
+    from bot.core.yaml import Limits
+
+# Of the mapping files that a process has read, as many characters are kept in their parsed form.
+KEPT_CHARACTERS = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RulesText:
+    """A mapping file that is not parsed yet."""
+
+    text: str
+    name: str
+    """Its path as people know it."""
+    path: str | None = None
+    """Where it lies in the repository, when that is not the usual place."""
+
+
+# A mapping file, or one that was never a text: the search-and-replace action's inputs.
+Rules: TypeAlias = "RulesText | MappingFile"
+
+# Mapping files by their text, with its length.
+_parsed: LRUCache[RulesText, tuple[MappingFile, int]] = LRUCache(KEPT_CHARACTERS, getsizeof=lambda kept: kept[1])
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRules:
+    """A mapping file that was read without a problem."""
+
+    rules: Rules
+    commit: CommitSettings
+    """Who makes the commits. The message is a plan's."""
+    window: float
+    """For how many seconds dispatches gather."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a delivery asks for on one branch, as far as it matters for the decision."""
+
+    delivery: str
+    actor: Actor
+    origin: datetime | None
+    forced: bool
+    plan: Plan
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What would change, and whether it may."""
+
+    changeset: Changeset
+    verdict: Verdict
+
+
+def nothing(meter: Meter) -> None:
+    """Compute nothing: a process that has done it is ready."""
+    del meter
+
+
+def forget() -> None:
+    """Forget the mapping files that were read."""
+    _parsed.clear()
+
+
+def read_rules(meter: Meter, rules: Rules) -> ReadRules:
+    """Read a mapping file. Raises InputError with all that is wrong in it."""
+    file = _file(meter, rules)
+    return ReadRules(rules, replace(file.commit, message=None), file.window)
+
+
+def make_plan(meter: Meter, rules: Rules, dispatch: Dispatch) -> Plan:
+    """Return what the rules say for a dispatch. Raises InputError."""
+    return planning.plan(_file(meter, rules), dispatch, meter)
+
+
+def decide(meter: Meter, asked: Asked, view: Snapshot, limits: Limits) -> Change | NoChange:
+    """Carry a plan out on a view of its branch, and judge the result. Raises InputError."""
+
+    def objection(edit: Edit, path: str, span: Span) -> str | None:
+        if asked.forced or asked.origin is None:
+            return None
+        return asked.order.objection(edit, path, span, Writer(asked.delivery, asked.origin))
+
+    change = compute(asked.plan, view, meter, limits, objection)
+    return change if isinstance(change, NoChange) else Change(change, judge(asked.actor, change, asked.plan.protection))
+
+
+def match(meter: Meter, globs: Sequence[Glob], paths: Collection[str]) -> list[str]:
+    """Return those of `paths` that one of the globs means, sorted. Raises InputError."""
+    with meter.charge("matching the globs"):
+        return matching(globs, paths)
+
+
+def match_each(meter: Meter, globs: Sequence[Glob], paths: Collection[str]) -> list[list[str]]:
+    """Return for each of the globs what `match` returns. Raises InputError."""
+    return [match(meter, [glob], paths) for glob in globs]
+
+
+def enter(meter: Meter, globs: Sequence[Glob], folders: Collection[str]) -> list[str]:
+    """Return those of `folders` that may contain what one of the globs means. Raises InputError."""
+    entered = []
+    for folder in folders:
+        with meter.charge("matching the globs"):
+            if any(glob.may_contain(folder) for glob in globs):
+                entered.append(folder)
+    return entered
+
+
+def write_message(
+    meter: Meter, changes: Sequence[tuple[str, Plan, Changeset]], settings: CommitSettings
+) -> CommitMessage:
+    """Return the message of the commit that carries these changes."""
+    with meter.charge("the commit message"):
+        return message.commit_message(changes, settings)
+
+
+def write_reports(meter: Meter, outcomes: Sequence[Outcome]) -> list[CheckRun]:
+    """Return the check runs that say how deliveries ended."""
+    with meter.charge("the check runs"):
+        return message.check_runs(outcomes)
+
+
+def lying_at(path: str | None, file: MappingFile) -> MappingFile:
+    """Return rules that leave their own mapping file alone, which is at `path` of the repository."""
+    return replace(file, protection=replace(file.protection, mapping_path=path)) if path else file
+
+
+def _file(meter: Meter, rules: Rules) -> MappingFile:
+    if not isinstance(rules, RulesText):
+        return rules
+    kept = _parsed.get(rules)
+    if kept is None:
+        with meter.charge("reading the mapping file"):
+            kept = lying_at(rules.path, mapping_file.parse(rules.text, rules.name)), len(rules.text)
+        _parsed[rules] = kept
+    return kept[0]

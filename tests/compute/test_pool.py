@@ -1,0 +1,147 @@
+"""Foreign rules cost their own repository, and nobody else: what the pool of processes promises."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import work
+
+from bot.compute.child import NICENESS
+from bot.compute.pool import Pool
+from bot.core.meter import Budget
+from bot.core.model import Repository
+from bot.errors import InputError, Transient
+
+MEMORY = 400_000_000
+
+
+def repository(identity: int, installation: int = 1) -> Repository:
+    """Return a repository of an installation."""
+    return Repository(identity, f"acme/{identity}", "main", installation)
+
+
+def budget(seconds: float = 10.0) -> Budget:
+    """Return the budget of a delivery."""
+    return Budget(seconds, "the delivery", "DELIVERY_CPU_SECONDS")
+
+
+async def test_what_takes_more_than_its_budget_is_refused_with_what_cost_most() -> None:
+    """The sentence names the costliest part, of all the computations for the delivery."""
+    pool, spent = Pool(2, MEMORY), budget(0.6)
+    assert await pool.run(repository(1), spent, work.spin, 0.2, "mapping 'dear'") == "mapping 'dear'"
+    assert 0.2 < spent.left < 0.45
+    with pytest.raises(InputError) as caught:
+        await pool.run(repository(1), spent, work.spin, 60.0, "mapping 'endless'")
+    assert "the delivery takes more than 0.6 s of computing; mapping 'endless' took most of it, 0." in str(caught.value)
+    assert "DELIVERY_CPU_SECONDS" in str(caught.value)
+    assert spent.left == 0
+
+
+async def test_no_exception_handler_keeps_a_computation_going() -> None:
+    """What catches every Exception is stopped all the same."""
+    with pytest.raises(InputError, match=r"takes more than 0\.3 s of computing"):
+        await Pool(2, MEMORY).run(repository(1), budget(0.3), work.swallow)
+
+
+async def test_a_process_that_is_killed_blames_nobody() -> None:
+    """Its delivery is tried again, and the next computation has a new process."""
+    pool = Pool(2, MEMORY)
+    with pytest.raises(Transient, match="ended without an answer"):
+        await pool.run(repository(1), budget(), work.die)
+    assert await pool.run(repository(1), budget(), work.spin, 0.0) == "spinning"
+
+
+async def test_memory_is_bounded() -> None:
+    """What needs more than its process may have is refused, and the process serves the next one."""
+    pool = Pool(2, MEMORY)
+    with pytest.raises(InputError, match=r"takes more than 400 MB of memory"):
+        await pool.run(repository(1), budget(), work.fill, 2 * MEMORY)
+    assert await pool.run(repository(1), budget(), work.fill, MEMORY // 4) == MEMORY // 4
+
+
+async def test_a_long_job_of_one_installation_delays_no_quick_one_of_another() -> None:
+    """Even when as many installations as there are processes compute without end."""
+    pool = Pool(4, MEMORY)
+    long = [
+        asyncio.create_task(pool.run(repository(number, installation=number), budget(), work.spin, 60.0))
+        for number in range(1, 5)
+    ]
+    while len(pool._slow) < len(long):  # until all of them had their try as quick ones
+        await asyncio.sleep(0.01)
+    for number in range(10):
+        await pool.run(repository(100, installation=100), budget(), work.spin, 0.001, str(number))
+    assert not any(task.done() for task in long)
+    assert pool.longest_wait() > 0
+    for task in long:
+        task.cancel()
+    await asyncio.gather(*long, return_exceptions=True)
+
+
+async def test_an_installation_has_two_jobs_at_once_at_most(tmp_path: Path) -> None:
+    """One that turned out to be long, and one that may be quick; however many it asks for."""
+    pool = Pool(8, MEMORY)
+    files = [tmp_path / str(number) for number in range(6)]
+    jobs = [
+        asyncio.create_task(pool.run(repository(number), budget(), work.spin_on, str(file), 60.0))
+        for number, file in enumerate(files)
+    ]
+    most = 0
+    for _ in range(30):
+        await asyncio.sleep(0.1)
+        running = {file.read_text() for file in files if file.exists() and file.read_text()}
+        most = max(most, sum(map(_is_busy, running)))
+    assert 1 <= most <= 2
+    for job in jobs:
+        job.cancel()
+    await asyncio.gather(*jobs, return_exceptions=True)
+
+
+def _is_busy(pid: str) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "R"
+    return False
+
+
+async def test_cancelling_ends_the_process(tmp_path: Path) -> None:
+    """A bot that stops does not wait for what foreign rules compute."""
+    pool, file = Pool(2, MEMORY), tmp_path / "pid"
+    job = asyncio.create_task(pool.run(repository(1), budget(), work.spin_on, str(file), 60.0))
+    while not file.exists() or not file.read_text():
+        await asyncio.sleep(0.01)
+    pid = int(file.read_text())
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_a_pattern_has_all_of_its_time_beside_busy_threads() -> None:
+    """The regex module counts the CPU time of its whole process: nothing else may run in that one."""
+    stop = threading.Event()
+
+    def burn() -> None:
+        while not stop.is_set():
+            sum(range(10_000))
+
+    threads = [threading.Thread(target=burn) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    try:
+        # Takes a few hundredths of a second by itself, within a limit of half a second.
+        text = "a" * 24 + "b"
+        assert not await Pool(2, MEMORY).run(repository(1), budget(), work.search, "(?:a|aa)+$", text, 0.5)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+async def test_a_process_gives_way_to_the_bot() -> None:
+    """Webhooks and health checks come first, whatever is computed."""
+    assert await Pool(2, MEMORY).run(repository(1), budget(), work.niceness) == min(NICENESS + os.nice(0), 19)
