@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import textwrap
 import time
+import traceback
 from collections import OrderedDict
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,8 +16,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import structlog
 
+from bot.printable import escape
+
 if TYPE_CHECKING:
-    from structlog.typing import EventDict, Processor
+    from collections.abc import Iterator
+
+    from structlog.typing import EventDict, ExcInfo, Processor
+
+# The values of an event that have lines.
+_LINES = frozenset({"exception", "stack"})
 
 # The last line of defence: GitHub's tokens (https://github.blog/2021-04-05-behind-githubs-new-authentication-token-formats/),
 # JWTs and PEM blocks. Nothing should ever bring one this far.
@@ -34,7 +43,9 @@ def configure(level: str, log_format: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_traceback)
+        if log_format == "text"
+        else structlog.processors.format_exc_info,
     ]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
@@ -144,7 +155,10 @@ _NOT_COMPARED = {"event", "level", "timestamp", "exception", "exc_info", "path",
 def _kind(record: logging.LogRecord) -> _Kind:
     if isinstance(record.msg, dict):  # one of ours
         values = record.msg
-        event, error = str(values.get("event")), str(values.get("exception", "")).rpartition("\n")[2].partition(":")[0]
+        event, error = (
+            str(values.get("event")),
+            str(values.get("exception", "")).rstrip().rpartition("\n")[2].partition(":")[0].strip(),
+        )
     else:
         values = structlog.contextvars.get_contextvars()
         # asyncio puts the addresses of objects into the lines after the first.
@@ -164,12 +178,61 @@ def _masked(render: Processor) -> Processor:
 
 
 def _renderer(log_format: str) -> Processor:
+    """Return what makes the finished line: nothing foreign in it is a control character or begins another line."""
     if log_format == "json":
-        return structlog.processors.JSONRenderer(ensure_ascii=False)
+        # Escaped when it is JSON: whoever reads it gets every character back.
+        return _escaped(structlog.processors.JSONRenderer(ensure_ascii=False))
     if log_format == "logfmt":
-        return structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)
-    return structlog.dev.ConsoleRenderer(
+        return _escaped(
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)
+        )
+    console = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(),
         pad_event_to=0,
         exception_formatter=structlog.dev.plain_traceback,
     )
+
+    # Escaped before it is rendered: the finished line may have the terminal's colours.
+    def render(logger: Any, method: str, event: EventDict) -> str:
+        return str(console(logger, method, {key: _shown(key, value) for key, value in event.items()}))
+
+    return render
+
+
+def _escaped(render: Processor) -> Processor:
+    def escaped(logger: Any, method: str, event: EventDict) -> str:
+        return escape(str(render(logger, method, event)))
+
+    return escaped
+
+
+def _shown(key: str, value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = value if isinstance(value, str) else repr(value)
+    # Tracebacks have lines; the messages in them are escaped already.
+    return escape(text, keep="\n") if key in _LINES else escape(text)
+
+
+def _traceback(exc_info: ExcInfo) -> str:
+    """Return a traceback in which each frame has its lines, and each message is one line, as are the notes of it.
+
+    What a library quotes in its message may be foreign, and must not look like an event of its own.
+    """
+    return "\n".join(_told(exc_info[1], set()))
+
+
+def _told(error: BaseException, told: set[int]) -> Iterator[str]:
+    told.add(id(error))
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None and id(cause) not in told:
+        yield from _told(cause, told)
+        yield "The above exception led to this one:"
+    yield "Traceback (most recent call last):"
+    yield "".join(traceback.format_tb(error.__traceback__)).rstrip("\n") or "  no frames"
+    message = escape(str(error))
+    yield f"{type(error).__qualname__}: {message}" if message else type(error).__qualname__
+    yield from (escape(str(note)) for note in getattr(error, "__notes__", ()))
+    for part in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+        if id(part) not in told:
+            yield from (textwrap.indent(line, "  | ") for line in _told(part, told))

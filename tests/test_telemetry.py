@@ -124,6 +124,56 @@ def test_secrets_are_masked_wherever_they_are(secret: str, log_format: str, caps
         assert len([json.loads(line) for line in err.splitlines()]) == 4
 
 
+# What a terminal, or whatever cuts a log into lines, obeys; and what shows another text than there is.
+STEERING = "\x1b\x07\r\x7f\x9b\x00\x0b\x0c\x85\u2028\u2029\u202e\u200b\ufeff"
+
+
+@pytest.mark.parametrize("log_format", FORMATS)
+def test_foreign_text_steers_nothing(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In an event, a value, a list in a value, an error as a value, a library's arguments, a traceback, its cause."""
+    telemetry.configure("info", log_format)
+    text = f"{STEERING}\n2026-01-01T00:00:00Z [error    ] forged"
+    log = structlog.get_logger("bot.test")
+    log.info(text, value=text, nested={text: [text]}, error=ValueError(text), note=text)
+    logging.getLogger("aiohttp.web").error("GET /%s", text)
+    try:
+        try:
+            int(f"{text}x")
+        except ValueError as error:
+            error.add_note(text)
+            raise ExceptionGroup(text, [KeyError(text), RuntimeError(text)]) from error
+    except ExceptionGroup as error:
+        log.exception("it broke", exc_info=error)
+    err = capsys.readouterr().err
+    assert [char for char in STEERING if char in err] == []
+    assert "u202e" in err
+    lines = err.removesuffix("\n").split("\n")
+    assert len(lines) == 3 if log_format != "text" else len(lines) > 3
+    assert [line for line in lines if line.lstrip(" |").startswith("2026-01-01")] == []
+    if log_format == "json":
+        assert json.loads(lines[0])["value"] == text
+
+
+def test_a_traceback_keeps_its_lines_in_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """Frames are read line by line; what raised what stands above it, with the type and the message."""
+    telemetry.configure("info", "text")
+
+    def fail() -> None:
+        try:
+            int("x")
+        except ValueError as error:
+            raise RuntimeError("first\nsecond") from error
+
+    try:
+        fail()
+    except RuntimeError as error:
+        structlog.get_logger("bot.test").error("it broke", exc_info=error)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1] == "Traceback (most recent call last):"
+    assert [line for line in lines if line.startswith("  File ")] != []
+    assert lines.index("RuntimeError: first\\nsecond") > lines.index("The above exception led to this one:") > 4
+
+
 def test_what_only_resembles_a_secret_stays(capsys: pytest.CaptureFixture[str]) -> None:
     """Commit ids, GUIDs, tags and addresses are what a log is read for."""
     telemetry.configure("info", "logfmt")

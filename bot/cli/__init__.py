@@ -22,6 +22,7 @@ from bot.cli.set import Command as SetCommand
 from bot.cli.set import set  # noqa: A004 - a verb's name is its function's
 from bot.cli.unset import unset
 from bot.errors import PointsmanError
+from bot.printable import printable
 
 app = typer.Typer(
     name="pointsman",
@@ -42,7 +43,7 @@ def main() -> None:
     try:
         app()
     except PointsmanError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{printable(str(error))}\n")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from bot.cli import local
+from bot.printable import printable
 
 if TYPE_CHECKING:
     from bot.cli.request import Asked
@@ -237,7 +238,7 @@ def _run(asked: Asked, options: _Options, workflow: Workflow) -> int:
     if options.fail_without_change and not files:
         error = InputError("nothing was changed; --require-at-least-one-change wants one")
         workflow.annotate(error.problems)
-        typer.echo(str(error), err=True)
+        typer.echo(printable(str(error)), err=True)
         return 3
     return 0
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bot.cli import local
+from bot.printable import printable_line
 
 
 def check(
@@ -27,7 +28,7 @@ def check(
     counts = [_count(len(parsed.mappings), "mapping")]
     if parsed.warnings:
         counts.append(_count(len(parsed.warnings), "warning"))
-    typer.echo(f"{file}: good: {', '.join(counts)}")
+    typer.echo(printable_line(f"{file}: good: {', '.join(counts)}"))
 
 
 def _count(number: int, what: str) -> str:

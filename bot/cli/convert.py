@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from bot.printable import printable_diff, printable_line
+
 
 def convert(
     workflow: Annotated[Path, typer.Argument(metavar="WORKFLOW.yml", help="The workflow that uses the action.")],
@@ -28,7 +30,7 @@ def convert(
 
     converted = convert_text(read_text(workflow), str(workflow))
     if output is None:
-        typer.echo(converted.text, nl=False)
+        typer.echo(printable_diff(converted.text), nl=False)
     else:
         try:
             with output.open("w" if force else "x", encoding="utf-8", newline="\n") as file:
@@ -39,4 +41,4 @@ def convert(
             raise InputError(Problem(f"cannot write it: {error.strerror}", str(output))) from error
     decisions = f"{converted.decisions} place{'' if converted.decisions == 1 else 's'} for you to decide"
     hint = ": look for '# DECIDE:'" if converted.decisions else ""
-    typer.echo(f"{output or workflow}: converted, {decisions}{hint}", err=True)
+    typer.echo(printable_line(f"{output or workflow}: converted, {decisions}{hint}"), err=True)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from bot.printable import printable, printable_json, printable_line
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -122,9 +124,9 @@ def _each(ids: Sequence[str], change: Callable[[Records, str], str]) -> None:
     with _records(write=True) as records:
         for one in dict.fromkeys(ids):
             try:
-                typer.echo(change(records, one))
+                typer.echo(printable(change(records, one)))
             except InputError as error:
-                sys.stderr.write(f"{_plain(str(error))}\n")
+                sys.stderr.write(f"{printable(str(error))}\n")
                 refused = True
     if refused:
         raise typer.Exit(1)
@@ -143,7 +145,7 @@ def _records(*, write: bool = False) -> Iterator[Records]:
         path = settings.database()
         records = Records(path, write=write)
     except InputError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{printable(str(error))}\n")
         raise typer.Exit(2) from None
     try:
         yield records
@@ -164,7 +166,7 @@ def _states(given: Sequence[str]) -> tuple[str, ...]:
     for state in given:
         if state not in known:
             sentence = f"'{state}' is not one of {', '.join(known)}{did_you_mean(state, known)}"
-            raise typer.BadParameter(sentence, param_hint="--state")
+            raise typer.BadParameter(printable_line(sentence), param_hint="--state")
     return tuple(given)
 
 
@@ -176,7 +178,7 @@ def _since(text: str) -> datetime:
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         sentence = f"'{text}' is neither an age (90m, 2h, 3d) nor a time (2026-11-21, 2026-11-21T10:00; UTC)"
-        raise typer.BadParameter(sentence, param_hint="--since") from None
+        raise typer.BadParameter(printable_line(sentence), param_hint="--since") from None
 
 
 def _print_list(records: Sequence[Record]) -> None:
@@ -222,7 +224,7 @@ _COLUMNS = ("ID", "Received", "Event", "Target", "State", "Reason")
 def _row(record: Record) -> tuple[str, ...]:
     reason = " ".join(record.reason.split())
     row = (record.id, record.origin, record.event, str(record.target), record.state, reason)
-    return tuple(map(_plain, row))
+    return tuple(map(printable_line, row))
 
 
 def _print_details(details: Details) -> None:
@@ -246,10 +248,10 @@ def _print_details(details: Details) -> None:
     _print_facts(facts.items())
     for effect in details.effects:
         commit = f", commit {effect.commit}" if effect.commit else ""
-        typer.echo(f"\n{_plain(f'on {effect.branch}' if effect.branch else 'before any branch')}:")
+        typer.echo(f"\n{printable_line(f'on {effect.branch}' if effect.branch else 'before any branch')}:")
         _print_facts((("state", f"{effect.state}{commit}, {effect.ended_at}"), ("reason", effect.reason)))
     for intent in details.intents:
-        typer.echo(f"\nbegun on {_plain(intent.branch)}, may have landed:")
+        typer.echo(f"\nbegun on {printable_line(intent.branch)}, may have landed:")
         fields = "\n".join(f"{path}: {field}" for path, field in intent.fields)
         _print_facts((("base", intent.base), ("writes", fields)))
     typer.echo("\nbody:" if details.body else "\nbody: nothing is left")
@@ -263,7 +265,7 @@ def _print_details(details: Details) -> None:
 def _print_facts(facts: Iterable[tuple[str, str]]) -> None:
     """Print names and texts, the lines of a text below each other."""
     for name, text in facts:
-        typer.echo(f"  {name + ':':<12}" + _plain(text).replace("\n", "\n" + " " * 14))
+        typer.echo(f"  {name + ':':<12}" + printable(text).replace("\n", "\n" + " " * 14))
 
 
 def _body(body: bytes) -> Any:
@@ -275,16 +277,4 @@ def _body(body: bytes) -> Any:
 
 
 def _print_json(value: Any) -> None:
-    typer.echo(_plain(json.dumps(value, indent=2, ensure_ascii=False)))
-
-
-def _plain(text: str) -> str:
-    r"""Return text without what could steer a terminal or is no Unicode: such characters as JSON escapes them.
-
-    Payloads are foreign: `\u009b` alone begins a command to some terminals.
-    """
-    return "".join(char if char.isprintable() or char == "\n" else _escaped(char) for char in text)
-
-
-def _escaped(char: str) -> str:
-    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else json.dumps(char)[1:-1]
+    typer.echo(printable_json(value))

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bot.printable import printable, printable_line
+
 if TYPE_CHECKING:
     import aiohttp
     from aiohttp import web
@@ -245,15 +247,16 @@ async def _show(console: Console, repository: Repository, run: dict[str, Any]) -
     if committed:
         commit = next(commit for commit in repository.log() if commit.oid == run["head_sha"])
         console.print(f"commit {commit.oid}", style="yellow")
-        console.print(f"Author: {commit.author}\n")
-        console.print("\n".join(f"    {line}" for line in commit.message.splitlines()) + "\n")
+        console.print(printable_line(f"Author: {commit.author}") + "\n")
+        console.print(printable("\n".join(f"    {line}" for line in commit.message.splitlines())) + "\n")
         print_diff(console, "\n".join(line for line in output["text"].splitlines() if not line.startswith("```")))
     style = {"success": "green", "neutral": "dim"}.get(run["conclusion"], "red")
-    console.print(f"\ncheck run '{run['name']}': {run['conclusion']}: {output['title']}", style=style)
+    ended = printable_line(f"check run '{run['name']}': {run['conclusion']}: {output['title']}")
+    console.print(f"\n{ended}", style=style)
     if not committed:
         for line in output["summary"].splitlines():
             if line.startswith("* "):
-                console.print(f"    {line.removeprefix('* ').strip('`')}")
+                console.print(printable_line(f"    {line.removeprefix('* ').strip('`')}"))
     console.print()
 
 

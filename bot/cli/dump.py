@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from bot.cli import local
+from bot.printable import printable, printable_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -99,7 +100,7 @@ def _text(value: Json) -> str:
 def show(dump: Dump, output: local.Format) -> None:
     """Print four tables, or the same as JSON."""
     if output is local.Format.json:
-        typer.echo(json.dumps(asdict(dump), indent=2, ensure_ascii=False))
+        typer.echo(printable_json(asdict(dump)))
         return
     from rich.console import Console
 
@@ -107,6 +108,11 @@ def show(dump: Dump, output: local.Format) -> None:
     if not console.is_terminal:
         # Nobody's window is this wide: a line of a file or a log is one row, to be searched.
         console = Console(highlight=False, emoji=False, markup=False, width=10_000)
+        # A cell that is longer goes on in a line of its own, where a workflow would obey it.
+        with console.capture() as capture:
+            print_tables(console, dump)
+        typer.echo(printable(capture.get()), nl=False)
+        return
     print_tables(console, dump)
 
 
@@ -142,7 +148,7 @@ def _print(console: Any, title: str, columns: Iterable[str], rows: Iterable[Iter
         # Headings break at spaces only, and so do most names.
         table.add_column(column, overflow="fold", min_width=max(map(len, column.split())))
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     console.print(Text(f"{title}:", style="bold"))
     console.print(table)
     console.print()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeAlias
 import typer
 
 from bot.errors import EditError, InputError, Problem
+from bot.printable import printable_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,7 +78,7 @@ def edit(file: str, operation: Operation, *, check: bool, diff: bool) -> int:
     elif not check and (is_stream or edited.changes):
         _write(file, shown, after)
     for line in _lines(shown, edited.changes, would=check or diff, brief=diff):
-        typer.echo(line, err=diff or is_stream)
+        typer.echo(printable_line(line), err=diff or is_stream)
     return 1 if check and edited.changes else 0
 
 
@@ -151,7 +152,7 @@ def _print_diff(shown: str, before: bytes, after: bytes) -> None:
     if console.is_terminal:
         local.print_diff(console, text)
     else:
-        typer.echo(text, nl=False)
+        local.echo_diff(text)
 
 
 def _lines(shown: str, changes: Sequence[FieldChange], *, would: bool, brief: bool) -> Iterator[str]:

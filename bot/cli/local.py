@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
+
+from bot.printable import printable, printable_diff, printable_json, printable_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -139,27 +140,36 @@ def refuse(error: InputError, output: Format) -> None:
     if output is Format.json:
         show(Shown("failed", str(error), error.problems), output)
     else:
-        typer.echo(str(error), err=True)
+        typer.echo(printable(str(error)), err=True)
 
 
 def warn(problems: Iterable[Problem]) -> None:
     """Say on standard error what works and may not be meant, each in a line with its place."""
     for problem in problems:
-        typer.echo(str(replace(problem, sentence=f"warning: {problem.sentence}")), err=True)
+        typer.echo(printable(str(replace(problem, sentence=f"warning: {problem.sentence}"))), err=True)
 
 
 def show(shown: Shown, output: Format) -> int:
     """Print, and return the exit code."""
     if output is Format.json:
-        typer.echo(json.dumps(_as_json(shown), indent=2, ensure_ascii=False))
+        typer.echo(printable_json(_as_json(shown)))
     elif output is Format.diff:
         for diff in _diffs(shown):
-            typer.echo(diff, nl=False)
+            echo_diff(diff)
         if shown.exit_code:
-            typer.echo(shown.reason, err=True)
+            typer.echo(printable(shown.reason), err=True)
     else:
         _print(shown)
     return shown.exit_code
+
+
+def echo_diff(text: str) -> None:
+    """Print a diff to be applied, and say so if it cannot be."""
+    safe = printable_diff(text)
+    typer.echo(safe, nl=False)
+    if safe != text:
+        sentence = "warning: control characters or workflow commands are escaped in the diff, so it cannot be applied"
+        typer.echo(sentence, err=True)
 
 
 def _diffs(shown: Shown) -> Iterator[str]:
@@ -227,18 +237,18 @@ def _print(shown: Shown) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    # Foreign text is printed as it is: never as markup, never wrapped, no emoji codes.
+    # Foreign text is no markup and has no emoji codes, and it is not wrapped.
     console = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
     for matched in shown.plan.matched if shown.plan else ():
         mark, style = ("✔", "green") if matched.holds else ("✘", "dim")
-        console.print(Text(f"{mark} mapping '{matched.mapping}'", style=style))
+        console.print(Text(printable_line(f"{mark} mapping '{matched.mapping}'"), style=style))
         for line in _lines(matched.result, 1):
-            console.print(Text(line, style="dim"))
+            console.print(Text(printable_line(line), style="dim"))
     for text in _diffs(shown):
         console.print()
         print_diff(console, text)
     for note in shown.notes:
-        console.print(Text(f"• {note}"))
+        console.print(Text(printable_line(f"• {note}")))
     style = "bold green" if shown.exit_code == 0 else "bold red"
     count = len(shown.changeset.files) if shown.changeset else 0
     files = f"{count} file{'' if count == 1 else 's'}"
@@ -247,8 +257,8 @@ def _print(shown: Shown) -> None:
     if shown.commit:
         console.print(Text(f"  commit {shown.commit}"))
     if shown.reason and shown.state != "written":
-        for line in shown.reason.splitlines():
-            console.print(Text(f"  {line}"))
+        for line in shown.reason.split("\n"):
+            console.print(Text(printable_line(f"  {line}")))
 
 
 def _lines(result: Result, depth: int) -> Iterator[str]:
@@ -266,4 +276,4 @@ def print_diff(console: Any, text: str) -> None:
     # Not splitlines(): to YAML some of the characters that it splits at are text.
     for line in text.removesuffix("\n").split("\n"):
         style = "bold" if line.startswith(_HEADS) else styles.get(line[:1], "")
-        console.print(Text(line, style=style))
+        console.print(Text(printable_line(line.removesuffix("\r")), style=style))

@@ -6,6 +6,8 @@ import sys
 
 import typer
 
+from bot.printable import printable
+
 
 def migrate() -> None:
     """Bring the database of DATABASE_URL to this version's tables; `serve` does so by itself when it starts.
@@ -20,6 +22,6 @@ def migrate() -> None:
         path = settings.database()
         SQLiteInbox(path).close()
     except InputError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{printable(str(error))}\n")
         raise typer.Exit(2) from None
-    typer.echo(f"{path} is up to date")
+    typer.echo(printable(f"{path} is up to date"))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from bot.printable import printable
+
 if TYPE_CHECKING:
     from bot.settings import Settings
 
@@ -28,7 +30,7 @@ def serve() -> None:
     try:
         loaded = settings.load()
     except InputError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{printable(str(error))}\n")
         raise typer.Exit(2) from None
     telemetry.configure(loaded.log_level, loaded.log_format)
     # Webhooks are answered beside threads that compute: these give way sooner than the 5 ms of Python's default, and
@@ -40,12 +42,13 @@ def serve() -> None:
     except asyncio.CancelledError:
         pass  # a second signal: what is left is taken up at the next start
     except InputError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{printable(str(error))}\n")
         raise typer.Exit(2) from None
     except app.ListenError as error:
         remedy = "; set ADMIN_PORT to a free port, 0 takes any" if error.setting == "ADMIN_PORT" else ""
         reason = listen_reason(error.error)
-        sys.stderr.write(f"HOST and {error.setting}: cannot listen on {error.address}: {reason}{remedy}\n")
+        sentence = f"HOST and {error.setting}: cannot listen on {error.address}: {reason}{remedy}"
+        sys.stderr.write(f"{printable(sentence)}\n")
         raise typer.Exit(2) from None
 
 

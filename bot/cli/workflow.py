@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from bot.errors import InputError
+from bot.printable import printable, printable_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,7 +35,7 @@ class Workflow:
 
         found = inputs(self._environment, registration)
         for warning in found.warnings:
-            typer.echo(f"warning: {warning}", err=True)
+            typer.echo(printable_line(f"warning: {warning}"), err=True)
         return found
 
     def annotate(self, problems: Iterable[Problem]) -> None:
@@ -43,7 +44,8 @@ class Workflow:
 
         if self._environment.get("GITHUB_ACTIONS") == "true":
             for problem in problems:
-                typer.echo(annotation(self._placed(problem)), err=True)
+                placed = self._placed(problem)
+                typer.echo(annotation(replace(placed, sentence=printable(placed.sentence))), err=True)
 
     def write_outputs(self, properties: Mapping[str, Json], paths: Iterable[str]) -> None:
         """Give the step its outputs: the changed files, and every property that is a text, number or boolean.

@@ -10,6 +10,7 @@ from start to end, and nothing is a template.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -17,8 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from bot.core.glob import check_path
 from bot.core.mapping import CommitSettings, Mapping, MappingFile, RegexOperation, Update
 from bot.core.match import AnyOf, Condition, SearchTest
-from bot.core.regexes import Pattern, compile_pattern
-from bot.core.suggest import did_you_mean
+from bot.core.regexes import MAX_TOTAL_SIZE, TOO_LARGE, Pattern, compile_pattern
+from bot.core.suggest import Hints, did_you_mean, listed
 from bot.core.template import Position, Template
 from bot.errors import InputError, Problem
 
@@ -52,6 +53,8 @@ class Read:
     mappings: list[Mapping] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    hints: Hints = field(default_factory=Hints)
+    size: int = 0  # of all patterns of conditions
 
 
 def expand(text: str, regexes: Map[str, str]) -> tuple[Expanded, ...]:
@@ -119,13 +122,21 @@ def built_in(name: str) -> tuple[tuple[str, Template], ...]:
 def mappings(text: str, registered: Collection[str], compiled: Map[str, Pattern], place: Place) -> Read:
     """Read a string into mappings. Of the `registered` names those that are valid patterns are in `compiled`."""
     read = Read()
+    taken: set[str] = set()
+    numbers: dict[str, int] = {}
+    # By the names of regexes. All that say `*` share one tuple.
+    patterns: dict[tuple[str, ...], tuple[Pattern, ...]] = {}
     for one in _parse(text, registered, read, place):
         tests = [
             SearchTest(matcher.variable, pattern, place(matcher.start))
             for matcher in one.matchers
             if (pattern := _attempt(matcher.pattern, read, place(matcher.start)))
         ]
-        updates = [_update(replacer, compiled, place(replacer.start)) for replacer in one.replacers]
+        updates = []
+        for replacer in one.replacers:
+            if replacer.names not in patterns:
+                patterns[replacer.names] = tuple(compiled[name] for name in replacer.names if name in compiled)
+            updates.append(_update(replacer.glob, patterns[replacer.names], place(replacer.start)))
         if not one.matchers or not one.replacers:
             what = "condition" if not one.matchers else "files"
             read.warnings.append(place(one.start).problem(f"this mapping names no {what}, so it does nothing"))
@@ -133,7 +144,9 @@ def mappings(text: str, registered: Collection[str], compiled: Map[str, Pattern]
         when = Condition((tests[0],) if len(tests) == 1 else (AnyOf(tuple(Condition((test,)) for test in tests)),))
         left = " ".join(one.left.split())
         short = left if len(left) <= MAX_NAME else f"{left[: MAX_NAME - 1]}…"
-        name = unique(short, [mapping.name for mapping in read.mappings])
+        # The number that the last mapping of the same text got, so that none is tried again for the next one.
+        name, numbers[short] = _numbered(short, taken, numbers.get(short, 1))
+        taken.add(name)
         line = place(one.start).line or 1
         read.mappings.append(Mapping(name, None, None, when, tuple(updates), line))
     return read
@@ -215,7 +228,9 @@ def _replacer(piece: _Piece, registered: Collection[str], read: Read, place: Pla
             names = list(registered)
             break
         if name not in registered:
-            hint = did_you_mean(name, registered) or f"; the regexes are {', '.join(registered) or 'none'}"
+            hint = ""
+            if read.hints.take():
+                hint = did_you_mean(name, registered) or f"; the regexes are {listed(registered)}"
             sentence = f"The referenced regex '{name}' for mapping of glob '{glob}' does not exist{hint}"
             read.problems.append(place(piece.start).problem(sentence))
             break
@@ -234,32 +249,46 @@ def _pair(piece: _Piece, separator: str, default: str, read: Read, place: Place)
     return left.text, right.text
 
 
-def _update(replacer: _Replacer, compiled: Map[str, Pattern], position: Position) -> Update:
-    patterns = tuple(compiled[name] for name in replacer.names if name in compiled)
+def _update(glob: str, patterns: tuple[Pattern, ...], position: Position) -> Update:
     # Not parsed: nothing in it is an expression.
-    files = (Template(replacer.glob, position, (replacer.glob,)),)
+    files = (Template(glob, position, (glob,)),)
     return Update(files, RegexOperation(patterns), position.line or 1)
 
 
 def _attempt(source: str, read: Read, position: Position) -> Pattern | None:
     try:
-        return compile_pattern(source, multiline=False)
+        pattern = compile_pattern(source, multiline=False)
     except InputError as error:
         read.problems += [position.problem(problem.sentence) for problem in error.problems]
         return None
+    read.size += pattern.size
+    if read.size > MAX_TOTAL_SIZE:
+        raise InputError(position.problem(TOO_LARGE))
+    return pattern
 
 
 def unique(name: str, taken: Collection[str]) -> str:
     """Return `name`, with a number behind it where it is taken: no two mappings of a file have the same."""
-    numbered, number = name, 1
+    return _numbered(name, taken, 1)[0]
+
+
+def _numbered(name: str, taken: Collection[str], number: int) -> tuple[str, int]:
+    numbered = name if number == 1 else f"{name} ({number})"
     while numbered in taken:
         number += 1
         numbered = f"{name} ({number})"
-    return numbered
+    return numbered, number
 
 
 def _place(name: str, text: str) -> Place:
     """Return where something stands in a string of its own: in which line, where it has several."""
     if "\n" not in text.strip():
         return lambda _: Position(name)
-    return lambda index: Position(name, text.count("\n", 0, index) + 1)
+    line_of = line_finder(text)
+    return lambda index: Position(name, line_of(index))
+
+
+def line_finder(text: str) -> Callable[[int], int]:
+    """Return what finds the line, from 1, of an index; to count line breaks for each of thousands takes long."""
+    breaks = [found for found, character in enumerate(text) if character == "\n"]
+    return lambda index: bisect_left(breaks, index) + 1

@@ -17,10 +17,10 @@ from jinja2.parser import Parser
 
 from bot.core.filters import FILTERS, bounded, text_of, type_name
 from bot.core.suggest import did_you_mean
-from bot.errors import InputError
+from bot.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from bot.core.model import Json
 
@@ -44,8 +44,46 @@ _ORDERED = {
 }
 
 
+# As many characters of a name are said that is not there: payloads choose names.
+_SAID = 200
+
+
 class UndefinedError(InputError):
-    """An expression names a variable, a property or an item that is not there."""
+    """An expression names a variable, a property or an item that is not there.
+
+    The suggestion is made when the problems are read: `default(…)` and conditions drop most of these errors unread, and
+    comparing names takes a thousand times as long as evaluating an expression.
+
+    sentence: what is not there.
+    name, among: what a suggestion is made from.
+    """
+
+    def __init__(self, sentence: str, name: str = "", among: Iterable[str] = ()) -> None:
+        super().__init__(sentence)
+        self._sentence, self._name, self._among = sentence, name, among
+        self._place: Callable[[str], Problem] = Problem
+
+    def at(self, place: Callable[[str], Problem]) -> UndefinedError:
+        """Return the same error at a place: `place` makes a problem of a sentence."""
+        error = UndefinedError(self._sentence, self._name, self._among)
+        error._place = place
+        return error
+
+    def drop_hint(self) -> None:
+        """Leave the suggestion out of the problems: there are enough of them."""
+        self._among = ()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is not there, with the nearest name that is."""
+        return (self._place(f"{self._sentence}{did_you_mean(self._name, self._among)}"),)
+
+    def __str__(self) -> str:
+        return str(self.problems[0])
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Problem, ...]]]:
+        """Go to another process as the problems alone: what a suggestion is made from is a whole payload."""
+        return InputError, (self.problems,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +162,8 @@ def _evaluate(node: nodes.Node | None, variables: Mapping[str, Json]) -> Json:
 
 def _lookup(name: str, among: Mapping[str, Json], kind: str) -> Json:
     if name not in among:
-        raise UndefinedError(f"there is no {kind} '{name}'{did_you_mean(name, among)}")
+        said = name if len(name) <= _SAID else f"{name[:_SAID]}…"
+        raise UndefinedError(f"there is no {kind} '{said}'", name, among)
     return among[name]
 
 
@@ -135,7 +174,10 @@ def _item(value: Json, key: Json) -> Json:
         if -len(value) <= key < len(value):
             return value[key]
         raise UndefinedError(f"there is no item {key} in a list of {len(value)}")
-    raise UndefinedError(f"{type_name(value)} has no property or item {json.dumps(key)}")
+    said = (
+        json.dumps(key[:_SAID] if isinstance(key, str) else key) if not isinstance(key, list | dict) else type_name(key)
+    )
+    raise UndefinedError(f"{type_name(value)} has no property or item {said}")
 
 
 def _filtered(node: nodes.Filter, variables: Mapping[str, Json]) -> Json:

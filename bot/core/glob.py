@@ -32,7 +32,7 @@ _FEW = 2_000
 _SPECIAL = "\\*?[]{},!^-"
 _TOKEN = regex.compile(
     r"""(?<escape>\\.?)|(?<stars>\*{2,}/?)|(?<star>\*)|(?<question>\?)
-      |\[(?<negate>[!^])?(?<set>\]?(?:\\.|[^\]\\])*)(?<close>\])?|(?<literal>.)""",
+      |\[(?<negate>[!^])?(?<set>\]?(?:\\.|[^\]\\])*)(?<close>\])?|(?<literal>[^\\*?\[]+)""",
     regex.VERBOSE | regex.DOTALL,
 )
 
@@ -78,6 +78,11 @@ class Glob:
     def plain(self) -> tuple[str, ...]:
         """Every alternative without escapes, its wildcards as written."""
         return tuple("".join(token.text for token in tokens) for tokens in self._tokens)
+
+    @cached_property
+    def wildcards(self) -> int:
+        """How many characters of all alternatives are wildcards and classes, which take the longest to compile."""
+        return sum(len(token.text) for tokens in self._tokens for token in tokens if token.wild)
 
     @cached_property
     def prefix(self) -> str:
@@ -178,10 +183,15 @@ def check_path(glob: str) -> str | None:
     `check_path(escape(path))`.
     """
     try:
-        alternatives = Glob(glob).plain
+        made = Glob(glob)
     except InputError as error:
         return error.problems[0].sentence
-    return next((sentence for path in alternatives if (sentence := _refused(path, glob))), None)
+    return refused_path(made)
+
+
+def refused_path(glob: Glob) -> str | None:
+    """Say what `check_path` does of a glob that is made already."""
+    return next((sentence for path in glob.plain if (sentence := _refused(path, glob.pattern))), None)
 
 
 def _refused(path: str, glob: str) -> str | None:

@@ -7,10 +7,10 @@ the others. Names are looked up among all that the file mentions, so that one mi
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from bot.core import dsl, mapping_source
-from bot.core.glob import Glob, check_path
 from bot.core.mapping import (
     ITEM,
     CommitSettings,
@@ -20,38 +20,53 @@ from bot.core.mapping import (
     Person,
     refused_branch,
 )
+from bot.core.mapping_parts import TooManyProblemsError
 from bot.core.mapping_schema import schema
 from bot.core.mapping_updates import Updates
 from bot.core.protected import Protection, never_opened, refusals
-from bot.core.suggest import did_you_mean
 from bot.core.template import OPEN, Template
 from bot.core.trigger import PAYLOAD
-from bot.errors import InputError
+from bot.errors import InputError, Problem
 
 if TYPE_CHECKING:
+    from bot.core.glob import Glob
     from bot.core.mapping_source import Loc
+    from bot.core.meter import Meter
 
 __all__ = ["parse", "schema"]
 
 _WILDCARD = re.compile(r"[*?\[\]{}\\]")
 
+# So many problems of a file are told, and how many more there are.
+MAX_TOLD = 50
 
-def parse(text: str, name: str) -> MappingFile:
-    """Read the mapping file `text`; `name` is its path as the user knows it.
+
+def parse(text: str, name: str, meter: Meter | None = None) -> MappingFile:
+    """Read the mapping file `text`; `name` is its path as the user knows it. `meter` is charged with each mapping.
 
     Raises InputError with every problem, in the order of the file. After a YAML syntax error there is only that one.
     """
     builder = _Builder(mapping_source.read(text, name), text)
-    built = builder.file()
-    if builder.problems:
+    builder.meter = meter
+    built = None
+    with suppress(TooManyProblemsError):
+        built = builder.file()
+    if built is None or builder.problems:
         # An alias shows the same mistake once for every use.
         problems = dict.fromkeys(builder.problems)
-        raise InputError(sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0)))
+        ordered = sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
+        told, rest = ordered[:MAX_TOLD], len(ordered) - MAX_TOLD
+        if rest > 0:
+            least = "" if built else "at least "
+            told.append(Problem(f"{least}{rest:,} more problem{'' if rest == 1 else 's'}: fix these first", name))
+        raise InputError(told)
     return built
 
 
 class _Builder(Updates):
     """Builds the working types. What it returns is whole only where it found no problems."""
+
+    meter: Meter | None = None
 
     def file(self) -> MappingFile:
         data = self.source.data
@@ -70,7 +85,7 @@ class _Builder(Updates):
             mappings = self.dsl(given, self.regexes)
             variables = (*dsl.built_in(self.source.name), *variables)
         else:
-            mappings = [self._mapping(item, ("mappings", index)) for index, item in enumerate(given)]
+            mappings = [self._metered(item, ("mappings", index)) for index, item in enumerate(given)]
             self._unique([mapping.name for mapping in mappings])
         commit = self._commit(self.get(data, ("commit",)), mappings)
         protection = Protection(self._allow_files(data, ("allow_files",)))
@@ -113,7 +128,7 @@ class _Builder(Updates):
         files = self._globs(data, (*loc, "files"), "the files of an environment")
         following = self.get(data, (*loc, "next"))
         if following is not None and (following not in self.environments or following == name):
-            hint = did_you_mean(following, self.environments)
+            hint = self.hints.did_you_mean(following, self.environments)
             self.say((*loc, "next"), f"there is no other environment '{following}' to go to next{hint}")
         return Environment(name, tuple(glob for glob, _ in files), following, self.line(loc))
 
@@ -128,10 +143,10 @@ class _Builder(Updates):
         """Read globs that have no expressions, each with its location."""
         globs = []
         for path, place in self.texts(data, loc):
-            if why := f"{what} are globs without expressions" if OPEN in path else check_path(path):
-                self.say(place, why)
-            else:
-                globs.append((Glob(path), place))
+            if OPEN in path:
+                self.say(place, f"{what} are globs without expressions")
+            elif glob := self.glob(path, place):
+                globs.append((glob, place))
         return globs
 
     def _warn_of_protected(self, mappings: list[Mapping], protection: Protection) -> None:
@@ -145,10 +160,14 @@ class _Builder(Updates):
             if template.source in refused
         ]
 
+    def _metered(self, data: Any, loc: Loc) -> Mapping:
+        with self.meter.charge(f"the mapping in line {self.line(loc)}") if self.meter else nullcontext():
+            return self._mapping(data, loc)
+
     def _mapping(self, data: Any, loc: Loc) -> Mapping:
         environment = self.get(data, (*loc, "environment"))
         if environment is not None and environment not in self.environments:
-            hint = did_you_mean(environment, self.environments) or "; add it under 'environments:'"
+            hint = self.hints.did_you_mean(environment, self.environments) or "; add it under 'environments:'"
             self.say((*loc, "environment"), f"there is no environment '{environment}'{hint}")
         for_each, own = self._for_each(data, (*loc, "for_each"))
         when = self.condition(self.get(data, (*loc, "when"), {}), (*loc, "when"), own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -18,12 +19,13 @@ from bot.core.mapping_models import (
     PersonModel,
     UpdateModel,
 )
-from bot.core.suggest import did_you_mean, nearest
+from bot.core.suggest import MAX_HINTS, nearest
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from bot.core.mapping_source import Loc, Source
+    from bot.core.suggest import Hints
     from bot.errors import Problem
 
 _MODELS: dict[tuple[str | int, ...], type[Model]] = {
@@ -34,7 +36,7 @@ _MODELS: dict[tuple[str | int, ...], type[Model]] = {
 }
 
 
-def problems_of(source: Source) -> dict[Loc, list[Problem]]:
+def problems_of(source: Source, hints: Hints) -> dict[Loc, list[Problem]]:
     """Check the shape of `source.data`: the problems by location, each with its position; empty where all is fine."""
     problems: dict[Loc, list[Problem]] = {}
     data = source.data
@@ -45,17 +47,18 @@ def problems_of(source: Source) -> dict[Loc, list[Problem]]:
         FileModel.model_validate(data)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True)
-        misspelt = {_meant(detail["loc"]) for detail in details if detail["type"] == "extra_forbidden"}
+        unknown = (detail["loc"] for detail in details if detail["type"] == "extra_forbidden")
+        misspelt = {_meant(loc) for loc in islice(unknown, MAX_HINTS)}
         for detail in details:
             loc = detail["loc"]
             if detail["type"] == "missing" and loc in misspelt:
                 continue  # one mistake, one sentence
             position = source.position(loc, key=detail["type"] == "extra_forbidden")
-            problems.setdefault(loc, []).append(position.problem(_sentence(detail, source)))
+            problems.setdefault(loc, []).append(position.problem(_sentence(detail, source, hints)))
     return problems
 
 
-def _sentence(detail: ErrorDetails, source: Source) -> str:
+def _sentence(detail: ErrorDetails, source: Source, hints: Hints) -> str:
     loc, given = detail["loc"], detail["input"]
     named = [part for part in loc if isinstance(part, str)]
     name = f"'{named[-1]}'" if named else "the mapping file"
@@ -63,11 +66,11 @@ def _sentence(detail: ErrorDetails, source: Source) -> str:
         name = f"each of {name}"
     match detail["type"]:
         case "extra_forbidden":
-            return _unknown_key(loc)
+            return _unknown_key(loc, hints)
         case "missing":
             return f"the key {name} is missing{_place(loc[:-1])}"
         case "literal_error" | "float_type" | "greater_than_equal" | "less_than_equal":
-            return _other_value(name, given)
+            return _other_value(name, given, hints)
         case "too_short" | "string_too_short":
             return f"{name} is empty: give it a value or leave it out"
     if loc == ("mappings",) and given == "":
@@ -85,7 +88,7 @@ def _sentence(detail: ErrorDetails, source: Source) -> str:
     return f"{name} must be {wanted}, not {_kind(given)}{hint}"
 
 
-def _other_value(name: str, given: Any) -> str:
+def _other_value(name: str, given: Any, hints: Hints) -> str:
     if name == "'version'":
         return f"the version must be 1, not {given!r}"
     if name == "'window'":
@@ -93,17 +96,17 @@ def _other_value(name: str, given: Any) -> str:
     if name == "'delete'":
         return "'delete' must be true: leave it out where no file is to be deleted"
     if name == "'type'":
-        hint = did_you_mean(str(given), VALUE_TYPES)
+        hint = hints.did_you_mean(str(given), VALUE_TYPES)
         return f"the type must be {', '.join(VALUE_TYPES[:-1])} or null, not {given!r}{hint}"
     hint = f"'pull_request' {LATER}" if given == "pull_request" else f"{given!r} is no way to deliver"
     return f"{hint}: write 'commit' or leave it out"
 
 
-def _unknown_key(loc: Loc) -> str:
+def _unknown_key(loc: Loc, hints: Hints) -> str:
     key, model = str(loc[-1]), _model_at(loc[:-1])
     if key in model.later:
         return f"'{key}' {LATER}"
-    hint = did_you_mean(key, model.model_fields)
+    hint = hints.did_you_mean(key, model.model_fields)
     return f"unknown key '{key}'{hint or f'; the keys{_place(loc[:-1])} are ' + ', '.join(model.model_fields)}"
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
@@ -19,7 +20,9 @@ from bot.errors import InputError, Problem
 if TYPE_CHECKING:
     from ruamel.yaml.nodes import Node
 
-MAX_CHARACTERS = 256 * 1024  # a second and a half of reading at worst; real ones have a few KB
+# Of the file, and of all its values after aliases are followed. The worst such file takes three seconds of CPU; real
+# ones have a few KB.
+MAX_CHARACTERS = 256 * 1024
 MAX_DEPTH = 20
 MAX_NODES = 20_000
 
@@ -55,6 +58,7 @@ def read(text: str, name: str) -> Source:
     if len(text) > MAX_CHARACTERS:
         raise InputError(Problem(f"the mapping file is longer than {MAX_CHARACTERS:,} characters", name))
     yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = _Composer
     try:
         root = yaml.compose(text)
     except MarkedYAMLError as error:
@@ -68,6 +72,8 @@ def read(text: str, name: str) -> Source:
     except (YAMLError, ValueError) as error:
         first_line = str(error).strip().partition("\n")[0]
         raise InputError(Problem(f"this is not YAML: {first_line}", name)) from None
+    except _TooManyError as error:
+        raise InputError(Position(name, error.line).problem(_MANY)) from None
     except RecursionError:
         raise InputError(Problem(f"the mapping file is nested more than {MAX_DEPTH} deep", name)) from None
     if root is None:
@@ -81,18 +87,42 @@ def _line(text: str, number: int) -> str:
     return "".join(text.splitlines()[number : number + 1])
 
 
+_MANY = f"the mapping file has more than {MAX_NODES:,} values, aliases included"
+
+
+class _TooManyError(Exception):
+    """There are too many nodes, the last one in `line`."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__()
+        self.line = line
+
+
+class _Composer(Composer):
+    """Stops as soon as there are more keys and values than there may be: to compose them all takes seconds."""
+
+    composed = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self.composed += 1
+        if self.composed > 2 * MAX_NODES + 1:
+            raise _TooManyError(self.parser.peek_event().start_mark.line + 1)
+        return super().compose_node(parent, index)
+
+
 class _Walk:
     """One walk over the composed tree. Counts what it visits, so that aliases of aliases cannot multiply."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.visited = 0
+        self.characters = 0
 
     def walk(self, node: Node, loc: Loc) -> Any:
         position = Position(self.source.name, node.start_mark.line + 1, node.start_mark.column + 1)
         self.visited += 1
         if self.visited > MAX_NODES:
-            raise InputError(position.problem(f"the mapping file has more than {MAX_NODES:,} values, aliases included"))
+            raise InputError(position.problem(_MANY))
         if len(loc) > MAX_DEPTH:
             raise InputError(position.problem(f"the mapping file is nested more than {MAX_DEPTH} deep"))
         self.source.values[loc] = position
@@ -100,6 +130,10 @@ class _Walk:
             return self._mapping(node, loc)
         if isinstance(node, SequenceNode):
             return [self.walk(item, (*loc, index)) for index, item in enumerate(node.value)]
+        self.characters += len(node.value)
+        if self.characters > MAX_CHARACTERS:
+            sentence = f"the values up to here have more than {MAX_CHARACTERS:,} characters, aliases included"
+            raise InputError(position.problem(sentence))
         self.source.scalars[loc] = node.value
         return self._scalar(node, position)
 

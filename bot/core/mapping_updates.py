@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bot.core import dsl
-from bot.core.glob import Glob, check_path
 from bot.core.mapping import (
     CreateOperation,
     DeleteOperation,
@@ -21,9 +20,7 @@ from bot.core.mapping import (
 )
 from bot.core.mapping_models import MODIFIERS, OPERATIONS, VALUE_TYPES
 from bot.core.mapping_parts import Parts
-from bot.core.regexes import compile_pattern
 from bot.core.rendered import convert
-from bot.core.suggest import did_you_mean
 from bot.core.template import OPEN, Template
 
 if TYPE_CHECKING:
@@ -44,7 +41,7 @@ class Updates(Parts):
 
     def pattern(self, text: str, loc: Loc, name: str = "") -> Pattern | None:
         """Compile a pattern that fills variables."""
-        pattern = self.attempt(loc, compile_pattern, text, multiline=self.multiline, name=name)
+        pattern = self.compiled(text, loc, multiline=self.multiline, name=name)
         if pattern and not pattern.groups:
             if self.multiline:
                 self.say(loc, dsl.NO_GROUP)
@@ -73,10 +70,8 @@ class Updates(Parts):
             if template is None:
                 continue
             # Without expressions the path is known now; else it is checked when it is rendered.
-            refusal = check_path(text) if template.is_fixed else None
-            if creates and template.is_fixed and not refusal:
-                refusal = refused_creation(Glob(text))
-            if refusal:
+            glob = self.glob(text, place) if template.is_fixed else None
+            if creates and glob and (refusal := refused_creation(glob)):
                 self.say(place, refusal)
             files.append(template)
         return tuple(files)
@@ -140,7 +135,10 @@ class Updates(Parts):
                 pattern = self.pattern(text, place)
             else:
                 group = "(?<docker_image_tag>…)"
-                hint = did_you_mean(text, self.regexes) or f"; a pattern here needs a named group such as {group}"
+                hint = (
+                    self.hints.did_you_mean(text, self.regexes)
+                    or f"; a pattern here needs a named group such as {group}"
+                )
                 self.say(place, f"there is no regex called '{text}'{hint}")
                 continue
             if pattern:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from bot.core.filters import text_of, type_name
 from bot.core.model import Result
 from bot.core.regexes import BUDGET_SECONDS
-from bot.core.suggest import did_you_mean
+from bot.core.suggest import Hints, did_you_mean
 from bot.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     import regex
 
@@ -90,7 +91,7 @@ class Condition:
     def names(self) -> frozenset[str]:
         """What it looks at, at any depth: variables, or paths into them, but not what it captures itself before."""
         names: set[str] = set()
-        captured: frozenset[str] = frozenset()
+        captured: set[str] = set()
         for test in self.tests:
             names |= _names(test) - captured
             captured |= test.captures
@@ -110,37 +111,59 @@ class Matched:
     captures: Mapping[str, str]
 
 
+class AbsentError(KeyError):
+    """A variable, or what a dotted path leads to, is not there.
+
+    The suggestion is made when it is asked for: who looks whether something is there has no use for it.
+
+    guesses: (name, the names that are there), the likelier guess first.
+    """
+
+    def __init__(self, *guesses: tuple[str, Iterable[str]]) -> None:
+        super().__init__(guesses[0][0])
+        self._guesses = guesses
+
+    def hint(self) -> str:
+        """Return the nearest name that is there, as `suggest.did_you_mean` says it."""
+        return next((hint for name, names in self._guesses if (hint := did_you_mean(name, names))), "")
+
+
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What a test sees: the variables, captures of the tests above among them, and `pending`, which those may make."""
+    """What a test sees.
+
+    variables: those of the payload, and captures of the tests above.
+    pending: what the tests above may capture.
+    hints: how many absent variables still get a suggestion.
+    """
 
     variables: Mapping[str, Json]
-    pending: frozenset[str] = frozenset()
+    pending: AbstractSet[str] = frozenset()
+    hints: Hints = field(default_factory=Hints)
 
 
-def evaluate(condition: Condition, variables: Mapping[str, Json]) -> Matched:
+def evaluate(condition: Condition, variables: Mapping[str, Json], hints: Hints | None = None) -> Matched:
     """Evaluate every test, so that the result tells all that is in the way.
 
     A list of patterns, and `any`, make captures by the first alternative that holds; a group that took no part makes
     none. Tests see what those above them captured. Numbers and booleans are matched as JSON has them. Absent and null,
-    lists and objects do not hold.
+    lists and objects do not hold. `hints` are shared by evaluations that are told together.
 
     Raises InputError for a pattern that takes longer than 0.5 s, and where the variable of a SearchTest is absent.
     """
-    return _all_of(condition, _Scope(variables))
+    return _all_of(condition, _Scope(variables, hints=hints or Hints()))
 
 
 def lookup(name: str, variables: Mapping[str, Json]) -> Json:
     """Find a variable, or by a dotted path what is in one; of the two the variable of just that name comes first.
 
-    A part of a path is a property's name or, in a list, an index from 0. Raises KeyError with the nearest name that is
-    there, as `suggest.did_you_mean` says it.
+    A part of a path is a property's name or, in a list, an index from 0. Raises AbsentError.
     """
     if name in variables:
         return variables[name]
     first, *rest = name.split(".")
     if first not in variables:
-        raise KeyError(did_you_mean(name, variables) or did_you_mean(first, variables))
+        raise AbsentError((name, variables), (first, variables))
     value, above = variables[first], first
     for part in rest:
         if isinstance(value, dict) and part in value:
@@ -151,18 +174,26 @@ def lookup(name: str, variables: Mapping[str, Json]) -> Json:
             value = value[int(part)]
         else:
             there: Iterable[str] = value if isinstance(value, dict) else ()
-            raise KeyError(did_you_mean(name, [f"{above}.{key}" for key in there]))
+            raise AbsentError((name, _below(above, there)))
         above = f"{above}.{part}"
     return value
+
+
+def _below(above: str, names: Iterable[str]) -> Iterator[str]:
+    return (f"{above}.{name}" for name in names)
 
 
 def _all_of(condition: Condition, scope: _Scope) -> Matched:
     matched = []
     captures: dict[str, str] = {}
+    # Variables and tests may be thousands: they are copied once, not for each test.
+    variables, pending = dict(scope.variables), set(scope.pending)
+    inner = _Scope(variables, pending, scope.hints)
     for test in condition.tests:
-        one = _evaluate(test, scope)
+        one = _evaluate(test, inner)
         captures |= one.captures
-        scope = _Scope({**scope.variables, **one.captures}, scope.pending | test.captures)
+        variables |= one.captures
+        pending |= test.captures
         matched.append(one.result)
     holds = all(result.holds for result in matched)
     why = "" if matched else "it has no conditions"
@@ -198,8 +229,8 @@ def _match(test: VariableTest, scope: _Scope) -> Matched:
 def _search(test: SearchTest, scope: _Scope) -> Result:
     try:
         lookup(test.variable, scope.variables)
-    except KeyError as absent:
-        hint = absent.args[0] or ": send it as a property of client_payload"
+    except AbsentError as absent:
+        hint = absent.hint() or ": send it as a property of client_payload"
         sentence = f"You are referencing the variable '{test.variable}'. This variable is not defined{hint}"
         raise InputError(test.position.problem(sentence)) from None
     text, why = _text(test.variable, scope)
@@ -217,10 +248,10 @@ def _text(name: str, scope: _Scope) -> tuple[str | None, str]:
     """Return the text of a variable, None where it has none, and the fact to tell."""
     try:
         value = lookup(name, scope.variables)
-    except KeyError as absent:
+    except AbsentError as absent:
         if name in scope.pending:
             return None, f"{name} was not captured"
-        return None, f"{name} is not in the payload{absent.args[0]}"
+        return None, f"{name} is not in the payload{absent.hint() if scope.hints.take() else ''}"
     if value is None or isinstance(value, list | dict):
         return None, f"it is {type_name(value)}, which has no text to look at"
     text = text_of(value)

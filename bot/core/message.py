@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from bot.core import diff
-from bot.core.changeset import CREATED, DELETED, overwritten
-from bot.core.template import defuse
+from bot.core.changeset import overwritten
+from bot.core.default_message import default_message, names, shorten
+from bot.core.defuse import MAX_HEADLINE, one_line
 from bot.core.trigger import TRAILER
 from bot.core.verdict import MAPPING_PATH
+from bot.printable import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bot.core.changeset import Changeset, Span
+    from bot.core.changeset import Changeset
     from bot.core.mapping import CommitSettings, Person
     from bot.core.model import Result
     from bot.core.outcome import Outcome, State
@@ -26,8 +28,6 @@ Conclusion: TypeAlias = Literal["success", "neutral", "failure"]
 # https://docs.github.com/en/rest/checks/runs#create-a-check-run: 65,535 characters, 50 annotations a request
 MAX_OUTPUT = 65_535
 MAX_ANNOTATIONS = 50
-# https://git-scm.com/docs/git-commit#_discussion: GitHub cuts a longer headline
-_HEADLINE = 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +77,13 @@ def commit_message(changes: Sequence[tuple[str, Plan, Changeset]], settings: Com
     A change at the terminal has no delivery: its id is "", and it leaves no trailer.
     """
     trailers = "\n".join(f"{TRAILER}: {delivery}" for delivery, _, _ in changes if delivery)
-    messages = [(plan.message or "").strip() or _default_message(changeset) for _, plan, changeset in changes]
+    messages = [plan.message or default_message(changeset) for _, plan, changeset in changes]
     if len(messages) == 1:
         headline, _, rest = messages[0].partition("\n")
         body = "\n\n".join(part for part in (rest.strip(), trailers) if part)
     else:
         mappings = dict.fromkeys(name for _, _, changeset in changes for name in changeset.mappings)
-        headline = _shorten(f"{len(messages)} updates: {', '.join(mappings)}")
+        headline = shorten(f"{len(messages)} updates: {names(mappings)}")
         over = overwritten([changeset for _, _, changeset in changes])
         entries = "\n".join(
             f"* {message.partition(chr(10))[0]}{' (superseded below)' * over[index]}"
@@ -91,35 +91,6 @@ def commit_message(changes: Sequence[tuple[str, Plan, Changeset]], settings: Com
         )
         body = f"{entries}\n\n{trailers}"
     return CommitMessage(headline, body, settings.author, settings.committer)
-
-
-def _default_message(changeset: Changeset) -> str:
-    spans = [(path, span) for path, change in changeset.files.items() for span in change.spans]
-    values = dict.fromkeys(_value(path, span) for path, span in spans)
-    headline = _shorten(defuse(f"{', '.join(changeset.mappings)}: {', '.join(values)}"))
-    lines = [f"* {path}: {_change(span)}" for path, span in spans]
-    return f"{headline}\n\n" + "\n".join(lines[:50])
-
-
-def _value(path: str, span: Span) -> str:
-    """Return what a headline says of a change: the new value, where there is one."""
-    if _is_file(span):
-        return f"{path} {'created' if span.field == CREATED else 'deleted'}"
-    return span.new.strip("\"'") or f"no {span.field}"
-
-
-def _change(span: Span) -> str:
-    if _is_file(span):
-        return span.field
-    return f"{defuse(span.field)} {defuse(span.old) or '(empty)'} -> {defuse(span.new) or '(empty)'}"
-
-
-def _is_file(span: Span) -> bool:
-    return span.field in {CREATED, DELETED} and not (span.old or span.new)
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= _HEADLINE else f"{text[: _HEADLINE - 1]}…"
 
 
 def check_runs(outcomes: Sequence[Outcome]) -> list[CheckRun]:
@@ -134,9 +105,10 @@ def check_runs(outcomes: Sequence[Outcome]) -> list[CheckRun]:
         elif outcome.state != "ignored" and outcome.head:
             groups.setdefault((outcome.head, f"{outcome.state}: {outcome.reason}"), []).append(outcome)
     runs = [(_check_run(head, group), group[0].branch) for (head, _), group in groups.items()]
-    names = Counter((run.head, run.name) for run, _ in runs if run.conclusion == "failure")
+    same = Counter((run.head, run.name) for run, _ in runs if run.conclusion == "failure")
     return [
-        replace(run, name=f"{run.name} to {branch}") if names[run.head, run.name] > 1 else run for run, branch in runs
+        replace(run, name=f"{run.name} to {one_line(branch)}") if same[run.head, run.name] > 1 else run
+        for run, branch in runs
     ]
 
 
@@ -181,7 +153,7 @@ def _name(outcome: Outcome) -> str:
 
 def _annotations(outcome: Outcome) -> tuple[Annotation, ...]:
     annotations = [
-        Annotation(problem.file, problem.line, problem.sentence)
+        Annotation(problem.file, problem.line, escape(problem.sentence))
         for problem in outcome.problems
         # Of other files it is not sure that this repository has them: the mapping file may be the organization's.
         if problem.file == MAPPING_PATH and problem.line is not None
@@ -194,7 +166,7 @@ def _committed_title(group: Sequence[Outcome]) -> str:
     paths = {path for outcome in group if outcome.changeset for path in outcome.changeset.files}
     files = "1 file" if len(paths) == 1 else f"{len(paths)} files"
     by = "" if len(group) == 1 else f" by {len(group)} deliveries"
-    return f"{', '.join(mappings)}: {files} changed{by}"
+    return f"{shorten(names(mappings), MAX_HEADLINE)}: {files} changed{by}"
 
 
 def _delivery(outcome: Outcome) -> str:

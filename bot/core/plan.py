@@ -8,31 +8,34 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
-from bot.core import git_paths, glob, protected
+from bot.core import glob, places
 from bot.core.filters import type_name
 from bot.core.glob import Glob
-from bot.core.mapping import ITEM, CreateOperation, names_in, refused_branch, refused_creation
+from bot.core.mapping import ITEM, names_in
 from bot.core.match import evaluate
 from bot.core.model import Result
 from bot.core.protected import Protection
 from bot.core.rendered import Create, render, texts
+from bot.core.suggest import Hints
 from bot.core.template import UndefinedError
 from bot.core.trigger import PAYLOAD
-from bot.errors import InputError
+from bot.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Map
 
-    from bot.core.mapping import Mapping, MappingFile, Update
+    from bot.core.mapping import Mapping, MappingFile
     from bot.core.meter import Meter
     from bot.core.model import Json
     from bot.core.rendered import Rendered
     from bot.core.template import Template
     from bot.core.trigger import Dispatch
-    from bot.errors import Problem
 
 # Each item has conditions of its own, and each of their patterns half a second.
 MAX_ITEMS = 100
+
+# A plan with so many edits that fail is given up: a payload may name a thousand items, each with the same mistake.
+MAX_REFUSALS = 50
 
 _SHOWN = 60
 
@@ -143,7 +146,12 @@ def _properties(mapping_file: MappingFile, used: set[str]) -> frozenset[str] | N
 
 @dataclass(slots=True)
 class _Making:
-    """A plan in the making: what the mappings that were looked at ask for. Problems are kept once, in order."""
+    """A plan in the making: what the mappings that were looked at ask for.
+
+    problems: each once, in order.
+    hints, reasons: how many problems, and how many reasons of conditions, still get a suggestion.
+    refusals: how many errors were noted so far.
+    """
 
     name: str
     dispatch: Dispatch
@@ -151,11 +159,25 @@ class _Making:
     problems: dict[Problem, None] = field(default_factory=dict)
     captured: dict[str, Json] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    hints: Hints = field(default_factory=Hints)
+    reasons: Hints = field(default_factory=Hints)
+    refusals: int = 0
 
     def note(self, error: InputError, line: int | None = None) -> None:
-        """Keep the problems of an error; those without a place are at `line` of the mapping file."""
+        """Keep the problems of an error; those without a place are at `line` of the mapping file.
+
+        Raises InputError with all of them if they are so many that nobody needs more.
+        """
+        if isinstance(error, UndefinedError) and not self.hints.take():
+            error.drop_hint()
         placed = (one if one.file else replace(one, file=self.name, line=line) for one in error.problems)
         self.problems |= dict.fromkeys(placed)
+        self.refusals += 1
+        if self.refusals >= MAX_REFUSALS:
+            more = Problem(
+                f"these are the problems of the first {MAX_REFUSALS} edits that fail: more may follow", self.name
+            )
+            raise InputError([*self.problems, more])
 
     def match(self, mapping: Mapping, variables: Map[str, Json]) -> MappingResult:
         """Evaluate a mapping, and add the edits that follow."""
@@ -166,7 +188,7 @@ class _Making:
             return MappingResult(mapping.name, result, {}, {})
         if mapping.for_each is not None:
             return self._match_each(mapping, mapping.for_each, variables)
-        found = evaluate(mapping.when, variables)
+        found = evaluate(mapping.when, variables, self.reasons)
         if found.result.holds:
             self._add(mapping, {**variables, **found.captures}, found.captures)
         self.used |= _names(mapping, holds=found.result.holds)
@@ -175,12 +197,12 @@ class _Making:
 
     def _match_each(self, mapping: Mapping, for_each: Template, variables: Map[str, Json]) -> MappingResult:
         """Evaluate a mapping for each item. What differs from item to item is in the tree, not among the values."""
-        items, why = _items(for_each, variables)
+        items, why = self._items(for_each, variables)
         children: list[Result] = []
         captures: dict[str, str] = {}
         for index, item in enumerate(items):
             scope = {**variables, ITEM: item}
-            found = evaluate(mapping.when, scope)
+            found = evaluate(mapping.when, scope, self.reasons)
             shown = json.dumps(item, ensure_ascii=False)
             shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
             children.append(replace(found.result, name=f"item {index}: {shown}"))
@@ -194,49 +216,42 @@ class _Making:
         self.used |= shared
         return MappingResult(mapping.name, result, captures, texts(variables, shared & mapping.when.names))
 
+    def _items(self, for_each: Template, variables: Map[str, Json]) -> tuple[list[Json], str]:
+        """Return the items that a mapping runs for, and why there are none where there are none."""
+        try:
+            value = for_each.evaluate(variables)
+        except UndefinedError as error:
+            if not self.reasons.take():
+                error.drop_hint()
+            return [], "; ".join(problem.sentence for problem in error.problems)
+        if isinstance(value, dict):
+            value = [{"key": key, "value": item} for key, item in value.items()]
+            empty = "it is an empty object"
+        elif isinstance(value, list):
+            empty = "it is an empty list"
+        else:
+            return [], f"it is {type_name(value)}, neither a list nor an object"
+        if len(value) > MAX_ITEMS:
+            sentence = f"'{for_each.source}' has {len(value)} items; a mapping runs for {MAX_ITEMS} at most"
+            raise InputError(for_each.position.problem(sentence))
+        return value, "" if value else empty
+
     def _add(self, mapping: Mapping, scope: Map[str, Json], captures: Map[str, str]) -> None:
         """Add the edits of a mapping that holds, or what is wrong with them."""
         self.captured |= captures
         branch = ""
         if mapping.branch is not None:
             try:
-                branch = _branch(mapping.branch, scope, self.dispatch.repository.default_branch)
+                branch = places.branch(mapping.branch, scope, self.dispatch.repository.default_branch)
             except InputError as error:
                 self.note(error)
         for update in mapping.update:
             try:
-                files = _files(update, scope)
+                files = places.files(update, scope)
                 made = render(update.operation, scope)
                 self.edits.append(Edit(mapping.name, files, made, branch, mapping.order))
             except InputError as error:
                 self.note(error, update.line)
-
-
-def _items(for_each: Template, variables: Map[str, Json]) -> tuple[list[Json], str]:
-    """Return the items that a mapping runs for, and why there are none where there are none."""
-    try:
-        value = for_each.evaluate(variables)
-    except UndefinedError as error:
-        return [], "; ".join(problem.sentence for problem in error.problems)
-    if isinstance(value, dict):
-        value = [{"key": key, "value": item} for key, item in value.items()]
-        empty = "it is an empty object"
-    elif isinstance(value, list):
-        empty = "it is an empty list"
-    else:
-        return [], f"it is {type_name(value)}, neither a list nor an object"
-    if len(value) > MAX_ITEMS:
-        sentence = f"'{for_each.source}' has {len(value)} items; a mapping runs for {MAX_ITEMS} at most"
-        raise InputError(for_each.position.problem(sentence))
-    return value, "" if value else empty
-
-
-def _branch(template: Template, scope: Map[str, Json], default_branch: str) -> str:
-    """Render a destination: the default branch is "", also where it is called by its name."""
-    name = template.render(scope)
-    if refusal := refused_branch(name):
-        raise InputError(template.position.problem(refusal))
-    return "" if name == default_branch else name
 
 
 def _above(edit: Edit) -> list[Glob]:
@@ -244,44 +259,6 @@ def _above(edit: Edit) -> list[Glob]:
     paths = [file.literal for file in edit.files if file.literal is not None and isinstance(edit.operation, Create)]
     parents = dict.fromkeys(str(parent) for path in paths for parent in PurePosixPath(path).parents)
     return [Glob(glob.escape(parent)) for parent in parents if parent != "."]
-
-
-def _files(update: Update, scope: Map[str, Json]) -> tuple[Glob, ...]:
-    """Render the globs of an entry. Raises InputError for a path that is refused."""
-    files = tuple(_glob(template, scope) for template in update.files)
-    for file, template in zip(files, update.files, strict=True):
-        creates = isinstance(update.operation, CreateOperation)
-        refusal = (refused_creation(file) if creates else None) or _refused_value(file, template, creates=creates)
-        if refusal:
-            raise InputError(template.position.problem(refusal))
-    return files
-
-
-def _glob(template: Template, scope: Map[str, Json]) -> Glob:
-    text = template.render_glob(scope)
-    refusal = glob.check_path(text)
-    if refusal is not None:
-        raise InputError(template.position.problem(refusal))
-    return Glob(text)
-
-
-def _refused_value(file: Glob, template: Template, *, creates: bool) -> str | None:
-    """Return why a path is refused that misleads by what a value brings into it, as a sentence; None if it does not.
-
-    The text of the mapping file may have such names: people reviewed it. A protected file is for the verdict to deny.
-    """
-    if template.is_fixed or (file.literal is not None and protected.refusal(file.literal, protected.Protection())):
-        return None
-    path = file.pattern
-    fixed = "".join(part for part in template.parts if isinstance(part, str))
-    found = git_paths.INVISIBLE.findall(path)
-    if len(found) > len(git_paths.INVISIBLE.findall(fixed)):
-        # Two paths that look the same would be two files.
-        shown = ", ".join(sorted({f"U+{ord(character):04X}" for character in found}))
-        return f"the path {path[:200]!r} has an invisible character from a value ({shown}); send the value without it"
-    if creates and file.literal is not None and (why := git_paths.other_on_windows(file.literal)):
-        return f"the path {path[:200]!r} {why}; send a value that makes an ordinary name"
-    return None
 
 
 def _names(mapping: Mapping, *, holds: bool) -> set[str]:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import regex
 
-from bot.core.suggest import did_you_mean
-from bot.errors import InputError
+from bot.core.suggest import Hints, did_you_mean, listed
+from bot.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MAX_LENGTH = 1000
 MAX_DEPTH = 50
 MAX_SIZE = 20_000
+# All patterns of a mapping file together: `a{19999}` is a pattern of eight characters that takes some 100 KB.
+MAX_TOTAL_SIZE = 500_000
+TOO_LARGE = f"the patterns up to here unroll to more than {MAX_TOTAL_SIZE:,} pieces: use smaller counts in {{}}"
 MAX_CHANGES = 10_000
 MAX_TEXT = 4 * 1024 * 1024
 BUDGET_SECONDS = 0.5
@@ -38,9 +41,10 @@ _PIECE = regex.compile(
       | (?<unknown>\(\?.?)
       | (?<close>\)) | (?<or>\|)
       | (?<times>(?:[*+?]|\{(?<least>\d*),?\d*(?<=\d,?)\})[?+]?)
-      | (?<literal>.)""",
+      | (?<literal>[^\\\[(){|*+?]+|.)""",
     regex.VERBOSE | regex.DOTALL,
 )
+_ESCAPE = regex.compile(r"\\(?:x\{|.)", regex.DOTALL)
 # Line breaks are those of YAML 1.1, which has more of them than others.
 _CONTROL = regex.compile(r"[\p{Cc}\u2028\u2029]")
 _INSTEAD = {
@@ -62,6 +66,8 @@ class Pattern:
     source: str
     compiled: regex.Pattern[str]
     groups: tuple[str, ...]
+    # How many pieces it has, counted repetitions unrolled: how much memory it takes.
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,8 @@ def compile_pattern(source: str, *, multiline: bool, name: str = "") -> Pattern:
     """
     if len(source) > MAX_LENGTH:
         raise InputError(f"the pattern is {len(source)} characters long; {MAX_LENGTH} are the limit")
-    translated = "".join(_translate(source))
+    sizes = [0]
+    translated = "".join(_translate(source, sizes))
     try:
         compiled = regex.compile(translated, regex.MULTILINE if multiline else 0)
     except regex.error as error:
@@ -117,7 +124,7 @@ def compile_pattern(source: str, *, multiline: bool, name: str = "") -> Pattern:
     except (RecursionError, OverflowError):
         raise InputError(f"the pattern {_shown(source)} is too deeply nested or repeats too often") from None
     groups = sorted(compiled.groupindex, key=compiled.groupindex.__getitem__)
-    return Pattern(name or source, source, compiled, tuple(groups))
+    return Pattern(name or source, source, compiled, tuple(groups), sum(sizes))
 
 
 def check_groups(patterns: Iterable[Pattern], values: Mapping[str, str]) -> None:
@@ -126,9 +133,10 @@ def check_groups(patterns: Iterable[Pattern], values: Mapping[str, str]) -> None
     Its name must be that of a variable, with a value on one line: a span is a part of a line, and a value that brings
     lines of its own would change more of the file than that.
     """
-    refused = [_unfit(pattern, group, values) for pattern in patterns for group in pattern.groups]
+    hints = Hints()
+    refused = [_unfit(pattern, group, values, hints) for pattern in patterns for group in pattern.groups]
     if sentences := [sentence for sentence in refused if sentence]:
-        raise InputError("\n".join(sentences))
+        raise InputError([Problem(sentence) for sentence in sentences])
 
 
 def substitute(text: str, patterns: Sequence[Pattern], values: Mapping[str, str], seconds_left: Budget) -> Substituted:
@@ -208,18 +216,23 @@ def _fill(text: str, pattern: Pattern, spans: list[_Span], values: Mapping[str, 
     return "".join([*parts, text[end_before:]]), changes
 
 
-def _unfit(pattern: Pattern, group: str, values: Mapping[str, str]) -> str:
+def _unfit(pattern: Pattern, group: str, values: Mapping[str, str], hints: Hints) -> str:
     if group in values:
         if _CONTROL.search(values[group]):
             return f"{_named(pattern)} cannot fill '{group}': its value has a line break or a control character"
         return ""
-    hint = did_you_mean(group, values) or f"; the variables are {', '.join(sorted(values)) or 'none'}"
+    hint = ""
+    if hints.take():
+        hint = did_you_mean(group, values) or f"; the variables are {listed(sorted(values))}"
     return f"{_named(pattern)} has a group '{group}', which is no variable{hint}"
 
 
-def _translate(source: str) -> Iterator[str]:
-    """Yield the pieces of `source` as the `regex` module is to read them, one for one with those of `_PIECE`."""
-    sizes, last = [0], 0
+def _translate(source: str, sizes: list[int]) -> Iterator[str]:
+    """Yield the pieces of `source` as the `regex` module is to read them, one for one with those of `_PIECE`.
+
+    `sizes`, [0] at first, has in the end the sizes of the groups that are open.
+    """
+    last = 0
     for found in _PIECE.finditer(source):
         kind, text = found.lastgroup, found.group()
         position = found.start() + 1
@@ -238,7 +251,7 @@ def _translate(source: str) -> Iterator[str]:
             last *= least + 1
         else:
             last = 0 if found["or"] else 1
-            sizes[-1] += last
+            sizes[-1] += len(text) if kind == "literal" else last
         if max(sizes) > MAX_SIZE:
             raise InputError(f"the pattern {_shown(source)} repeats repetitions too often at character {position}")
         _refuse(source, found, position)
@@ -251,8 +264,8 @@ def _translate(source: str) -> Iterator[str]:
 def _refuse(source: str, found: regex.Match[str], position: int) -> None:
     """Raise InputError for what the `regex` module does not know, or reads in another way than PCRE."""
     text = found.group()
-    escapes = regex.findall(r"\\(?:x\{|.)", source[found.start() : found.end() + 1], regex.DOTALL)
-    for escape in escapes if found["escape"] or found["class"] else ():
+    escapes = found["escape"] or found["class"]
+    for escape in _ESCAPE.findall(source, found.start(), found.end() + 1) if escapes else ():
         instead = r"write \uXXXX with four digits" if escape == r"\x{" else _INSTEAD.get(escape)
         if instead:
             raise InputError(f"the pattern uses {escape}, which is not supported, at character {position}: {instead}")
@@ -265,7 +278,7 @@ def _refuse(source: str, found: regex.Match[str], position: int) -> None:
 def _original(source: str, position: int) -> int:
     """Find the position in `source` of what stands at `position` in its translation."""
     translated = 0
-    for found, piece in zip(_PIECE.finditer(source), _translate(source), strict=True):
+    for found, piece in zip(_PIECE.finditer(source), _translate(source, [0]), strict=True):
         translated += len(piece)
         if translated > position:
             return found.start() + min(len(found.group()) - 1, position - translated + len(piece))

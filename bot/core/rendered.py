@@ -20,7 +20,7 @@ from bot.core.mapping import (
     UnsetOperation,
     appends,
 )
-from bot.core.match import lookup
+from bot.core.match import AbsentError, lookup
 from bot.core.model import Number
 from bot.core.regexes import check_groups
 from bot.core.template import Template, text_of
@@ -80,7 +80,10 @@ Rendered: TypeAlias = Substitute | Fields | Create | Delete
 def render(operation: Operation, scope: Map[str, Json]) -> Rendered:
     """Render an operation with variables. Raises InputError where one is absent, or has a value that does not fit."""
     if isinstance(operation, RegexOperation):
-        values = texts(scope, scope.keys())
+        groups = {group for pattern in operation.patterns for group in pattern.groups}
+        values = texts(scope, groups)
+        if groups - values.keys():
+            values = texts(scope, scope.keys())  # the sentence names what is there
         check_groups(operation.patterns, values)
         return Substitute(operation.patterns, values)
     if isinstance(operation, CreateOperation):
@@ -96,7 +99,7 @@ def texts(scope: Map[str, Json], names: Iterable[str]) -> dict[str, str]:
     for name in sorted(names):
         try:
             value = lookup(name, scope)
-        except KeyError:
+        except AbsentError:
             continue
         if value is not None and not isinstance(value, (list, dict)):
             found[name] = text_of(value)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import regex
 
 from bot.core import expression, glob
-from bot.core.defuse import defuse, join_defused
+from bot.core.defuse import clean_message
 from bot.core.expression import Expression, UndefinedError
 from bot.core.filters import bounded, text_of
 from bot.errors import InputError, Problem
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bot.core.model import Json
 
 # What those who render need beside Template: one import for them.
-__all__ = ["OPEN", "Position", "Template", "UndefinedError", "defuse", "text_of"]
+__all__ = ["OPEN", "Position", "Template", "UndefinedError", "text_of"]
 
 OPEN = "${{"
 
@@ -67,12 +67,15 @@ class Template:
         """Read a text with any number of `${{ … }}`. Raises InputError where one of them is not valid."""
         parts: list[Part] = []
         end = 0
-        for found in _EXPRESSION.finditer(source):
-            parts += [source[end : found.start()], _parse(found["source"], position)]
+        while (start := source.find(OPEN, end)) >= 0:
+            found = _EXPRESSION.match(source, start)
+            if found is None:
+                # The first one ends it: each of thousands would be looked for to the end of the text.
+                sentence = f"the text '{source[:80]}' opens {OPEN} and never closes it with }}}}"
+                raise InputError(position.problem(sentence))
+            parts += [source[end:start], _parse(found["source"], position)]
             end = found.end()
         parts.append(source[end:])
-        if any(isinstance(part, str) and OPEN in part for part in parts):
-            raise InputError(position.problem(f"the text '{source[:80]}' opens {OPEN} and never closes it with }}}}"))
         return cls(source, position, tuple(part for part in parts if part))
 
     @classmethod
@@ -128,8 +131,16 @@ class Template:
         return self._guarded(lambda: bounded(self._field(variables)))
 
     def render_message(self, variables: Mapping[str, Json]) -> str:
-        """Render as a commit message: each value on one line, closing keywords and skip-CI words without effect."""
-        return self._guarded(lambda: bounded(join_defused(self._texts(variables))))
+        """Render as a commit message: each value on one line, without effect; empty if there is nothing to see in it.
+
+        Values make no closing keyword, skip-CI word or trailer, alone or together with the text around them.
+        """
+        return self._guarded(lambda: self._message(variables))
+
+    def _message(self, variables: Mapping[str, Json]) -> str:
+        pieces = self._texts(variables)
+        bounded("".join(text for text, _ in pieces))
+        return clean_message(pieces)
 
     def _field(self, variables: Mapping[str, Json]) -> str:
         rendered, quote = "", ""
@@ -153,10 +164,13 @@ class Template:
         """Give what `compute` returns; where it raises, say which text it was and where."""
         try:
             return compute()
+        except UndefinedError as error:
+            raise error.at(self._problem) from None
         except InputError as error:
-            kind = UndefinedError if isinstance(error, UndefinedError) else InputError
-            sentences = [f"'{self.source[:80]}': {problem.sentence}" for problem in error.problems]
-            raise kind([self.position.problem(sentence) for sentence in sentences]) from None
+            raise InputError([self._problem(problem.sentence) for problem in error.problems]) from None
+
+    def _problem(self, sentence: str) -> Problem:
+        return self.position.problem(f"'{self.source[:80]}': {sentence}")
 
 
 def _quote_after(text: str, quote: str) -> str:

@@ -166,7 +166,7 @@ def _file(meter: Meter, rules: Rules) -> MappingFile:
         return rules
     kept = _parsed.get(rules)
     if kept is None:
-        with meter.charge("reading the mapping file"):
-            kept = lying_at(rules.path, mapping_file.parse(rules.text, rules.name)), len(rules.text)
+        with meter.charge("its YAML"):
+            kept = lying_at(rules.path, mapping_file.parse(rules.text, rules.name, meter)), len(rules.text)
         _parsed[rules] = kept
     return kept[0]

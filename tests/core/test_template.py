@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.core.defuse import defuse
 from bot.core.glob import Glob
-from bot.core.template import Position, Template, UndefinedError, defuse
+from bot.core.template import Position, Template, UndefinedError
 from bot.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -317,6 +319,16 @@ def test_defusing_leaves_nothing_to_defuse(value: str) -> None:
     once = defuse(value)
     assert once == defuse(once)
     assert "[skip ci]" not in once
+
+
+def test_what_is_absent_can_be_told_by_another_process() -> None:
+    """With place and suggestion, and without the payload that the suggestion was made from."""
+    with pytest.raises(UndefinedError) as caught:
+        template("${{ tga }}").render({"tag": "1", "other": "x" * 10_000})
+    sent = pickle.dumps(caught.value)
+    assert len(sent) < 1000
+    assert pickle.loads(sent).problems == caught.value.problems  # noqa: S301 - our own
+    assert "did you mean 'tag'?" in str(caught.value)
 
 
 def test_an_expression_without_braces_must_be_alone() -> None:

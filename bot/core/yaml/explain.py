@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from jsonpath import selectors
 
+from bot.core.suggest import nearest
 from bot.core.yaml.events import position, problem
 from bot.core.yaml.locate import Alias, Located, Mapping, Scalar, Sequence
 from bot.core.yaml.path import spelt
@@ -93,5 +93,5 @@ def _missing_key(located: Located, reached: list[Match], where: str, rest: Segme
     if merge is not None:
         at = place(located.text, merge.start)
         said += f"; keys that come through the merge key `<<` (at {at}) are not its own: change them where they stand"
-    nearest = difflib.get_close_matches(name, names, 1)
-    return f"{said}; did you mean {nearest[0]!r}?" if nearest else said
+    near = nearest(name, names)
+    return f"{said}; did you mean {near!r}?" if near else said
