@@ -137,7 +137,8 @@ class _Kind(NamedTuple):
     level: int
     event: str
     error: str
-    values: tuple[tuple[str, str], ...]
+    # By name, hashed: a list of a hundred deliveries is long, and may differ in its last one only.
+    values: tuple[tuple[str, int], ...]
 
 
 @dataclass(slots=True)
@@ -155,16 +156,15 @@ _NOT_COMPARED = {"event", "level", "timestamp", "exception", "exc_info", "path",
 def _kind(record: logging.LogRecord) -> _Kind:
     if isinstance(record.msg, dict):  # one of ours
         values = record.msg
-        event, error = (
-            str(values.get("event")),
-            str(values.get("exception", "")).rstrip().rpartition("\n")[2].partition(":")[0].strip(),
-        )
+        event = str(values.get("event"))
+        # The last line of a traceback begins with the class.
+        error = str(values.get("exception", "")).rstrip().rpartition("\n")[2].partition(":")[0].strip()
     else:
         values = structlog.contextvars.get_contextvars()
         # asyncio puts the addresses of objects into the lines after the first.
         event = str(record.msg).partition("\n")[0]
         error = getattr(record.exc_info[0], "__name__", "") if record.exc_info else ""
-    compared = sorted((str(name), str(value)[:200]) for name, value in values.items() if name not in _NOT_COMPARED)
+    compared = sorted((str(name), hash(str(value))) for name, value in values.items() if name not in _NOT_COMPARED)
     return _Kind(record.name, record.levelno, event[:200], error[:100], tuple(compared))
 
 

@@ -238,7 +238,7 @@ def test_errors_about_different_deliveries_are_all_there(capsys: pytest.CaptureF
     log = structlog.get_logger("bot.test")
     for number in range(50):
         log.error("unexpected error", delivery=f"d-{number}", exc_info=ValueError("x"))
-        log.error("unexpected error", deliveries=[f"d-{number}"], exc_info=ValueError("x"))
+        log.error("unexpected error", deliveries=["d" * 300, f"d-{number}"], exc_info=ValueError("x"))
         with structlog.contextvars.bound_contextvars(delivery=f"d-{number}"):
             log.error("failed")
             logging.getLogger("some.library").error("failed")
