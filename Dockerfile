@@ -9,16 +9,16 @@ FROM python:3.11-slim
 COPY --from=build /opt/pointsman /opt/pointsman
 COPY bot /opt/app/bot
 ENV PATH=/opt/pointsman/bin:$PATH PYTHONPATH=/opt/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
-    PORT=8080 LOG_FORMAT=json DATABASE_URL=sqlite:////data/pointsman.db
+    PORT=8080 ADMIN_PORT=8081 LOG_FORMAT=json DATABASE_URL=sqlite:////data/pointsman.db
 # Nobody's files, but for the deliveries.
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin pointsman \
  && install --directory --owner=pointsman --mode=0700 /data
 USER 10001
 WORKDIR /data
 VOLUME /data
-EXPOSE 8080
+EXPOSE 8080 8081
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
-  CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ['PORT']}/readyz\", timeout=4)"]
+  CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ['ADMIN_PORT']}/readyz\", timeout=4)"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["python", "-m", "bot"]
 CMD ["serve"]

@@ -92,6 +92,7 @@ async def serving(folder: Path, account: Account, settings: Mapping[str, str]) -
         "DATABASE_URL": f"sqlite:///{folder / DATABASE}",
         "HOST": "127.0.0.1",
         "PORT": str(port),
+        "ADMIN_PORT": "0",
         **settings,
     }
     with (folder / LOG).open("wb") as log:

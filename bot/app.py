@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -28,15 +30,18 @@ from bot.github import GitHub
 from bot.github.quota import Quota
 from bot.identity.webhook import WebhookSecret
 from bot.inbox.embedded import EmbeddedEngine
-from bot.inbox.file import checkpoint
+from bot.inbox.file import checkpoint, probe
 from bot.inbox.records import retain
 from bot.inbox.sqlite import SQLiteInbox
-from bot.web import health, keys, webhook
+from bot.web import descriptors, health, keys, watch, webhook
+from bot.web.body import MAX_BODY, Bodies
+from bot.web.door import Door
 from bot.web.errors import errors
+from bot.web.health import HEALTH, Health
 from bot.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 
     from bot.settings import Settings
 
@@ -54,11 +59,99 @@ HELD_SECONDS = 1.0
 # The log grows by some megabytes a second while webhooks pour in.
 CHECKPOINT_SECONDS = 2.0
 
+# What strangers reach on PORT, and what only ADMIN_PORT has: a route that tells more than health belongs there alone.
+PUBLIC_ROUTES = (*webhook.routes, *health.routes)
+ADMIN_ROUTES = (*health.routes,)
+
+
+class ListenError(Exception):
+    """A port cannot be listened on."""
+
+    def __init__(self, setting: str, address: str, error: OSError) -> None:
+        super().__init__(f"{setting}: cannot listen on {address}: {error}")
+        # The name of the port's setting.
+        self.setting = setting
+        # HOST:PORT
+        self.address = address
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The bot, listening."""
+
+    application: web.Application
+    # HOST:PORT of each listening socket.
+    addresses: Sequence[str]
+    admin_addresses: Sequence[str]
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[Serving]:
+    """Run the bot and listen on PORT and ADMIN_PORT until the context is left.
+
+    Then no connection is accepted on PORT any more, drains under way end, and ADMIN_PORT answers until they have.
+    Raises ListenError, and InputError for what is wrong with the settings.
+    """
+    application = make(settings)
+    connections = connections_of(settings)
+    public = Door(application, connections.public)
+    admin = Door(make_admin(application), descriptors.ADMIN_CONNECTIONS)
+    try:
+        await public.start()
+        await admin.start()
+        addresses = await _listen(public, settings.host, settings.port, "PORT")
+        admin_addresses = await _listen(admin, settings.host, settings.admin_port, "ADMIN_PORT")
+        log.info(
+            "started",
+            version=__version__,
+            listening=", ".join(addresses),
+            admin=", ".join(admin_addresses),
+            connections=connections.public,
+            github=settings.api_url,
+            database=str(settings.database),
+        )
+        yield Serving(application, addresses, admin_addresses)
+    finally:
+        application[HEALTH].stop()
+        await public.close()
+        await admin.close()
+
+
+async def _listen(door: Door, host: str, port: int, setting: str) -> list[str]:
+    try:
+        return await door.listen(host, port)
+    except OSError as error:
+        raise ListenError(setting, f"{host}:{port}", error) from error
+
+
+def connections_of(settings: Settings) -> descriptors.Connections:
+    """Return how many connections there may be, below the limit of open files."""
+    open_files = descriptors.limit_of_open_files()
+    connections = descriptors.share_out(open_files, settings.max_connections, settings.compute_processes)
+    if connections.public < (settings.max_connections or 0):
+        log.warning(
+            "fewer connections than MAX_CONNECTIONS: raise the limit of open files (ulimit -n)",
+            connections=connections.public,
+            open_files=open_files,
+        )
+    return connections
+
+
+def make_admin(application: web.Application) -> web.Application:
+    """Return the application for ADMIN_PORT, which shows what `application` knows of itself."""
+    admin = web.Application(middlewares=[errors])
+    admin.add_routes(ADMIN_ROUTES)
+    admin[HEALTH] = application[HEALTH]
+    return admin
+
 
 def make(settings: Settings) -> web.Application:
     """Return the application: everything that runs starts and ends with it."""
-    app = web.Application(client_max_size=webhook.MAX_BODY, middlewares=[errors])
-    app.add_routes([*webhook.routes, *health.routes])
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[errors])
+    app.add_routes(PUBLIC_ROUTES)
+    app[HEALTH] = Health()
+    app[keys.BODIES] = Bodies(settings.body_timeout)
     app[keys.VERIFY_WEBHOOK] = WebhookSecret(settings.webhook_secret)
     app[keys.CLOCK] = lambda: datetime.now(UTC)
 
@@ -67,7 +160,8 @@ def make(settings: Settings) -> web.Application:
         inbox = SQLiteInbox(settings.database)
         async with AsyncExitStack() as stack:
             stack.callback(inbox.close)
-            session = await stack.enter_async_context(aiohttp.ClientSession())
+            connector = aiohttp.TCPConnector(limit=connections_of(settings).github)
+            session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
             compute = Pool(settings.compute_processes, settings.compute_memory)
             stack.push_async_callback(compute.close)
             await stack.enter_async_context(background(compute.warm_up()))
@@ -90,13 +184,7 @@ def make(settings: Settings) -> web.Application:
             sweep = Sweep(forge.deliveries, inbox, intake, app[keys.CLOCK])
             await stack.enter_async_context(background(sweep.run(settings.sweep_interval)))
             await stack.enter_async_context(every(RETENTION_SECONDS, lambda: forget(settings)))
-            log.info(
-                "started",
-                version=__version__,
-                listening=f"{settings.host}:{settings.port}",
-                github=settings.api_url,
-                database=str(settings.database),
-            )
+            await stack.enter_async_context(watching(app[HEALTH], settings, compute))
             yield
             log.info("stopping")
             compute.stop()
@@ -106,6 +194,20 @@ def make(settings: Settings) -> web.Application:
 
     app.cleanup_ctx.append(adapters)
     return app
+
+
+@asynccontextmanager
+async def watching(health: Health, settings: Settings, compute: Pool) -> AsyncIterator[None]:
+    """Keep `health` up to date until the context is left."""
+    thread = ThreadPoolExecutor(1, "probe")
+    storage = watch.Storage(health, thread, partial(probe, settings.database))
+    await storage.look()
+    async with AsyncExitStack() as stack:
+        stack.callback(thread.shutdown, wait=False)
+        await stack.enter_async_context(background(storage.watch()))
+        await stack.enter_async_context(background(watch.event_loop(health)))
+        await stack.enter_async_context(background(watch.computing(health, compute.longest_wait)))
+        yield
 
 
 @asynccontextmanager

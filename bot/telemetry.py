@@ -6,8 +6,13 @@ import logging
 import re
 import sys
 import textwrap
+import time
 import traceback
-from typing import TYPE_CHECKING, Any
+from collections import OrderedDict
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import structlog
 
@@ -46,7 +51,7 @@ def configure(level: str, log_format: str) -> None:
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _masked(_renderer(log_format))],
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LimitedHandler()
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # Each request would be a line of its own beside ours about the same thing.
@@ -60,6 +65,107 @@ def configure(level: str, log_format: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+class LimitedHandler(logging.StreamHandler[TextIO]):
+    """Writes lines to standard error, but not the same one again and again: it says how many were left out.
+
+    Of each kind of line `most` are written in `seconds`. Lines are of one kind if logger, level, event, class of
+    exception and all values are the same: an error about another delivery is another kind. Values that a stranger
+    chooses do not count, nor does what a library fills into its message: else each request would be a kind of its own.
+    """
+
+    def __init__(self, most: int = 10, seconds: float = 60.0, kinds: int = 2_000) -> None:
+        super().__init__(sys.stderr)
+        self._most = most
+        self._seconds = seconds
+        # More of them are not kept, so that memory is bounded: then the oldest one starts over.
+        self._kinds = kinds
+        # In the order in which they began.
+        self._windows: OrderedDict[_Kind, _Window] = OrderedDict()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line unless there were too many of its kind; logging holds the handler's lock meanwhile."""
+        self._end_windows(record.created)
+        window = self._windows.setdefault(_kind(record), _Window(record.created))
+        window.lines += 1
+        if window.lines <= self._most:
+            super().emit(record)
+
+    def close(self) -> None:
+        """Say what was left out until now, if somebody still reads."""
+        with self.lock or nullcontext():
+            windows, self._windows = self._windows, OrderedDict()
+            if not self.stream.closed:
+                for kind, window in windows.items():
+                    self._say_left_out(kind, window, time.time())
+        super().close()
+
+    def _end_windows(self, now: float) -> None:
+        while self._windows:
+            kind, window = next(iter(self._windows.items()))
+            # If the clock was set back, a window would be open for as much longer.
+            if 0 <= now - window.began < self._seconds and len(self._windows) < self._kinds:
+                return
+            del self._windows[kind]
+            self._say_left_out(kind, window, now)
+
+    def _say_left_out(self, kind: _Kind, window: _Window, now: float) -> None:
+        if window.lines <= self._most:
+            return
+        record = logging.LogRecord(__name__, kind.level, __file__, 0, "", None, None)
+        record.__dict__ |= {
+            "msg": {
+                "event": "log lines left out",
+                "lines": window.lines - self._most,
+                "like": kind.event,
+                "logger": kind.logger,
+                "level": logging.getLevelName(kind.level).lower(),
+                "timestamp": datetime.fromtimestamp(now, UTC).isoformat().replace("+00:00", "Z"),
+            },
+            # structlog's formatter takes a record with these two for one of structlog's own.
+            "_logger": None,
+            "_name": "",
+        }
+        super().emit(record)
+
+
+class _Kind(NamedTuple):
+    """What lines have in common that say the same."""
+
+    logger: str
+    level: int
+    event: str
+    error: str
+    # By name, hashed: a list of a hundred deliveries is long, and may differ in its last one only.
+    values: tuple[tuple[str, int], ...]
+
+
+@dataclass(slots=True)
+class _Window:
+    """When the first line of a kind came (seconds since the epoch), and how many have since."""
+
+    began: float
+    lines: int = 0
+
+
+# What a stranger chooses, and what differs in each line.
+_NOT_COMPARED = {"event", "level", "timestamp", "exception", "exc_info", "path", "method", "peer"}
+
+
+def _kind(record: logging.LogRecord) -> _Kind:
+    if isinstance(record.msg, dict):  # one of ours
+        values = record.msg
+        event = str(values.get("event"))
+        # The last line of a traceback begins with the class.
+        error = str(values.get("exception", "")).rstrip().rpartition("\n")[2].partition(":")[0].strip()
+    else:
+        values = structlog.contextvars.get_contextvars()
+        # asyncio puts the addresses of objects into the lines after the first.
+        event = str(record.msg).partition("\n")[0]
+        error = getattr(record.exc_info[0], "__name__", "") if record.exc_info else ""
+    compared = sorted((str(name), hash(str(value))) for name, value in values.items() if name not in _NOT_COMPARED)
+    return _Kind(record.name, record.levelno, event[:200], error[:100], tuple(compared))
 
 
 def _masked(render: Processor) -> Processor:

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import aiohttp
-from aiohttp import web
 from openapi import Checker
 
 from bot import app, settings, telemetry
@@ -50,6 +49,8 @@ def environment(sandbox: Sandbox, folder: Path, **variables: str) -> dict[str, s
         "WEBHOOK_SECRET": sandbox.app.webhook_secret,
         "GITHUB_API_URL": sandbox.url,
         "DATABASE_URL": f"sqlite:///{folder / DATABASE}",
+        # Several bots run on one machine.
+        "ADMIN_PORT": "0",
         # The sandbox does not mind, and tests that commit often need not wait.
         "QUOTA_WRITE_INTERVAL": "0",
         **variables,
@@ -71,12 +72,22 @@ def free_port() -> int:
 
 
 async def start(
-    sandbox: Sandbox, folder: Path, port: int, output: IO[bytes] | int = asyncio.subprocess.PIPE, **variables: str
+    sandbox: Sandbox,
+    folder: Path,
+    port: int,
+    output: IO[bytes] | int = asyncio.subprocess.PIPE,
+    open_files: int | None = None,
+    **variables: str,
 ) -> asyncio.subprocess.Process:
-    """Start `python -m bot serve` as its own process; what it says goes to `output`, both streams."""
+    """Start `python -m bot serve` as its own process; what it says goes to `output`, both streams.
+
+    With `open_files` it may have so many files open at a time.
+    """
     where = {"HOST": "127.0.0.1", "PORT": str(port), "LOG_FORMAT": "json"}
     env = {**os.environ, **environment(sandbox, folder, **where, **variables)}
-    command = (sys.executable, "-m", "bot", "serve")
+    command: tuple[str, ...] = (sys.executable, "-m", "bot", "serve")
+    if open_files is not None:
+        command = ("sh", "-c", f'ulimit -n {open_files} && exec "$@"', "sh", *command)
     return await asyncio.create_subprocess_exec(*command, env=env, stdout=output, stderr=output)
 
 
@@ -134,11 +145,12 @@ def logged(text: str) -> list[dict[str, Any]]:
 
 
 class Bot:
-    """A running bot and what a test wants of it."""
+    """A running bot and what a test wants of it: `url` is that of PORT, `admin` that of ADMIN_PORT."""
 
-    def __init__(self, application: web.Application, url: str, folder: Path) -> None:
-        self.application = application
-        self.url = url
+    def __init__(self, serving: app.Serving, folder: Path) -> None:
+        self.application = serving.application
+        self.url = f"http://{serving.addresses[0]}"
+        self.admin = f"http://{serving.admin_addresses[0]}"
         self.folder = folder
 
     async def ended(self, delivery: str | None, seconds: float = 10.0) -> Any:
@@ -161,22 +173,15 @@ async def running(sandbox: Sandbox, folder: Path, **variables: str) -> AsyncIter
 
     All that it says to the sandbox must be as GitHub describes it.
     """
-    loaded = settings.load(environment(sandbox, folder, **variables))
+    where = {"HOST": "127.0.0.1", "PORT": "0"}
+    loaded = settings.load(environment(sandbox, folder, **where, **variables))
     telemetry.configure("debug", "json")
-    application = app.make(loaded)
-    runner = web.AppRunner(application)
     checker = Checker()
     sandbox.observer = checker.observe
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        sandbox.webhook_url = f"http://{host}:{port}/webhook"
-        yield Bot(application, f"http://{host}:{port}", folder)
+    async with app.serving(loaded) as serving:
+        sandbox.webhook_url = f"http://{serving.addresses[0]}/webhook"
+        yield Bot(serving, folder)
         await sandbox.webhooks.drained()
-    finally:
-        await runner.cleanup()
     assert checker.found == [], checker.found
 
 

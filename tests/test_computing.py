@@ -87,7 +87,7 @@ def children() -> list[int]:
 def kill_children() -> None:
     """End the processes that compute, as nobody would expect."""
     for child in children():
-        if "anyio" in Path(f"/proc/{child}/cmdline").read_text():
+        if "bot.compute" in Path(f"/proc/{child}/cmdline").read_text():
             os.kill(child, signal.SIGKILL)
 
 

@@ -50,7 +50,10 @@ def relative(page: Path) -> str:
 def routes() -> list[tuple[str, str]]:
     """Return method and path of every route of the server; a HEAD comes with its GET."""
     loaded = settings.load({"APP_ID": "1", "PRIVATE_KEY": App().private_key, "WEBHOOK_SECRET": "a secret of the tests"})
-    found = {(route.method, route.resource.canonical) for route in app.make(loaded).router.routes() if route.resource}
+    public = app.make(loaded)
+    applications = (public, app.make_admin(public))
+    registered = [route for application in applications for route in application.router.routes()]
+    found = {(route.method, route.resource.canonical) for route in registered if route.resource}
     return sorted((method, path) for method, path in found if method != "HEAD")
 
 

@@ -54,6 +54,9 @@ def test_what_is_not_set_has_its_default() -> None:
         api_url="https://api.github.com",
         host="0.0.0.0",  # noqa: S104 - the default
         port=8080,
+        admin_port=8081,
+        max_connections=None,
+        body_timeout=10,
         database=Path("pointsman.db"),
         retention_days=30,
         replay_days=365,
@@ -93,6 +96,10 @@ def test_what_is_not_set_has_its_default() -> None:
         ("HOST", "::1", "host", "::1"),
         ("PORT", "0", "port", 0),
         ("PORT", "65535", "port", 65535),
+        ("ADMIN_PORT", "0", "admin_port", 0),
+        ("MAX_CONNECTIONS", "", "max_connections", None),
+        ("MAX_CONNECTIONS", "100", "max_connections", 100),
+        ("BODY_TIMEOUT", "60", "body_timeout", 60),
         ("DATABASE_URL", "sqlite:///data/x.db", "database", Path("data/x.db")),
         ("DATABASE_URL", "sqlite:////data/x.db", "database", Path("/data/x.db")),
         ("RETENTION_DAYS", "4", "retention_days", 4),
@@ -150,6 +157,10 @@ def test_a_key_of_a_file_goes_before_one_of_the_environment(tmp_path: Path) -> N
 
 
 MALFORMED = (
+    ("DELIVERY_CPU_SECONDS", "601", "'601' is not a number from 1 to 600, without separators"),
+    ("MAPPINGS_CPU_SECONDS", "0", "'0' is not a number from 1 to 600, without separators"),
+    ("COMPUTE_PROCESSES", "1", "'1' is not a number from 2 to 64, without separators"),
+    ("COMPUTE_MEMORY", "512MB", "'512MB' is not a number from 200000000 to 64,000,000,000, without separators"),
     ("APP_ID", "Iv1.abc", "'Iv1.abc' is not a number; the App's settings page shows its App ID"),
     ("APP_ID", "-1", "'-1' is not a number; the App's settings page shows its App ID"),
     ("APP_ID", "²", "'²' is not a number; the App's settings page shows its App ID"),
@@ -185,6 +196,9 @@ MALFORMED = (
     ("PORT", "65536", "'65536' is not a port from 0 (any) to 65535"),
     ("PORT", "-1", "'-1' is not a port from 0 (any) to 65535"),
     ("PORT", "9" * 5000, f"'{'9' * 5000}' is not a port from 0 (any) to 65535"),
+    ("ADMIN_PORT", "none", "'none' is not a port from 0 (any) to 65535"),
+    ("MAX_CONNECTIONS", "0", "'0' is not a number from 1 to 100,000, without separators"),
+    ("BODY_TIMEOUT", "61", "'61' is not a number from 1 to 60, without separators"),
     ("DATABASE_URL", "pointsman.db", f"this {NO_FILE_URL}"),
     ("DATABASE_URL", "sqlite://pointsman.db", f"'sqlite://…' {NO_FILE_URL}"),
     ("DATABASE_URL", "sqlite:///", f"'sqlite://…' {NO_FILE_URL}"),

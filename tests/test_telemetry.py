@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
@@ -181,3 +181,97 @@ def test_what_only_resembles_a_secret_stays(capsys: pytest.CaptureFixture[str]) 
     structlog.get_logger("bot.test").info("event", values=harmless)
     err = capsys.readouterr().err
     assert [text for text in harmless if text not in err] == []
+
+
+# -- repetitions
+
+
+def lines_of(capsys: pytest.CaptureFixture[str], event: str) -> list[dict[str, Any]]:
+    """Return the lines in JSON that are about an event."""
+    return [line for line in map(json.loads, capsys.readouterr().err.splitlines()) if line["event"] == event]
+
+
+def configured() -> telemetry.LimitedHandler:
+    """Log in JSON, and return the handler."""
+    telemetry.configure("info", "json")
+    (handler,) = logging.getLogger().handlers
+    assert isinstance(handler, telemetry.LimitedHandler)
+    return handler
+
+
+def a_minute_later(handler: telemetry.LimitedHandler) -> None:
+    """Let the windows of the handler be over."""
+    for window in handler._windows.values():
+        window.began -= 61
+
+
+def test_a_line_that_repeats_is_left_out_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ten of a kind in a minute; then a line says how many more there were, and ten others may come."""
+    limited = configured()
+    log = structlog.get_logger("bot.test")
+    for number in range(1000):
+        log.warning("refused", path=f"/{number}", method="GET", status=404)
+    assert len(lines_of(capsys, "refused")) == 10
+    a_minute_later(limited)
+    log.warning("refused", path="/", method="GET", status=404)
+    err = capsys.readouterr().err.splitlines()
+    assert [json.loads(line)["event"] for line in err] == ["log lines left out", "refused"]
+    said = json.loads(err[0])
+    assert (said["lines"], said["like"], said["logger"], said["level"]) == (990, "refused", "bot.test", "warning")
+
+
+def test_what_a_library_repeats_is_left_out_whatever_it_fills_in(capsys: pytest.CaptureFixture[str]) -> None:
+    """The event loop's own lines have addresses of objects in them, and each a traceback."""
+    configured()
+    error = OSError(24, "Too many open files")
+    for number in range(500):
+        logging.getLogger("asyncio").error(
+            "socket.accept() out of system resource\nsocket: <%s>", number, exc_info=error
+        )
+        logging.getLogger("aiohttp.server").error("Error handling request from %s", number)
+    assert capsys.readouterr().err.count("\n") == 20
+
+
+def test_errors_about_different_deliveries_are_all_there(capsys: pytest.CaptureFixture[str]) -> None:
+    """As a value, as a list, or bound to the context, to our lines and to those of libraries."""
+    configured()
+    log = structlog.get_logger("bot.test")
+    for number in range(50):
+        log.error("unexpected error", delivery=f"d-{number}", exc_info=ValueError("x"))
+        log.error("unexpected error", deliveries=["d" * 300, f"d-{number}"], exc_info=ValueError("x"))
+        with structlog.contextvars.bound_contextvars(delivery=f"d-{number}"):
+            log.error("failed")
+            logging.getLogger("some.library").error("failed")
+    assert capsys.readouterr().err.count("\n") == 200
+
+
+def test_another_class_of_exception_is_another_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    """A bug that shows for the first time is not hidden behind another one that repeats."""
+    configured()
+    log = structlog.get_logger("bot.test")
+    for _ in range(50):
+        log.error("unexpected error", exc_info=ValueError("x"))
+    log.error("unexpected error", exc_info=KeyError("x"))
+    assert [line["exception"].splitlines()[-1] for line in lines_of(capsys, "unexpected error")][-2:] == [
+        "ValueError: x",
+        "KeyError: 'x'",
+    ]
+
+
+def test_kinds_of_lines_take_bounded_memory(capsys: pytest.CaptureFixture[str]) -> None:
+    """However many deliveries have their lines: the oldest kinds are forgotten."""
+    limited = configured()
+    log = structlog.get_logger("bot.test")
+    for number in range(5000):
+        log.info("received", delivery=f"d-{number}")
+    assert len(limited._windows) <= 2000
+    assert len(lines_of(capsys, "received")) == 5000
+
+
+def test_what_was_left_out_is_said_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    """The process may end within the minute."""
+    limited = configured()
+    for _ in range(30):
+        structlog.get_logger("bot.test").info("again")
+    limited.close()
+    assert [line["lines"] for line in lines_of(capsys, "log lines left out")] == [20]

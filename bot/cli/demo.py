@@ -125,7 +125,6 @@ def demo(
 
 async def _run(directory: Path, port: int, once: bool) -> bool:
     import aiohttp
-    from aiohttp import web
     from rich.console import Console
 
     from bot import app, settings, telemetry
@@ -151,26 +150,25 @@ async def _run(directory: Path, port: int, once: bool) -> bool:
             "WEBHOOK_SECRET": github.app.webhook_secret,
             "GITHUB_API_URL": url,
             "DATABASE_URL": f"sqlite:///{directory / 'pointsman.db'}",
+            "HOST": "127.0.0.1",
+            "PORT": "0",
+            "ADMIN_PORT": "0",
         }
     )
     telemetry.configure("error", "text")
-    application = app.make(loaded)
-    runner = web.AppRunner(application)
-    await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        github.webhook_url = f"http://127.0.0.1:{runner.addresses[0][1]}/webhook"
-        console.print("Pointsman demo", style="bold")
-        console.print(
-            f"GitHub look-alike: {url}\nThe bot:           {github.webhook_url}\nRepository:        acme/gitops"
-        )
-        console.print(f"Git objects:       {repository.path}\n")
-        async with aiohttp.ClientSession() as session:
-            good = await _scenes(console, github, repository, application, session)
-            if not once:
-                await _stay(console, github, repository)
+        async with app.serving(loaded) as bot:
+            github.webhook_url = f"http://{bot.addresses[0]}/webhook"
+            console.print("Pointsman demo", style="bold")
+            console.print(
+                f"GitHub look-alike: {url}\nThe bot:           {github.webhook_url}\nRepository:        acme/gitops"
+            )
+            console.print(f"Git objects:       {repository.path}\n")
+            async with aiohttp.ClientSession() as session:
+                good = await _scenes(console, github, repository, bot.application, session)
+                if not once:
+                    await _stay(console, github, repository)
     finally:
-        await runner.cleanup()
         await github.stop()
     return good
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
 from bot.printable import printable
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
 
 
 def serve() -> None:
@@ -16,9 +20,8 @@ def serve() -> None:
 
     Example: `APP_ID=1 PRIVATE_KEY_PATH=app.pem WEBHOOK_SECRET=… pointsman serve`
     """
+    import asyncio
     import gc
-
-    from aiohttp import web
 
     from bot import app, settings, telemetry
     from bot.cli.extras import listen_reason
@@ -35,11 +38,37 @@ def serve() -> None:
     sys.setswitchinterval(0.001)
     gc.freeze()
     try:
-        # Requests are answered in milliseconds; one that is not must not use up the time that drains have to end.
-        web.run_app(app.make(loaded), host=loaded.host, port=loaded.port, print=None, shutdown_timeout=3.0)
+        asyncio.run(_run(loaded))
+    except asyncio.CancelledError:
+        pass  # a second signal: what is left is taken up at the next start
     except InputError as error:
         sys.stderr.write(f"{printable(str(error))}\n")
         raise typer.Exit(2) from None
-    except OSError as error:
-        sys.stderr.write(f"HOST and PORT: cannot listen on {loaded.host}:{loaded.port}: {listen_reason(error)}\n")
+    except app.ListenError as error:
+        remedy = "; set ADMIN_PORT to a free port, 0 takes any" if error.setting == "ADMIN_PORT" else ""
+        reason = listen_reason(error.error)
+        sentence = f"HOST and {error.setting}: cannot listen on {error.address}: {reason}{remedy}"
+        sys.stderr.write(f"{printable(sentence)}\n")
         raise typer.Exit(2) from None
+
+
+async def _run(loaded: Settings) -> None:
+    """Serve until SIGTERM or Ctrl-C; a second one does not wait for what is under way."""
+    import asyncio
+    import signal
+
+    from bot import app
+
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    serving = asyncio.current_task()
+
+    def end() -> None:
+        if stop.is_set() and serving is not None:
+            serving.cancel()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    async with app.serving(loaded):
+        await stop.wait()

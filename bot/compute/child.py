@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
+import pickle
 import resource
 import signal
+import sys
 import time
 from contextlib import contextmanager
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bot.compute.process import LENGTH
 from bot.core.meter import Meter, OverBudget
 from bot.errors import InputError
 from bot.flows import jobs
@@ -40,13 +42,40 @@ class Exceeded(Exception):  # noqa: N818 - names the state
         self.costs = costs
 
 
-def run(memory: int, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]) -> Computed:
+def serve(memory: int) -> None:
+    """Compute what comes on standard input until that ends; this process may use `memory` bytes.
+
+    A request is a pickled (seconds, function, args), an answer a pickled Computed or exception, each behind its length.
+    """
+    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    # Whatever a computation prints must not come between the answers.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    os.nice(NICENESS)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    signal.signal(signal.SIGPROF, _interrupt)
+    while head := requests.read(LENGTH.size):
+        answer = _answer(memory, requests.read(*LENGTH.unpack(head)))
+        answers.write(LENGTH.pack(len(answer)))
+        answers.write(answer)
+        answers.flush()
+
+
+def _answer(memory: int, request: bytes) -> bytes:
+    try:
+        seconds, function, args = pickle.loads(request)  # noqa: S301 - the bot's own bytes
+        return pickle.dumps(_run(memory, seconds, function, args), pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the bot must know
+        try:
+            return pickle.dumps(error, pickle.HIGHEST_PROTOCOL)
+        except Exception:  # noqa: BLE001 - an error that holds what cannot be sent
+            return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
+
+
+def _run(memory: int, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]) -> Computed:
     """Return `function(meter, *args)` and its costs.
 
-    The function may take `seconds` of CPU, the process `memory` bytes. Raises Exceeded, InputError when the memory does
-    not suffice, and what the function raises.
+    Raises Exceeded after `seconds` of CPU, InputError when the memory does not suffice, and what the function raises.
     """
-    _settle(memory)
     try:
         return _measured(seconds, function, args)
     except MemoryError:
@@ -71,16 +100,6 @@ def _measured(seconds: float, function: Callable[..., Any], args: tuple[Any, ...
     except OverBudget:
         raise Exceeded(meter.costs()) from None
     return Computed(value, meter.costs())
-
-
-@cache
-def _settle(memory: int) -> None:
-    """Make this process fit to run foreign rules; once in its life."""
-    os.nice(NICENESS)
-    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    # Ctrl-C reaches every process of the terminal; the bot itself decides when this one ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGPROF, _interrupt)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

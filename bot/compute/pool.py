@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
-import anyio
-import anyio.to_process
 import structlog
 from cachetools import TTLCache
 
 from bot.compute import child
 from bot.compute.lanes import Lane
+from bot.compute.process import DiedError, Process
 from bot.errors import Transient
 from bot.flows import jobs
 
@@ -37,6 +37,8 @@ LONG_FOR_SECONDS = 30.0
 _MOST_LONG = 10_000
 # A process that gets no CPU for so long is not coming back: the machine is overloaded, or it hangs.
 WALL_SECONDS = 120.0
+# A process that nothing was asked of for so long is ended, but for the last one.
+IDLE_SECONDS = 300.0
 
 
 class Pool:
@@ -52,10 +54,12 @@ class Pool:
         quick = max(processes // 2, 1)
         self._quick = Lane(quick)
         self._long = Lane(max(processes - quick, 1))
-        self._limiter = anyio.CapacityLimiter(max(processes, 2))
-        # Around each long job, waiting or running.
-        self._scopes: set[anyio.CancelScope] = set()
-        self._stopping = False
+        # Processes that have nothing to do, the last used one at the end, and since when.
+        self._idle: list[tuple[Process, float]] = []
+        # The long jobs, waiting or running, and processes that are being closed.
+        self._long_jobs: set[asyncio.Task[child.Computed]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
         self._slow: TTLCache[int | None, None] = TTLCache(_MOST_LONG, LONG_FOR_SECONDS, time.monotonic)
 
     async def warm_up(self) -> None:
@@ -65,17 +69,16 @@ class Pool:
 
     def stop(self) -> None:
         """End the long jobs, and begin no other: the bot need not wait for what changes nothing outside of it."""
-        self._stopping = True
-        for scope in self._scopes:
-            scope.cancel()
+        self._stopping.set()
+        for job in self._long_jobs:
+            job.cancel()
 
     async def close(self) -> None:
-        """End the processes."""
-        # anyio itself ends them when the event loop ends, and has no call for it. An ended one is not taken again.
-        for process in tuple(anyio.to_process._process_pool_workers.get(set())):  # noqa: SLF001 - see above
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.aclose()
+        """End the processes; no job may be running any more."""
+        for process, _ in self._idle:
+            self._end(process)
+        self._idle.clear()
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     def longest_wait(self) -> float:
         """Return for how many seconds the job waits that waits longest for a process; 0 when none does."""
@@ -108,36 +111,67 @@ class Pool:
         return cast("T", await self._run_long(installation, budget, function, args))
 
     async def _run_long(self, installation: Key, budget: Budget, function: Callable[..., Any], args: Any) -> Any:
-        with anyio.CancelScope() as scope:
-            self._scopes.add(scope)
-            if self._stopping:
-                scope.cancel()
-            try:
-                async with self._long.turn(installation):
-                    # Another job for the same delivery may have used the budget up meanwhile.
-                    computed = await self._run(budget.left, function, args)
-            except child.Exceeded as error:
-                budget.spend(error.costs)
-                raise budget.exceeded() from None
-            finally:
-                self._scopes.discard(scope)
-        if scope.cancelled_caught:
-            raise Transient("the bot is stopping; it is computed at the next start")
+        if self._stopping.is_set():
+            raise _stopped()
+        job = asyncio.create_task(self._take_long_turn(installation, budget, function, args))
+        self._long_jobs.add(job)
+        job.add_done_callback(self._long_jobs.discard)
+        try:
+            computed = await job
+        except child.Exceeded as error:
+            budget.spend(error.costs)
+            raise budget.exceeded() from None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._stopping.is_set() and task is not None and not task.cancelling():
+                raise _stopped() from None
+            raise
         budget.spend(computed.costs)
         return computed.value
 
+    async def _take_long_turn(
+        self, installation: Key, budget: Budget, function: Callable[..., Any], args: Any
+    ) -> child.Computed:
+        async with self._long.turn(installation):
+            # Another job for the same delivery may have used the budget up meanwhile.
+            return await self._run(budget.left, function, args)
+
     async def _run(self, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]) -> child.Computed:
+        request = pickle.dumps((seconds, function, args), pickle.HIGHEST_PROTOCOL)
         try:
             async with asyncio.timeout(WALL_SECONDS):
-                return await anyio.to_process.run_sync(
-                    child.run, self._memory, seconds, function, args, cancellable=True, limiter=self._limiter
-                )
+                answer = pickle.loads(await self._ask(request))  # noqa: S301 - our own process's bytes
         except TimeoutError:
-            sentence = (
-                f"the process that computes it was stopped: in {WALL_SECONDS:.0f} s it got less CPU than it may use"
-            )
-            raise Transient(sentence) from None
-        except (anyio.BrokenWorkerProcess, OSError) as error:
+            took = f"in {WALL_SECONDS:.0f} s it got less CPU than it may use"
+            raise Transient(f"the process that computes it was stopped: {took}") from None
+        except (DiedError, OSError) as error:
             # Killed for memory by the system, by hand, or never started: no fault of what it computed.
             log.warning("a computing process ended", reason=repr(error))
             raise Transient("the process that computes it ended without an answer") from error
+        if isinstance(answer, Exception):
+            raise answer
+        return cast("child.Computed", answer)
+
+    async def _ask(self, request: bytes) -> bytes:
+        """Let a process answer. One that is not left to answer is ended."""
+        process = self._idle.pop()[0] if self._idle else await Process.start(self._memory)
+        try:
+            answer = await process.ask(request)
+        except BaseException:
+            self._end(process)
+            raise
+        now = time.monotonic()
+        self._idle.append((process, now))
+        while len(self._idle) > 1 and now - self._idle[0][1] > IDLE_SECONDS:
+            self._end(self._idle.pop(0)[0])
+        return answer
+
+    def _end(self, process: Process) -> None:
+        process.kill()
+        closing = asyncio.create_task(process.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+
+def _stopped() -> Transient:
+    return Transient("the bot is stopping; it is computed at the next start")

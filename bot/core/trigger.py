@@ -12,6 +12,7 @@ from uuid import UUID
 from bot.core.body import read_body
 from bot.core.ids import id_of, is_id, read_id, read_text
 from bot.core.model import Repository
+from bot.core.webhook_keys import KEYS_OF_EVENTS
 from bot.errors import InputError
 
 if TYPE_CHECKING:
@@ -83,81 +84,6 @@ _FREEING = {
     "installation_repositories": {"added"},
     "repository": {"renamed", "transferred", "unarchived", "edited", "created"},
 }
-# `X-GitHub-Event` is not signed, so somebody may send a captured body on under the name of another event. These keys
-# tell what a body is about: a body that has one which its event has not belongs to another event.
-_KEYS_OF_OTHERS = frozenset(
-    {
-        "after",
-        "alert",
-        "alerts",
-        "answer",
-        "before",
-        "blocked_user",
-        "branch",
-        "changes",
-        "check_run",
-        "check_suite",
-        "client_payload",
-        "comment",
-        "commit",
-        "commit_oid",
-        "commits",
-        "definition",
-        "deployment",
-        "deployment_callback_url",
-        "deployment_status",
-        "discussion",
-        "effective_date",
-        "forkee",
-        "head_commit",
-        "hook",
-        "hook_id",
-        "inputs",
-        "invitation",
-        "issue",
-        "key",
-        "label",
-        "marketplace_purchase",
-        "member",
-        "membership",
-        "merge_group",
-        "milestone",
-        "package",
-        "pages",
-        "personal_access_token_request",
-        "project",
-        "project_card",
-        "project_column",
-        "projects_v2",
-        "projects_v2_item",
-        "pull_request",
-        "pull_requests",
-        "ref",
-        "ref_type",
-        "registry_package",
-        "release",
-        "repository",
-        "repository_advisory",
-        "repository_ruleset",
-        "requested_action",
-        "review",
-        "rule",
-        "scope",
-        "security_advisory",
-        "sha",
-        "sponsorship",
-        "starred_at",
-        "state",
-        "status",
-        "sub_issue",
-        "team",
-        "thread",
-        "workflow",
-        "workflow_job",
-        "workflow_run",
-        "zen",
-    }
-)
 _OWN_KEYS = {
     "installation": frozenset[str](),
     "installation_repositories": frozenset[str](),
@@ -189,7 +115,7 @@ def parse(event: str, body: Mapping[str, Any]) -> Trigger:
         return _push(body)
     action = body.get("action")
     if isinstance(action, str) and action in _FREEING.get(event, set()):
-        if _NEEDED[event] not in body or body.keys() & _KEYS_OF_OTHERS - _OWN_KEYS[event]:
+        if _NEEDED[event] not in body or body.keys() & KEYS_OF_EVENTS - _OWN_KEYS[event]:
             return Ignored(f"the body is not that of the event '{event}'")
         # An installation's event says which repositories, but those that wait may be others of it, renamed since.
         repository = repository_id(body) if event == "repository" else 0

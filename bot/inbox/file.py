@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
+import time
 from contextlib import closing
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -22,6 +24,9 @@ _PATIENCE_SECONDS = 0.05
 # Of 4 KB each.
 _MOST_PAGES = 10_000
 
+# A disk with less room than this counts as full: a few deliveries take as much.
+_ROOM_BYTES = 1024 * 1024
+
 
 def checkpoint(path: Path) -> bool:
     """Copy the write-ahead log of `path` to the file; to be called in a thread. Say whether the log is empty then.
@@ -34,6 +39,25 @@ def checkpoint(path: Path) -> bool:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not busy
+
+
+def probe(path: Path) -> None:
+    """Write to the database as for a delivery, and see that the disk has room for more; to be called in a thread.
+
+    Raises sqlite3.Error or OSError if deliveries cannot be stored. The write alone would not show a full disk: after a
+    checkpoint SQLite writes over its log from the start, into space that it already has.
+    """
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("UPDATE probe SET written_at = ? WHERE id = 1", [time.time()])
+        connection.execute("COMMIT")
+    descriptor = os.open(_lock_file(path), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _set_space_aside(descriptor)
+    finally:
+        os.ftruncate(descriptor, 0)
+        os.close(descriptor)
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -74,7 +98,7 @@ def lock(path: Path) -> int:
     """
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        descriptor = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(_lock_file(path), os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise InputError(f"DATABASE_URL: cannot open {path}: {error.strerror}") from error
     try:
@@ -83,6 +107,23 @@ def lock(path: Path) -> int:
         os.close(descriptor)
         raise InputError(f"DATABASE_URL: another process is using {path}; stop it, or name another file") from error
     return descriptor
+
+
+def _set_space_aside(descriptor: int) -> None:
+    """Let a file have as much space as must be free, without writing to it if the system can do so."""
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(descriptor, 0, _ROOM_BYTES)
+        except OSError as error:
+            if error.errno not in {errno.EOPNOTSUPP, errno.EINVAL}:
+                raise
+        else:
+            return
+    os.pwrite(descriptor, bytes(_ROOM_BYTES), 0)
+
+
+def _lock_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.lock")
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -16,6 +16,9 @@ log = structlog.get_logger(__name__)
 _BY_STATUS: dict[int, type[web.HTTPException]] = {
     400: web.HTTPBadRequest,
     401: web.HTTPUnauthorized,
+    408: web.HTTPRequestTimeout,
+    415: web.HTTPUnsupportedMediaType,
+    503: web.HTTPServiceUnavailable,
 }
 
 
@@ -36,15 +39,15 @@ async def errors(
     try:
         return await handler(request)
     except web.HTTPException as error:
-        if error.content_type != "application/json":  # aiohttp's own: no such route, method not allowed
-            error.text = json.dumps({"error": error.reason})
-            error.content_type = "application/json"
+        # aiohttp's own have a plain text: no such route, method not allowed.
+        reason = json.loads(error.text or "{}")["error"] if error.content_type == "application/json" else error.reason
         if error.status >= 400:
             # Anybody on the internet asks for routes that there are not.
             level = log.info if error.status in {404, 405} else log.warning
-            reason = json.loads(error.text or "{}").get("error")
             level("refused", method=request.method, path=request.path, status=error.status, reason=reason)
-        raise
+        # Not raised again: its traceback would keep the body in memory until the connection is closed.
+        headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+        return web.json_response({"error": reason}, status=error.status, headers=headers)
     except Exception:
         log.exception("unexpected error", method=request.method, path=request.path)
         return web.json_response({"error": "an unexpected error; the log has the details"}, status=500)

@@ -5,11 +5,69 @@ from __future__ import annotations
 import structlog
 from aiohttp import web
 
-from bot.web.keys import INBOX
-
 log = structlog.get_logger(__name__)
 
 routes = web.RouteTableDef()
+
+
+class Health:
+    """What the process knows of itself; the background tasks of `app.py` tell it, `/readyz` reads it.
+
+    Whether deliveries can be stored decides if this process gets any. A degradation is only shown: one tenant can slow
+    down every replica, and all of them would be taken out of service at once.
+    """
+
+    def __init__(self) -> None:
+        # Why no delivery can be stored, None if they can.
+        self._not_storable: str | None = "starting"
+        self._stopping = False
+        # A sentence for each degradation, by its name. Strangers may read them: they name no repository.
+        self._degraded: dict[str, str] = {}
+
+    @property
+    def storable(self) -> bool:
+        """Whether deliveries can be stored."""
+        return self.reason is None
+
+    @property
+    def reason(self) -> str | None:
+        """Why no delivery can be stored, None if they can."""
+        return "stopping" if self._stopping else self._not_storable
+
+    @property
+    def degraded(self) -> dict[str, str]:
+        """What is worse than it should be: a sentence for each, by name."""
+        return dict(self._degraded)
+
+    def stored(self) -> None:
+        """Note that a write to the database succeeded."""
+        if self._not_storable not in {None, "starting"}:
+            log.info("deliveries can be stored again")
+        self._not_storable = None
+
+    def not_stored(self, reason: str, error: str = "") -> None:
+        """Note that a write failed. `reason` is shown to everybody, `error` is for the log."""
+        if self._not_storable != reason:
+            log.error("deliveries cannot be stored", reason=reason, error=error)
+        self._not_storable = reason
+
+    def stop(self) -> None:
+        """Note that no webhook is taken any more: the process ends."""
+        self._stopping = True
+
+    def degrade(self, name: str, sentence: str) -> None:
+        """Note that something is worse than it should be; logged when it starts."""
+        if name not in self._degraded:
+            log.warning("degraded", what=name, reason=sentence)
+        self._degraded[name] = sentence
+
+    def recover(self, name: str) -> None:
+        """Note that it is good again; logged when it was not."""
+        if self._degraded.pop(name, None) is not None:
+            log.info("recovered", what=name)
+
+
+HEALTH = web.AppKey("health", Health)
 
 
 @routes.get("/healthz")
@@ -21,9 +79,8 @@ async def healthz(_: web.Request) -> web.Response:
 @routes.get("/readyz")
 async def readyz(request: web.Request) -> web.Response:
     """200 when deliveries can be stored, 503 when not: then GitHub should reach another process."""
-    try:
-        targets = await request.app[INBOX].targets()
-    except Exception:
-        log.exception("not ready")
-        return web.json_response({"status": "the inbox does not answer"}, status=503)
-    return web.json_response({"status": "ok", "targets_with_work": len(targets)})
+    health = request.app[HEALTH]
+    if health.reason is not None:
+        return web.json_response({"status": health.reason}, status=503)
+    degraded = {"degraded": health.degraded} if health.degraded else {}
+    return web.json_response({"status": "ok", **degraded})

@@ -1,4 +1,4 @@
-"""The ports that handlers get from the application."""
+"""What handlers get from the application."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from aiohttp import web
 
 from bot.flows.intake import Intake
 from bot.ports import Clock, Engine, Inbox, VerifyWebhook
+from bot.web.body import Bodies
 
 INBOX = web.AppKey("inbox", Inbox)
 INTAKE = web.AppKey("intake", Intake)
 ENGINE = web.AppKey("engine", Engine)
 VERIFY_WEBHOOK = web.AppKey("verify_webhook", VerifyWebhook)
+BODIES = web.AppKey("bodies", Bodies)
 CLOCK = web.AppKey("clock", Clock)

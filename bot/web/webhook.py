@@ -7,10 +7,7 @@ from aiohttp import web
 from bot.errors import Busy, InputError
 from bot.flows.receive import Arrival
 from bot.web.errors import answer_error
-from bot.web.keys import CLOCK, INTAKE, VERIFY_WEBHOOK
-
-# GitHub does not deliver more: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap
-MAX_BODY = 25 * 1024 * 1024
+from bot.web.keys import BODIES, CLOCK, INTAKE, VERIFY_WEBHOOK
 
 routes = web.RouteTableDef()
 
@@ -20,10 +17,14 @@ async def webhook(request: web.Request) -> web.Response:
     """Take one webhook of GitHub's.
 
     202 with `{"delivery": …, "outcome": …}` (`pending`, `ignored` with its reason, or how a repeated one ended);
-    401 without a valid signature, 400 for what is no webhook, 413 over MAX_BODY, 503 if it can be taken later: then
-    nothing is stored.
+    401 without a valid signature, 400 for what is no webhook, what `Bodies.read` refuses, and 503 if it can be taken
+    later: then nothing is stored.
     """
-    body = await _read(request)
+    async with request.app[BODIES].read(request) as body:
+        return await _receive(request, body)
+
+
+async def _receive(request: web.Request, body: bytes) -> web.Response:
     actor = request.app[VERIFY_WEBHOOK](request.headers, body)
     if actor is None:
         raise answer_error(401, "the signature in X-Hub-Signature-256 does not fit the body and WEBHOOK_SECRET")
@@ -38,10 +39,3 @@ async def webhook(request: web.Request) -> web.Response:
         return web.json_response({"error": str(error)}, status=503, headers={"Retry-After": "60"})
     answer = {"delivery": taken.delivery, "outcome": taken.state}
     return web.json_response({**answer, "reason": taken.reason} if taken.reason else answer, status=202)
-
-
-async def _read(request: web.Request) -> bytes:
-    try:
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge as error:
-        raise answer_error(413, f"the body is larger than {MAX_BODY:,} bytes, GitHub's own limit") from error

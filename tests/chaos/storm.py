@@ -202,7 +202,7 @@ class Storm:
 
     async def _start(self) -> None:
         with (self.folder / "said").open("ab") as said:
-            self._process = await start(self.sandbox, self.folder, self.port, said, **SETTINGS)
+            self._process = await start(self.sandbox, self.folder, self.port, said, None, **SETTINGS)
 
     async def _calm(self) -> None:
         """Wait until every dispatch has ended, for `calm_seconds` at most."""

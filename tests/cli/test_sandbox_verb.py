@@ -63,7 +63,8 @@ def test_serve_commits_on_a_dispatch_with_the_settings_that_sandbox_prints(tmp_p
         assert set(settings) == {"GITHUB_API_URL", "APP_ID", "PRIVATE_KEY_PATH", "WEBHOOK_SECRET"}
         (token,) = re.findall(r"accepted with the token (\S+)", sandbox.out)
         repository = f"{settings['GITHUB_API_URL']}/repos/acme/gitops"
-        with started(tmp_path, "serve", **settings, HOST="127.0.0.1", PORT=str(port), LOG_FORMAT="json") as bot:
+        settings |= {"HOST": "127.0.0.1", "PORT": str(port), "ADMIN_PORT": "0", "LOG_FORMAT": "json"}
+        with started(tmp_path, "serve", **settings) as bot:
             wait_for(lambda: ask(f"http://127.0.0.1:{port}/readyz")["status"] == "ok")
             payload = {"docker_image_tag": "2.0-dev"}
             body = {"event_type": "update-gitops-repo", "client_payload": payload}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import resource
 import signal
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEY = App().private_key
-GOOD = {"APP_ID": "1", "PRIVATE_KEY": KEY, "WEBHOOK_SECRET": "a secret of the tests", "HOST": "127.0.0.1", "PORT": "0"}
+GOOD = {
+    "APP_ID": "1",
+    "PRIVATE_KEY": KEY,
+    "WEBHOOK_SECRET": "a secret of the tests",
+    "HOST": "127.0.0.1",
+    "PORT": "0",
+    "ADMIN_PORT": "0",
+}
 
 
 def test_serve_without_settings_says_each_one_that_is_missing(tmp_path: Path) -> None:
@@ -42,6 +52,34 @@ def test_serve_says_that_its_port_is_in_use(tmp_path: Path) -> None:
     with port_in_use() as port:
         ran = run(tmp_path, "serve", **GOOD | {"PORT": str(port), "LOG_LEVEL": "error"})
     assert ran == Ran(2, "", f"HOST and PORT: cannot listen on 127.0.0.1:{port}: Address already in use\n")
+
+
+def test_serve_says_that_its_admin_port_is_in_use(tmp_path: Path) -> None:
+    """One sentence with the remedy, exit 2: another program of the machine may have 8081."""
+    with port_in_use() as port:
+        ran = run(tmp_path, "serve", **GOOD | {"ADMIN_PORT": str(port), "LOG_LEVEL": "error"})
+    sentence = f"HOST and ADMIN_PORT: cannot listen on 127.0.0.1:{port}: Address already in use"
+    assert ran == Ran(2, "", f"{sentence}; set ADMIN_PORT to a free port, 0 takes any\n")
+
+
+def test_serve_logs_where_it_listens(tmp_path: Path) -> None:
+    """Both addresses, with the ports that 0 became."""
+    with started(tmp_path, "serve", **GOOD | {"LOG_FORMAT": "json"}) as program:
+        line = json.loads(program.read_log_until("started").splitlines()[-1])
+        for name in ("listening", "admin"):
+            with urllib.request.urlopen(f"http://{line[name]}/healthz", timeout=5) as answer:
+                assert answer.status == 200
+
+
+def test_serve_says_that_the_limit_of_open_files_allows_fewer_connections(tmp_path: Path) -> None:
+    """MAX_CONNECTIONS over what the system allows is a warning, and the cap stays below."""
+    with started(tmp_path, "serve", **GOOD | {"LOG_FORMAT": "json", "MAX_CONNECTIONS": "100000"}) as program:
+        lines = [json.loads(line) for line in program.read_log_until("started").splitlines()]
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft > 100_300:
+        pytest.skip("this machine allows so many open files")
+    assert lines[0]["event"].startswith("fewer connections than MAX_CONNECTIONS")
+    assert lines[-1]["connections"] < soft
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,225 @@
+"""A door: one listening port, how many may come in through it, and how their answers leave.
+
+A connection serves one request and is closed. So nobody holds one idle, sends requests ahead, or leaves answers unread
+until buffers are full; a proxy opens a new one within its own network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from aiohttp import web
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from bot.web.body import EXPECTS_CONTINUE
+from bot.web.descriptors import ACCEPTED_AT_ONCE
+from bot.web.shares import Shares, peer_of
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.http import RawRequestMessage
+    from aiohttp.streams import StreamReader
+
+log = structlog.get_logger(__name__)
+
+# What an answer says of the program: neither a version nor a library.
+SERVER = "pointsman"
+
+# A head (request line and headers) must be complete after so long, however it trickles in.
+HEAD_SECONDS = 10.0
+# GitHub's heads have one kilobyte; a proxy adds some headers.
+MOST_HEAD_BYTES = 32 * 1024
+# A client that is refused before its body is read should read the answer before the connection is reset. For so long
+# we wait for it to stop sending, and so many bytes of the rest are thrown away meanwhile.
+LINGER_SECONDS = 1.0
+LINGER_BYTES = 256 * 1024
+# aiohttp stops reading from a connection with twice as many unread bytes of a body.
+_READ_BYTES = 64 * 1024
+# Connections that the kernel has made and the event loop has not yet accepted.
+_BACKLOG = 511
+# Requests are answered in milliseconds; one that is not must not use up the time that drains have to end.
+_SHUTDOWN_SECONDS = 3.0
+
+_HEAD_TOO_LARGE = b"".join(
+    (
+        b"HTTP/1.1 431 Request Header Fields Too Large\r\n",
+        b"Server: pointsman\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 34\r\n\r\n",
+        b'{"error": "headers are too large"}',
+    )
+)
+
+
+class Door:
+    """Starts an application, and lets at most `most` connections at a time reach it, of one peer half of them."""
+
+    def __init__(self, application: web.Application, most: int) -> None:
+        self._runner = web.AppRunner(application)
+        self._connections = Shares(most, max(1, most // 2))
+        self._server: _Server | None = None
+        self._listening: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Start the application. Raises what its parts raise."""
+        await self._runner.setup()
+
+    async def listen(self, host: str, port: int) -> list[str]:
+        """Listen, and return the addresses as HOST:PORT. Raises OSError."""
+        application = self._runner.server
+        if application is None:
+            raise RuntimeError("the application is not started")
+        self._server = _Server(application, self._connections)
+        loop = asyncio.get_running_loop()
+        # To asyncio its backlog is also the number of connections that it accepts at a time. Each has a descriptor
+        # before it can be counted, so they must be few.
+        self._listening = await loop.create_server(self._server, host, port, backlog=ACCEPTED_AT_ONCE)
+        for listener in self._listening.sockets:
+            with socket.fromfd(listener.fileno(), listener.family, listener.type) as same:
+                same.listen(_BACKLOG)
+        names = [listener.getsockname() for listener in self._listening.sockets]
+        return [f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}" for name in names]
+
+    async def close(self) -> None:
+        """Accept no more connections, end those that are open, and stop the application."""
+        if self._listening is not None:
+            self._listening.close()
+        if self._server is not None:
+            # Requests that have arrived are begun first.
+            await asyncio.sleep(0)
+            self._server.pre_shutdown()
+            await self._server.shutdown(_SHUTDOWN_SECONDS)
+        await self._runner.cleanup()
+
+
+class _Server(web.Server):
+    """Makes a protocol for each connection, and passes its request to the application."""
+
+    def __init__(self, application: web.Server, connections: Shares) -> None:
+        super().__init__(self._answer, request_factory=self._request)
+        self._answer_of = application.request_handler
+        self._request_of = application.request_factory
+        self.connections_held = connections
+
+    def __call__(self) -> web.RequestHandler:
+        return _Connection(self)
+
+    def _request(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> web.BaseRequest:
+        # aiohttp would answer `100 Continue` before any handler could refuse the request, and on routes that there
+        # are not. `Bodies.read` answers it.
+        expects = message.headers.get("Expect", "").lower() == "100-continue"
+        if "Expect" in message.headers:
+            others = CIMultiDict(message.headers)
+            del others["Expect"]
+            message = message._replace(headers=CIMultiDictProxy(others))
+        request = self._request_of(message, payload, protocol, writer, task)
+        request[EXPECTS_CONTINUE] = expects
+        return request
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        response = await self._answer_of(request)
+        await _send(request, response)
+        return response
+
+
+class _Connection(web.RequestHandler):
+    """One connection: counted while it is open, with a bounded head."""
+
+    def __init__(self, server: _Server) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            keepalive_timeout=HEAD_SECONDS,
+            # `_send` does it, with a bound on the bytes.
+            lingering_time=0,
+            read_bufsize=_READ_BYTES,
+            auto_decompress=False,
+        )
+        self._shares = server.connections_held
+        self._peer: str | None = None
+        # Bytes of the head that have come, and the last of them; None when the head is complete.
+        self._head: tuple[int, bytes] | None = (0, b"")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count the connection, or close it at once.
+
+        It is not left to wait for a free place: GitHub gives up after ten seconds, and the sweep fetches what was
+        refused.
+        """
+        name = transport.get_extra_info("peername")
+        peer = peer_of(name[0] if isinstance(name, tuple) else None)
+        if not self._shares.take(peer):
+            log.warning("connection refused", reason="MAX_CONNECTIONS are open, or half of them by one peer", peer=peer)
+            transport.close()
+            return
+        self._peer = peer
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Make room for another connection."""
+        if self._peer is not None:
+            self._shares.give_back(self._peer)
+            self._peer = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, unless the head is too large: aiohttp bounds each header, and only their number."""
+        if self._head is not None:
+            size, last = self._head
+            # Empty lines before the head are none of its end.
+            text = last + data if size else data.lstrip(b"\r\n")
+            end = text.find(b"\r\n\r\n")
+            size += (end if end >= 0 else len(text)) - len(last)
+            self._head = None if end >= 0 else (size, text[-3:])
+            if size > MOST_HEAD_BYTES:
+                if self.transport is not None:
+                    self.transport.write(_HEAD_TOO_LARGE)
+                self.force_close()
+                return
+        super().data_received(data)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is no HTTP in a sentence, and log it in a line: anybody on the internet can send it."""
+        if status == 400:
+            log.info("refused", status=status, reason="not HTTP", error=type(exc).__name__)
+            response: web.StreamResponse = web.json_response({"error": "this is not HTTP/1.1"}, status=status)
+        else:
+            response = super().handle_error(request, status, exc, message)
+        response.headers["Server"] = SERVER
+        response.force_close()
+        return response
+
+
+async def _send(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Complete the answer; if some of the body was not read, send it and wait for the client to stop sending."""
+    response.headers["Server"] = SERVER
+    response.force_close()
+    content: Any = request.content
+    if content.is_eof():
+        return
+    # What a client sent and nobody read makes the kernel reset the connection when it is closed, and the client may
+    # not see the answer then.
+    with suppress(OSError, RuntimeError, web.RequestPayloadError):
+        await response.prepare(request)
+        await response.write_eof()
+        async with asyncio.timeout(LINGER_SECONDS):
+            left = LINGER_BYTES
+            while left > 0 and (chunk := await content.readany()):
+                left -= len(chunk)
+            if left <= 0:
+                await asyncio.sleep(LINGER_SECONDS)
