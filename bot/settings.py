@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ _SECRET_CHARACTERS = 16
 _KEY_BYTES = 65_536
 # https://docs.github.com/en/enterprise-cloud@latest/admin/managing-iam/iam-configuration-reference/username-considerations-for-external-authentication
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9_])?")
+_EXPOSED = "sends the App's tokens unencrypted: use https://, or set GITHUB_API_ALLOW_HTTP=true if nobody can read them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Settings:
     private_key: str = field(repr=False)
     webhook_secret: str = field(repr=False)
     api_url: str
+    api_allow_http: bool
     host: str
     port: int
     database: Path
@@ -92,6 +95,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     named = {problem.sentence.partition(":")[0] for problem in problems}
     if not key and not named & {"PRIVATE_KEY", "PRIVATE_KEY_PATH"}:
         problems.append(Problem("PRIVATE_KEY or PRIVATE_KEY_PATH is missing: the App's private key in PEM format"))
+    url = values.get("GITHUB_API_URL")
+    if url is not None and not values.get("GITHUB_API_ALLOW_HTTP") and _is_exposed(url):
+        problems.append(Problem(f"GITHUB_API_URL: '{url}' {_EXPOSED}"))
     if problems:
         raise InputError(problems)
     return Settings(private_key=key, **{_FIELDS.get(name, name.lower()): value for name, value in values.items()})
@@ -190,6 +196,17 @@ def _api_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _is_exposed(url: str) -> bool:
+    """Whether what is sent to a URL leaves this machine unencrypted."""
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return False
+    try:
+        return not ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return parts.hostname != "localhost"
+
+
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
         raise ValueError(f"'{text}' is not a port from 0 (any) to 65535")
@@ -264,6 +281,7 @@ SETTINGS = (
     Setting(
         "GITHUB_API_URL", "the REST API; https://HOST/api/v3 on Enterprise Server", "https://api.github.com", _api_url
     ),
+    Setting("GITHUB_API_ALLOW_HTTP", "let that be http:// on another machine", "false", _flag),
     Setting("HOST", "the address to listen on", "0.0.0.0", str),  # noqa: S104 - a container's port is published on purpose
     Setting("PORT", "the port to listen on", "8080", _port),
     Setting("DATABASE_URL", "where deliveries are kept", "sqlite:///pointsman.db", _database),
@@ -305,4 +323,4 @@ SETTINGS = (
     ),
 )
 
-_FIELDS = {"GITHUB_API_URL": "api_url", "DATABASE_URL": "database"}
+_FIELDS = {"GITHUB_API_URL": "api_url", "GITHUB_API_ALLOW_HTTP": "api_allow_http", "DATABASE_URL": "database"}
