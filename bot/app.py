@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import structlog
 from aiohttp import web
 
@@ -24,7 +24,7 @@ from bot.flows.intake import Intake
 from bot.flows.replay import ReplayCheck
 from bot.flows.rules import MappingSource, Seconds
 from bot.flows.sweep import Sweep
-from bot.github import GitHub
+from bot.github import GitHub, connect
 from bot.github.quota import Quota
 from bot.identity.webhook import WebhookSecret
 from bot.inbox.embedded import EmbeddedEngine
@@ -67,7 +67,7 @@ def make(settings: Settings) -> web.Application:
         inbox = SQLiteInbox(settings.database)
         async with AsyncExitStack() as stack:
             stack.callback(inbox.close)
-            session = await stack.enter_async_context(aiohttp.ClientSession())
+            session = await stack.enter_async_context(connect(descriptors()))
             compute = Pool(settings.compute_processes, settings.compute_memory)
             stack.push_async_callback(compute.close)
             await stack.enter_async_context(background(compute.warm_up()))
@@ -145,6 +145,12 @@ async def forget(settings: Settings) -> None:
     rows = await retain(settings.database, settings.retention_days, settings.replay_days)
     if rows:
         log.info("forgot", rows=rows, days=settings.retention_days)
+
+
+def descriptors() -> int:
+    """Return how many files and connections this process may have open at a time."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft if soft != resource.RLIM_INFINITY else 1_000_000
 
 
 def quota(settings: Settings) -> Quota:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import math
 import re
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import aiohttp
 import gidgethub
+from gidgethub import sansio
 from gidgethub.aiohttp import GitHubAPI
 
-from bot.errors import PointsmanError, Transient, Unavailable
+from bot.errors import Transient
+from bot.github import transport
+from bot.github.answers import UNREADABLE, errors_of, readable, refusal
 from bot.github.limits import Cost
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
 
     from bot.github.quota import Governor
 
@@ -27,9 +33,10 @@ REQUESTER = "pointsman"
 # https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#timeouts
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 
-UNREADABLE = "GitHub's answer cannot be read"
 LIMITED = "a rate limit of GitHub's is reached"
 _CHUNKED_BYTES = 1_000_000
+# GitHub's own pauses end within the hour. A header that says a year, of a proxy maybe, must not stop us for so long.
+_LONGEST_PAUSE = 86_400.0
 
 # The points of a request that reads and of one that writes, of both APIs:
 # https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#calculating-points-for-the-secondary-rate-limit
@@ -52,10 +59,14 @@ class _API(GitHubAPI):
     """gidgethub's API for aiohttp, where an answer that cannot be read is Transient: what was asked for may be done."""
 
     async def _make_request(self, *args: Any, **kwargs: Any) -> tuple[Any, str | None, int]:
-        try:
-            return await super()._make_request(*args, **kwargs)
-        except ValueError as error:  # cut off, or no JSON
-            raise Transient(UNREADABLE) from error
+        with readable():
+            data, more, status = await super()._make_request(*args, **kwargs)
+        return data, transport.next_page(self.base_url, more) if more else None, status
+
+    async def page(self, url: str) -> tuple[Any, str | None]:
+        """Return one page of a list, and the address of the next, which is within the API; None if it is the last."""
+        data, more, _ = await self._make_request("GET", url, None, b"", sansio.accept_format())
+        return data, more
 
 
 class InstallationAPI(_API):
@@ -84,12 +95,13 @@ class InstallationAPI(_API):
     async def query(self, document: str, **variables: object) -> Any:
         """Return the `data` of a GraphQL answer. Raises gidgethub.QueryError with the whole answer for its errors."""
         try:
-            data = await self.graphql(document, endpoint=self._graphql_url, **variables)
+            with readable():
+                data = await self.graphql(document, endpoint=self._graphql_url, **variables)
             self.governor.succeeded()
         except gidgethub.QueryError as error:
             # A limit comes with status 200, and where it is the hourly one with headers, which were obeyed already:
             # https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
-            if any(each.get("type") == "RATE_LIMITED" for each in error.response["errors"]):
+            if any(each.get("type") == "RATE_LIMITED" for each in errors_of(error)):
                 known = self.governor.state().paused_for
                 raise Transient(LIMITED, known or self.governor.limited(None, LIMITED)) from error
             self.governor.succeeded()
@@ -98,7 +110,7 @@ class InstallationAPI(_API):
             raise Transient("GitHub's GraphQL API answered something that is not JSON") from error
         except gidgethub.BadGraphQLRequest as error:
             raise refusal(int(error.status_code), str(error)) from error
-        except (gidgethub.GraphQLException, ValueError) as error:  # cut off, or neither data nor errors
+        except gidgethub.GraphQLException as error:  # neither data nor errors
             raise Transient(UNREADABLE) from error
         return data
 
@@ -125,7 +137,8 @@ class InstallationAPI(_API):
             token = await self._obeyed(self._token(refused))
             self.governor.check()
             signed = {**headers, "authorization": f"Bearer {token}"}
-            answered = await self._obeyed(send(self._session, method, url, signed, body))
+            sent = send(self._session, self.base_url, Request(method, url, signed, body), self.governor.large_answer)
+            answered = await self._obeyed(sent)
             self._note(answered[0], answered[1], graphql=cost.graphql)
             return token, answered
 
@@ -170,30 +183,78 @@ class AppAPI(_API):
     async def _request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
     ) -> tuple[int, Mapping[str, str], bytes]:
-        return await send(self._session, method, url, headers, body)
+        return await send(self._session, self.base_url, Request(method, url, headers, body))
+
+
+class Request(NamedTuple):
+    """What is sent; `headers` have the token."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
 
 
 async def send(
-    session: aiohttp.ClientSession, method: str, url: str, headers: Mapping[str, str], body: bytes
+    session: aiohttp.ClientSession,
+    base: str,
+    request: Request,
+    large: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
 ) -> tuple[int, Mapping[str, str], bytes]:
-    """Send one request and return (status, headers, body); what may go away by itself is raised as Transient."""
+    """Send one request and return (status, headers, body); what may go away by itself is raised as Transient.
+
+    A redirect is followed within the REST API at `base`, with the same method and body. `large` is entered before much
+    memory is used.
+    """
+    for _ in range(transport.MOST_REDIRECTS + 1):
+        status, headers, body = await _send_once(session, request, large)
+        if not 300 <= status < 400:
+            break
+        if status not in transport.REDIRECTS:
+            raise Transient(f"GitHub answered {status}")
+        request = request._replace(url=transport.redirected(base, request.url, headers))
+    else:
+        raise Transient(f"GitHub redirects more than {transport.MOST_REDIRECTS} times")
+    if status >= 500:
+        raise Transient(f"GitHub answered {status}", _retry_after(headers))
+    if _limited(status, headers, body):
+        raise Limited(LIMITED, _pause(headers))
+    return status, headers, body
+
+
+async def _send_once(
+    session: aiohttp.ClientSession, request: Request, large: Callable[[], AbstractAsyncContextManager[None]]
+) -> tuple[int, Mapping[str, str], bytes]:
+    method, url, headers, body = request
     # aiohttp sends bytes in one piece, however many, and the event loop waits; a stream goes in chunks.
     data = io.BytesIO(body) if len(body) > _CHUNKED_BYTES else body
     middlewares = () if method == "GET" else (_once,)
     try:
-        async with session.request(
-            method, url, headers=headers, data=data, timeout=TIMEOUT, middlewares=middlewares
-        ) as response:
-            status, answer_headers, answer = response.status, response.headers, await response.read()
+        async with (
+            asyncio.timeout(TIMEOUT.total),
+            session.request(
+                method,
+                url,
+                headers=headers,
+                data=data,
+                timeout=TIMEOUT,
+                middlewares=middlewares,
+                allow_redirects=False,
+            ) as response,
+        ):
+            status = response.status
+            try:
+                answer = await transport.read(response, transport.bound(url, status), large)
+            except transport.TooLarge:
+                # The status of an error says enough without its page.
+                if status < 300:
+                    raise
+                answer = b""
+            return status, response.headers, answer
     except TimeoutError as error:
         raise Transient(f"GitHub did not answer within {TIMEOUT.total:.0f} seconds") from error
     except aiohttp.ClientError as error:
         raise Transient(f"no connection to GitHub: {type(error).__name__}") from error
-    if status >= 500:
-        raise Transient(f"GitHub answered {status}", _seconds(answer_headers.get("retry-after")))
-    if _limited(status, answer_headers, answer):
-        raise Limited(LIMITED, _pause(answer_headers))
-    return status, answer_headers, answer
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -220,11 +281,16 @@ def _limited(status: int, headers: Mapping[str, str], body: bytes) -> bool:
 
 def _pause(headers: Mapping[str, str]) -> float | None:
     """Return the seconds for which GitHub wants no more requests, None where it does not say so."""
-    retry_after = _seconds(headers.get("retry-after"))
+    retry_after = _retry_after(headers)
     reset = _seconds(headers.get("x-ratelimit-reset"))
     if retry_after is not None or reset is None or headers.get("x-ratelimit-remaining") != "0":
         return retry_after
-    return max(reset - time.time(), 1.0)
+    return min(max(reset - time.time(), 1.0), _LONGEST_PAUSE)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    seconds = _seconds(headers.get("retry-after"))
+    return None if seconds is None else min(seconds, _LONGEST_PAUSE)
 
 
 def _seconds(value: str | None) -> float | None:
@@ -234,32 +300,3 @@ def _seconds(value: str | None) -> float | None:
     except ValueError:
         return None
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
-
-
-class NotFound(Unavailable):
-    """GitHub answers 404: not there, or not for us."""
-
-
-def refusal(status: int, sentence: str) -> PointsmanError:
-    """Return the error for a 4xx answer that is not about the content of a commit."""
-    if status == 401:
-        return Transient(f"GitHub refuses our token: {sentence}")
-    if status == 403 and "archived" in sentence:
-        return Unavailable(f"GitHub forbids it: {sentence}")
-    if status == 403:
-        return Unavailable(f"GitHub forbids it: {sentence}; accept the App's permissions, or unsuspend it")
-    if status == 409 and "empty" in sentence:  # https://docs.github.com/en/rest/git/refs#get-a-reference
-        return NotFound(f"GitHub answers: {sentence} There is no commit yet")
-    if status == 404:
-        return NotFound(f"GitHub answers {sentence}: the App is not installed there, or the repository is gone")
-    return Unavailable(f"GitHub answered {status}: {sentence}")
-
-
-def query_error(error: Mapping[str, Any]) -> Transient | Unavailable:
-    """Return what a GraphQL error means that is not about the content of a commit."""
-    kind, sentence = error.get("type"), str(error.get("message"))
-    if kind == "NOT_FOUND":
-        return NotFound(f"GitHub answers: {sentence}; install the App there, or mend the name")
-    if kind in {"FORBIDDEN", "INSUFFICIENT_SCOPES"}:
-        return Unavailable(f"GitHub forbids it: {sentence}; accept the App's permissions, or unsuspend it")
-    return Transient(f"GitHub's GraphQL API answered: {sentence}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +18,7 @@ from bot.github.limits import Cost, Pause, Window
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
 
 # The Git Data API makes a commit of a tree, the commit and the branch: it should not begin without room to end.
 _COMMIT_WRITES = 3
@@ -86,9 +87,18 @@ class Governor:
     within one, first come is first served. What would wait for longer than `patience` is refused as Transient.
     """
 
-    def __init__(self, quota: Quota, timer: _Timer) -> None:
+    def __init__(
+        self,
+        quota: Quota,
+        timer: _Timer,
+        connection: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        large_answer: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+    ) -> None:
         self._quota = quota
         self._timer = timer
+        # What installations share: a connection to GitHub, and a place for an answer that takes much memory.
+        self._connection = connection
+        self.large_answer = large_answer
         self._rest = Window(quota.rest_points, 60.0, "REST points a minute")
         self._graphql = Window(quota.graphql_points, 60.0, "GraphQL points a minute")
         self._minute = Window(quota.writes_minute, 60.0, "writes a minute")
@@ -109,7 +119,10 @@ class Governor:
         """Wait until a request may be sent; it must end within the context. Raises Transient with how long it takes."""
         await self._turn(cost)
         try:
-            yield
+            async with self._connection():
+                # A pause may have begun while the connection was waited for.
+                self.check()
+                yield
         finally:
             self._in_flight -= 1
             self._pump()
@@ -143,6 +156,13 @@ class Governor:
     def note_remaining(self, remaining: int, *, graphql: bool) -> None:
         """Keep what GitHub says is left of an hourly limit."""
         self._remaining["graphql" if graphql else "core"] = remaining
+
+    def is_idle(self) -> bool:
+        """Return whether a new governor would let the same go: nothing waits, is under way, was used, or is paused."""
+        now = self._timer.time()
+        windows = (self._rest, self._graphql, self._minute, self._hour)
+        busy = self._waiting or self._in_flight or self._pause.until > now or any(one.used(now) for one in windows)
+        return not busy
 
     def state(self) -> State:
         """Return what is used, who waits, and how long a pause lasts."""
