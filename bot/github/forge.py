@@ -161,7 +161,8 @@ class GitHub:
         # A token for the repository by its id cannot be had, as the id is not known; this one may only read.
         api = self._api(Scope(repository.installation, None, _READ))
         try:
-            snapshot = await Reader(api, shared, self._objects, self._compute, graphql=self._graphql).open([path])
+            objects = self._objects.of(repository.installation)
+            snapshot = await Reader(api, shared, objects, self._compute, graphql=self._graphql).open([path])
         except NotFound:
             return None
         return snapshot.files.get(path)
@@ -224,7 +225,8 @@ class GitHub:
     def _reader(self, repository: Repository) -> Reader:
         # Reads come right before the write: with its token they cost no round trip for one of their own.
         api = self._api(Scope(repository.installation, repository.id, _CONTENTS))
-        return Reader(api, repository, self._objects, self._compute, graphql=self._graphql)
+        objects = self._objects.of(repository.installation)
+        return Reader(api, repository, objects, self._compute, graphql=self._graphql)
 
     def _governor(self, installation: int) -> Governor:
         governor = self._governors.get(installation)

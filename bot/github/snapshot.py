@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bot.core.meter import Budget
     from bot.core.model import Repository
     from bot.github.client import InstallationAPI
-    from bot.github.objects import Objects
+    from bot.github.objects import OwnObjects
     from bot.ports import Compute
 
 # One GraphQL request reads this many files: GitHub bounds the work of one request, and answers must stay small.
@@ -44,7 +44,7 @@ class Reader:
     """Reads snapshots of one repository."""
 
     def __init__(
-        self, api: InstallationAPI, repository: Repository, objects: Objects, compute: Compute, *, graphql: bool
+        self, api: InstallationAPI, repository: Repository, objects: OwnObjects, compute: Compute, *, graphql: bool
     ) -> None:
         self._api = api
         self._compute = compute
@@ -201,14 +201,14 @@ class Reader:
         return found
 
     async def _matching_entries(self, head: str, globs: Sequence[Glob], budget: Budget) -> dict[str, Entry]:
-        key = head, frozenset(glob.pattern for glob in globs)
-        known = self._objects.matches.get(key)
+        patterns = [glob.pattern for glob in globs]
+        known = self._objects.find_matches(head, patterns)
         if known is not None:
             return dict(known)
         entries = await self._walk(head, "", globs, budget)
         paths = await self._compute.run(self._repository, budget, jobs.match, globs, list(entries))
         matched = {path: entries[path] for path in paths}
-        self._objects.keep_matches(key, matched)
+        self._objects.keep_matches(head, patterns, matched)
         return dict(matched)
 
     async def _walk(self, oid: str, directory: str, globs: Sequence[Glob], budget: Budget) -> dict[str, Entry]:
