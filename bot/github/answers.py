@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import time
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 UNREADABLE = "GitHub's answer cannot be read"
 # What GitHub says is stored, logged and shown as a part of our own sentences.
 _SENTENCE_CHARACTERS = 1000
+# GitHub's own pauses end within the hour. A header that says a year, of a proxy maybe, must not stop us for so long.
+_LONGEST_PAUSE = 86_400.0
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -100,3 +104,38 @@ def query_error(error: Mapping[str, Any]) -> Transient | Unavailable:
     if kind in {"FORBIDDEN", "INSUFFICIENT_SCOPES"}:
         return Unavailable(f"GitHub forbids it: {sentence}; accept the App's permissions, or unsuspend it")
     return Transient(f"GitHub's GraphQL API answered: {sentence}")
+
+
+def is_limited(status: int, headers: Mapping[str, str], body: bytes) -> bool:
+    """Say whether the answer is that a limit is reached.
+
+    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+    """
+    if status not in {403, 429}:
+        return False
+    used_up = headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers
+    return status == 429 or used_up or b"secondary rate limit" in body
+
+
+def pause_of(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds for which GitHub wants no more requests, None if it does not say so; a day at most."""
+    asked = retry_after(headers)
+    reset = seconds_of(headers.get("x-ratelimit-reset"))
+    if asked is not None or reset is None or headers.get("x-ratelimit-remaining") != "0":
+        return asked
+    return min(max(reset - time.time(), 1.0), _LONGEST_PAUSE)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds after which a request may be sent again, None if GitHub does not say so; a day at most."""
+    seconds = seconds_of(headers.get("retry-after"))
+    return None if seconds is None else min(seconds, _LONGEST_PAUSE)
+
+
+def seconds_of(value: str | None) -> float | None:
+    """Read a number of a header; None for what is none, or no length of time."""
+    try:
+        seconds = float(value) if value is not None else math.nan
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None

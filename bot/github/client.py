@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-import math
 import re
-import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -17,7 +15,16 @@ from gidgethub.aiohttp import GitHubAPI
 
 from bot.errors import Transient
 from bot.github import transport
-from bot.github.answers import UNREADABLE, errors_of, readable, refusal
+from bot.github.answers import (
+    UNREADABLE,
+    errors_of,
+    is_limited,
+    pause_of,
+    readable,
+    refusal,
+    retry_after,
+    seconds_of,
+)
 from bot.github.limits import Cost
 
 if TYPE_CHECKING:
@@ -35,8 +42,6 @@ TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 
 LIMITED = "a rate limit of GitHub's is reached"
 _CHUNKED_BYTES = 1_000_000
-# GitHub's own pauses end within the hour. A header that says a year, of a proxy maybe, must not stop us for so long.
-_LONGEST_PAUSE = 86_400.0
 
 # The points of a request that reads and of one that writes, of both APIs:
 # https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#calculating-points-for-the-secondary-rate-limit
@@ -166,10 +171,10 @@ class InstallationAPI(_API):
 
     def _note(self, status: int, headers: Mapping[str, str], *, graphql: bool) -> None:
         """Tell the governor what an answer says of the hourly limit."""
-        remaining = _seconds(headers.get("x-ratelimit-remaining"))
+        remaining = seconds_of(headers.get("x-ratelimit-remaining"))
         if remaining is not None:
             self.governor.note_remaining(int(remaining), graphql=graphql)
-            pause = _pause(headers)
+            pause = pause_of(headers)
             if pause is not None:
                 self.governor.limited(pause, LIMITED)
         # Of GraphQL the status does not tell.
@@ -216,9 +221,9 @@ async def send(
     else:
         raise Transient(f"GitHub redirects more than {transport.MOST_REDIRECTS} times")
     if status >= 500:
-        raise Transient(f"GitHub answered {status}", _retry_after(headers))
-    if _limited(status, headers, body):
-        raise Limited(LIMITED, _pause(headers))
+        raise Transient(f"GitHub answered {status}", retry_after(headers))
+    if is_limited(status, headers, body):
+        raise Limited(LIMITED, pause_of(headers))
     return status, headers, body
 
 
@@ -266,37 +271,3 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
         return await handler(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise Transient(f"no connection to GitHub: {type(error).__name__}") from error
-
-
-def _limited(status: int, headers: Mapping[str, str], body: bytes) -> bool:
-    """Say whether the answer is that a limit is reached.
-
-    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
-    """
-    if status not in {403, 429}:
-        return False
-    used_up = headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers
-    return status == 429 or used_up or b"secondary rate limit" in body
-
-
-def _pause(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds for which GitHub wants no more requests, None where it does not say so."""
-    retry_after = _retry_after(headers)
-    reset = _seconds(headers.get("x-ratelimit-reset"))
-    if retry_after is not None or reset is None or headers.get("x-ratelimit-remaining") != "0":
-        return retry_after
-    return min(max(reset - time.time(), 1.0), _LONGEST_PAUSE)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    seconds = _seconds(headers.get("retry-after"))
-    return None if seconds is None else min(seconds, _LONGEST_PAUSE)
-
-
-def _seconds(value: str | None) -> float | None:
-    """Read a number of a header; None for what is none, or no length of time."""
-    try:
-        seconds = float(value) if value is not None else math.nan
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None

@@ -17,8 +17,9 @@ import gidgethub
 from bot.core.snapshot import MAX_FILE_BYTES, SUBMODULE, SYMLINK, File, Snapshot
 from bot.errors import InputError, Transient
 from bot.flows import jobs
-from bot.github.answers import UNREADABLE, NotFound, errors_of, oid, query_error, readable, refusal
+from bot.github.answers import UNREADABLE, NotFound, oid, readable, refusal
 from bot.github.objects import Entry, blob_oid
+from bot.github.queries import despite_missing_files, file_fields
 from bot.github.transport import TooLarge
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Reader:
 
     async def _open_graphql(self, paths: Sequence[str], branch: str) -> Snapshot:
         first, rest = paths[:_FILES_A_REQUEST], paths[_FILES_A_REQUEST:]
-        fields, declared, variables = _file_fields(first)
+        fields, declared, variables = file_fields(first)
         field = "defaultBranchRef"
         if branch:
             field, declared = "ref(qualifiedName: $ref)", f"{declared}, $ref: String!"
@@ -138,7 +139,7 @@ class Reader:
         return {path: entry for entries in found for path, entry in entries.items()}
 
     async def _files_graphql(self, head: str, paths: Sequence[str]) -> dict[str, Entry]:
-        fields, declared, variables = _file_fields(paths)
+        fields, declared, variables = file_fields(paths)
         document = f"""
             query Read($owner: String!, $name: String!, $head: GitObjectID!{declared}) {{
               repository(owner: $owner, name: $name) {{
@@ -162,7 +163,7 @@ class Reader:
                     document, owner=self._repository.owner, name=self._repository.name, **variables
                 )
             except gidgethub.QueryError as error:
-                data = _despite_missing_files(error)
+                data = despite_missing_files(error)
         repository = data.get("repository") if isinstance(data, dict) else None
         if not isinstance(repository, dict):
             raise Transient(UNREADABLE)
@@ -293,22 +294,3 @@ def _entry(row: Mapping[str, Any]) -> tuple[str, Entry]:
 
 def _join(directory: str, name: str) -> str:
     return f"{directory}/{name}" if directory else name
-
-
-def _file_fields(paths: Sequence[str]) -> tuple[str, str, dict[str, str]]:
-    """Return the fields that ask for these files, the declarations of their variables, and the variables."""
-    fields = " ".join(
-        f"file{i}: file(path: $path{i}) {{ mode oid object {{ ... on Blob {{ text byteSize }} }} }}"
-        for i in range(len(paths))
-    )
-    declared = "".join(f", $path{i}: String!" for i in range(len(paths)))
-    return fields, declared, {f"path{i}": path for i, path in enumerate(paths)}
-
-
-def _despite_missing_files(error: gidgethub.QueryError) -> Any:
-    """Return the data of an answer whose only errors are files that do not exist; raise for all other errors."""
-    for each in errors_of(error):
-        if each.get("type") == "NOT_FOUND" and "file" in str((each.get("path") or [""])[-1]):
-            continue
-        raise query_error(each) from error
-    return error.response.get("data")
