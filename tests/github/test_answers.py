@@ -26,8 +26,10 @@ from bot.core.meter import unlimited
 from bot.core.snapshot import REGULAR
 from bot.errors import InputError, Transient, Unavailable, Unreadable
 from bot.github import transport
+from bot.github.auth import app_api
 from bot.github.client import InstallationAPI
 from bot.github.forge import LARGE_ANSWERS, LARGE_ANSWERS_EACH, GitHub
+from bot.github.installations import InstallationList
 from bot.github.places import Places
 from bot.github.quota import Governor, Quota
 
@@ -184,6 +186,23 @@ async def test_the_next_page_is_on_the_same_server(sandbox: Sandbox, elsewhere: 
     async with listing(sandbox) as deliveries:
         with pytest.raises(Transient, match=r"a list of GitHub's API goes on at .*127\.0\.0\.1, where nothing is sent"):
             await all_since(deliveries, EVER)
+    assert elsewhere.received == []
+
+
+@pytest.mark.usefixtures("gitops")
+async def test_the_next_page_of_installations_is_on_the_same_server(sandbox: Sandbox, elsewhere: Elsewhere) -> None:
+    """It is read with the App's JWT too, and has as many pages as there may be installations."""
+    link = {"Link": f'<{elsewhere.url}/app/installations?page=2>; rel="next"', **JSON}
+    sandbox.faults.add(path="/app/installations$", status=200, body=[], headers=link)
+    here = {"Link": f'<{sandbox.url}/app/installations?page=2>; rel="next"', **JSON}
+    sandbox.faults.add(path="/app/installations$", status=200, body=[], headers=here, times=None)
+    async with aiohttp.ClientSession() as session:
+        listed = InstallationList(app_api(session, sandbox.url, sandbox.app.id, sandbox.app.private_key))
+        with pytest.raises(Transient, match="where nothing is sent"):
+            assert [account async for account in listed.accounts()] == []
+        since = len(sandbox.requests)
+        assert [account async for account in listed.accounts()] == []
+    assert len(sandbox.requests) - since == 101
     assert elsewhere.received == []
 
 
