@@ -1,11 +1,12 @@
 # pointsman serve in a small image: docker build -t pointsman .
-# The Python is the one that the tests run on.
-FROM python:3.11-slim AS build
+# The Python is the one that the tests run on. The digest names one image for good, whatever the tag means later:
+# docs/supply-chain.md says where it is from, and how to take a newer one.
+FROM python:3.11.16-slim@sha256:da047cb8f9d1d98e5c070f5300ba9f7274e33b8fc0e5be5ed88740aed1b95ba9 AS build
 COPY requirements-image.lock /src/
 RUN python -m venv /opt/pointsman \
- && /opt/pointsman/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /src/requirements-image.lock
+ && /opt/pointsman/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary=:all: -r /src/requirements-image.lock
 
-FROM python:3.11-slim
+FROM python:3.11.16-slim@sha256:da047cb8f9d1d98e5c070f5300ba9f7274e33b8fc0e5be5ed88740aed1b95ba9
 COPY --from=build /opt/pointsman /opt/pointsman
 COPY bot /opt/app/bot
 ENV PATH=/opt/pointsman/bin:$PATH PYTHONPATH=/opt/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \

@@ -54,9 +54,10 @@ format: $(VENV)/.installed  ## let ruff format and mend what it can
 	@$(BIN)/ruff check --fix-only --quiet bot bench tests
 	@$(BIN)/ruff format --quiet bot bench tests
 
-lock: $(VENV)/.installed  ## write both lock files anew from pyproject.toml; ARGS=--upgrade takes newer versions
+lock: $(VENV)/.installed  ## write the lock files anew from pyproject.toml; ARGS=--upgrade takes newer versions
 	@$(LOCK) --all-extras $(ARGS) pyproject.toml -o requirements.lock
 	@$(LOCK) --constraint requirements.lock pyproject.toml -o requirements-image.lock
+	@echo flit_core | $(LOCK) --constraint requirements.lock --extra sandbox pyproject.toml - -o requirements-action.lock
 
 clean:  ## remove the virtual environment and caches
 	@rm -rf $(VENV) $(VENV)-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

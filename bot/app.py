@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import structlog
 from aiohttp import web
 
@@ -26,7 +25,7 @@ from bot.flows.intake import Intake
 from bot.flows.replay import ReplayCheck
 from bot.flows.rules import MappingSource, Seconds
 from bot.flows.sweep import Sweep
-from bot.github import GitHub
+from bot.github import GitHub, connect
 from bot.github.quota import Quota
 from bot.identity.webhook import WebhookSecret
 from bot.inbox.embedded import EmbeddedEngine
@@ -160,8 +159,7 @@ def make(settings: Settings) -> web.Application:
         inbox = SQLiteInbox(settings.database)
         async with AsyncExitStack() as stack:
             stack.callback(inbox.close)
-            connector = aiohttp.TCPConnector(limit=connections_of(settings).github)
-            session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+            session = await stack.enter_async_context(connect(connections_of(settings).github))
             compute = Pool(settings.compute_processes, settings.compute_memory)
             stack.push_async_callback(compute.close)
             await stack.enter_async_context(background(compute.warm_up()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -101,6 +102,17 @@ def api_url(text: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or extra or port == 0 or re.search(r"\s", text):
         raise ValueError(f"'{text}' is not a URL such as https://api.github.com or https://HOST/api/v3")
     return text.rstrip("/")
+
+
+def is_exposed(url: str) -> bool:
+    """Say whether what is sent to a URL leaves this machine unencrypted."""
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return False
+    try:
+        return not ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return parts.hostname != "localhost"
 
 
 def port(text: str) -> int:

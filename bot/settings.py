@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+_EXPOSED = "sends the App's tokens unencrypted: use https://, or set GITHUB_API_ALLOW_HTTP=true if nobody can read them"
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -32,6 +34,7 @@ class Settings:
     private_key: str = field(repr=False)
     webhook_secret: str = field(repr=False)
     api_url: str
+    api_allow_http: bool
     host: str
     port: int
     admin_port: int
@@ -85,6 +88,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     named = {problem.sentence.partition(":")[0] for problem in problems}
     if not key and not named & {"PRIVATE_KEY", "PRIVATE_KEY_PATH"}:
         problems.append(Problem("PRIVATE_KEY or PRIVATE_KEY_PATH is missing: the App's private key in PEM format"))
+    url = found.get("GITHUB_API_URL")
+    if url is not None and not found.get("GITHUB_API_ALLOW_HTTP") and values.is_exposed(url):
+        problems.append(Problem(f"GITHUB_API_URL: '{url}' {_EXPOSED}"))
     if problems:
         raise InputError(problems)
     return Settings(private_key=key, **{_FIELDS.get(name, name.lower()): value for name, value in found.items()})
@@ -120,6 +126,7 @@ SETTINGS = (
         "https://api.github.com",
         values.api_url,
     ),
+    Setting("GITHUB_API_ALLOW_HTTP", "let that be http:// on another machine", "false", values.flag),
     Setting("HOST", "the address to listen on", "0.0.0.0", str),  # noqa: S104 - a container's port is published on purpose
     Setting("PORT", "the port to listen on", "8080", values.port),
     Setting("ADMIN_PORT", "the port for health checks, which the internet must not reach", "8081", values.port),
@@ -170,8 +177,8 @@ SETTINGS = (
         "COMPUTE_MEMORY",
         "the bytes of memory that each of them may use",
         "512000000",
-        values.at_most(64_000_000_000, 128_000_000),
+        values.at_most(64_000_000_000, 200_000_000),
     ),
 )
 
-_FIELDS = {"GITHUB_API_URL": "api_url", "DATABASE_URL": "database"}
+_FIELDS = {"GITHUB_API_URL": "api_url", "GITHUB_API_ALLOW_HTTP": "api_allow_http", "DATABASE_URL": "database"}

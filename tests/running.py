@@ -233,6 +233,18 @@ class Bench:
         await self.drain(repository)
         return self.row(delivery)
 
+    def has_bug(self, times: int = 1, skip: int = 0) -> None:
+        """Let reading a branch raise what no adapter should: after `skip` that pass, so many times."""
+        bugs = iter([None] * skip + [KeyError("repository")] * times)
+
+        async def read(*args: Any, **options: Any) -> Any:
+            bug = next(bugs, None)
+            if bug is not None:
+                raise bug
+            return await working(*args, **options)
+
+        working, self.forge._open = self.forge._open, read  # type: ignore[method-assign]
+
     def later(self) -> None:
         """Let the pauses be over that GitHub asked for."""
         self.forge._apis.clear()

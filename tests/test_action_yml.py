@@ -143,6 +143,17 @@ def test_it_installs_this_checkout_and_leaves_the_python_of_the_job_alone() -> N
     assert 'cd "$GITHUB_ACTION_PATH/../.."' in install["run"]
 
 
+def test_it_installs_nothing_without_a_hash() -> None:
+    """Neither a package, nor what builds the project: each install is from the lock file, or of the checkout alone."""
+    (install,) = (step["run"] for step in STEPS if step.get("name") == "Install Pointsman")
+    installs = [line.split()[1:] for line in install.splitlines() if line.startswith('"${install[@]}"')]
+    assert installs == [
+        ["--require-hashes", "--only-binary=:all:", "--requirement", '"$checkout/requirements-action.lock"'],
+        ["--no-deps", "--no-build-isolation", '"$checkout"'],
+    ]
+    assert install.count("bin/pip") == 1
+
+
 def test_the_script_changes_files_and_leaves_outputs(folder: Path) -> None:
     """Inputs are variables and regexes; what the job has under such names counts too."""
     ran = run(folder, GIVEN, CUSTOMER_NUMBER_VAR="555", CUSTOMER_REGEX='customer: "(?<customer_number>.*)"')

@@ -52,6 +52,7 @@ def test_what_is_not_set_has_its_default() -> None:
         private_key=KEY,
         webhook_secret="a secret of the tests",
         api_url="https://api.github.com",
+        api_allow_http=False,
         host="0.0.0.0",  # noqa: S104 - the default
         port=8080,
         admin_port=8081,
@@ -220,6 +221,7 @@ MALFORMED = (
     ),
     ("MAPPINGS_FILE", "no.yaml", "there is no file 'no.yaml'"),
     ("MAPPINGS_FILE", "/", "there is no file '/'"),
+    ("GITHUB_API_ALLOW_HTTP", "perhaps", "'perhaps' is neither true nor false"),
     ("ORG_MAPPINGS", "maybe", "'maybe' is neither true nor false"),
     ("LOG_LEVEL", "loud", "'loud' is not one of debug, info, warning, error"),
     ("LOG_FORMAT", "xml", "'xml' is not one of text, json, logfmt"),
@@ -266,6 +268,35 @@ def test_a_password_in_a_url_is_refused(url: str) -> None:
     """GitHub takes no password, and addresses get into logs."""
     (problem,) = problems(GITHUB_API_URL=url)
     assert problem.endswith(NO_URL)
+
+
+LOOPBACK = ("http://127.0.0.1:8081", "http://127.9.9.9/api/v3", "http://[::1]:8081", "http://LOCALHOST:8081")
+ELSEWHERE = (
+    "http://github.acme.com/api/v3",
+    "HTTP://api.github.com",
+    "http://10.0.0.1",
+    "http://128.0.0.1",
+    "http://127.0.0.1.nip.io",
+    "http://localhost.acme.com",
+    "http://[::2]",
+    "http://0.0.0.0:8081",
+)
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
+def test_tokens_are_not_sent_unencrypted_to_another_machine(url: str) -> None:
+    """Unless somebody says that nobody in between can read them."""
+    (problem,) = problems(GITHUB_API_URL=url)
+    assert problem.startswith(
+        f"GITHUB_API_URL: '{url}' sends the App's tokens unencrypted: use https://, or set GITHUB_"
+    )
+    assert settings.load({**NEEDED, "GITHUB_API_URL": url, "GITHUB_API_ALLOW_HTTP": "true"}).api_url == url
+
+
+@pytest.mark.parametrize("url", LOOPBACK)
+def test_http_is_good_enough_on_this_machine(url: str) -> None:
+    """As the sandbox listens."""
+    assert settings.load({**NEEDED, "GITHUB_API_URL": url}).api_url == url
 
 
 def test_every_missing_variable_is_said_at_once() -> None:

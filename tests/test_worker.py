@@ -288,8 +288,8 @@ async def test_an_unexpected_error_is_tried_three_times(
 ) -> None:
     """A bug does not go away: given up long before a fault of the network is, so that nothing waits behind it."""
     repository = gitops(sandbox)
-    sandbox.faults.add(operation="Open", status=200, body={"data": {}}, times=3)
     async with draining(sandbox, tmp_path) as bench:
+        bench.has_bug(times=3)
         delivery = await bench.store(repository, {"tag": "new"})
         assert [await bench.drain(repository) for _ in range(3)] == [1.0, 2.0, None]
         row = bench.row(delivery)
@@ -298,11 +298,23 @@ async def test_an_unexpected_error_is_tried_three_times(
     assert "KeyError" in capsys.readouterr().err
 
 
-async def test_an_answer_that_nobody_expects_is_tried_again(sandbox: Sandbox, tmp_path: Path) -> None:
-    """GraphQL that answers another shape: those of the batch are taken one by one at once, and done."""
+async def test_an_answer_that_nobody_expects_is_a_passing_fault(sandbox: Sandbox, tmp_path: Path) -> None:
+    """GraphQL that answers another shape is GitHub's trouble, or that of a proxy, and no bug of ours."""
     repository = gitops(sandbox)
     sandbox.faults.add(operation="Open", status=200, body={"data": {}})
     async with draining(sandbox, tmp_path) as bench:
+        delivery = await bench.store(repository, {"tag": "new"})
+        assert await bench.drain(repository) == 1.0
+        assert bench.row(delivery)[:2] == ("pending", "GitHub's answer cannot be read")
+        assert await bench.drain(repository) is None
+        assert bench.row(delivery).state == "committed"
+
+
+async def test_a_batch_that_meets_a_bug_is_taken_one_by_one(sandbox: Sandbox, tmp_path: Path) -> None:
+    """At once: the deliveries beside the one that shows the bug are done."""
+    repository = gitops(sandbox)
+    async with draining(sandbox, tmp_path) as bench:
+        bench.has_bug(times=1)
         sent = [await bench.store(repository, {"tag": tag}) for tag in ("one", "two")]
         assert [await bench.drain(repository) for _ in range(3)] == [0.0, 0.0, None]
         assert [bench.row(each).state for each in sent] == ["committed", "committed"]
@@ -343,7 +355,7 @@ async def test_passing_faults_do_not_count_as_a_bug(sandbox: Sandbox, tmp_path: 
         delivery = await bench.store(repository, {"tag": "new"})
         sandbox.faults.add(operation="Open", status=502, body={"message": "?"}, times=3)
         assert [await bench.drain(repository) for _ in range(3)] == [1.0, 2.0, 4.0]
-        sandbox.faults.add(operation="Open", status=200, body={"data": {}})
+        bench.has_bug(times=1)
         assert await bench.drain(repository) == 1.0
         assert await bench.drain(repository) is None
         assert bench.row(delivery).state == "committed"

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from cachetools import LRUCache
+
 from bot.core import trigger
 from bot.flows.decisions import BATCH
 
@@ -22,6 +24,10 @@ SPREAD = 10
 
 # A kill that hits a batch twice in a row may be its own doing: memory, say.
 SUSPICIOUS = 2
+
+# Of so many targets, and of so many deliveries, we remember what we learned. One that is forgotten is treated as at the
+# start: its next dispatches do not gather until its rules are read again, or it goes with others once more.
+_KEPT = 10_000
 
 # So many attempts are made alone at last: it may be the neighbours that make it fail.
 LAST = 2
@@ -46,12 +52,12 @@ class Batches:
         self._inbox = inbox
         self._last = max(attempts - LAST, LAST)
         # By target, as its rules said last: for how long dispatches gather, and to how many branches they went.
-        self._windows: dict[int, float] = {}
-        self._branches: dict[int, int] = {}
+        self._windows: LRUCache[int, float] = LRUCache(_KEPT)
+        self._branches: LRUCache[int, int] = LRUCache(_KEPT)
         # When the window of a target opened, in monotonic seconds; and the targets whose turn it is to take one alone.
-        self._opened: dict[int, float] = {}
-        self._alone_next: set[int] = set()
-        self._suspects: set[str] = set()
+        self._opened: LRUCache[int, float] = LRUCache(_KEPT)
+        self._alone_next: LRUCache[int, None] = LRUCache(_KEPT)
+        self._suspects: LRUCache[str, None] = LRUCache(_KEPT)
 
     def learn(self, target: int, window: float, branches: int) -> None:
         """Note for how many seconds dispatches of a target gather, and to how many branches the last ones went."""
@@ -60,11 +66,11 @@ class Batches:
 
     def suspect(self, deliveries: Iterable[str]) -> None:
         """Take these alone from now on: they met an unexpected error together."""
-        self._suspects.update(deliveries)
+        self._suspects.update(dict.fromkeys(deliveries))
 
     def forget(self, delivery: str) -> None:
         """Take note that a delivery has ended."""
-        self._suspects.discard(delivery)
+        self._suspects.pop(delivery, None)
 
     async def next(self, target: int) -> Batch:
         """Return what of the pending deliveries of a target to carry out now; nothing where all of it gathers."""
@@ -103,7 +109,7 @@ class Batches:
         passed = max([time.monotonic() - opened, *ages])
         if new and len(new) < BATCH and passed < window:
             return window - passed
-        del self._opened[target]
+        self._opened.pop(target, None)
         return None
 
     def _chosen(self, target: int, pending: Sequence[Delivery]) -> Sequence[Delivery]:
@@ -117,9 +123,9 @@ class Batches:
         if not alone:
             return rest
         if target in self._alone_next or all(delivery.wait for delivery in rest):
-            self._alone_next.discard(target)
+            self._alone_next.pop(target, None)
             return alone[:1]
-        self._alone_next.add(target)
+        self._alone_next[target] = None
         return rest
 
     def _is_suspicious(self, delivery: Delivery) -> bool:

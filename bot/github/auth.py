@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import gidgethub
 from cachetools import TLRUCache
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from bot.errors import Transient
-from bot.github.client import REQUESTER, UNREADABLE, AppAPI, refusal
+from bot.github.answers import app_refusal, readable
+from bot.github.client import REQUESTER, AppAPI
 
 if TYPE_CHECKING:
     import aiohttp
 
 # GitHub's tokens live for an hour; a request that starts with one must be able to end with it.
 _SPARE_SECONDS = 300
+# GitHub's tokens have 40 characters, or some hundred:
+# https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-an-installation-access-token-for-a-github-app
+_TOKEN = re.compile(r"[!-~]{1,4096}")
+# Of all tokens that are kept, with what a cache needs for each: about ten thousand of GitHub's.
+_CACHE_BYTES, _ENTRY_BYTES = 8_000_000, 600
 
 
 class Scope(NamedTuple):
@@ -54,7 +59,10 @@ class Tokens:
     def __init__(self, api: AppAPI) -> None:
         self._api = api
         self._cache: TLRUCache[Scope, _Token] = TLRUCache(
-            maxsize=4096, ttu=lambda _, token, __: token.expires - _SPARE_SECONDS, timer=time.time
+            maxsize=_CACHE_BYTES,
+            ttu=lambda _, token, __: token.expires - _SPARE_SECONDS,
+            timer=time.time,
+            getsizeof=lambda token: len(token.text) + _ENTRY_BYTES,
         )
         self._in_flight: dict[Scope, asyncio.Task[_Token]] = {}
 
@@ -85,12 +93,13 @@ class Tokens:
         try:
             answer = await self._api.post(f"/app/installations/{scope.installation}/access_tokens", data=narrowed)
         except gidgethub.HTTPException as error:
-            if error.status_code == HTTPStatus.UNAUTHORIZED or "Integration not found" in str(error):
-                raise Transient(
-                    f"GitHub does not take the App's credentials: {error}; compare APP_ID and PRIVATE_KEY with its page"
-                ) from error
-            raise refusal(int(error.status_code), str(error)) from error
-        try:
-            return _Token(answer["token"], datetime.fromisoformat(answer["expires_at"]).timestamp())
-        except (ValueError, KeyError, TypeError) as error:
-            raise Transient(f"{UNREADABLE}: a token is not as documented") from error
+            raise app_refusal(error) from error
+        with readable():
+            return _token(answer)
+
+
+def _token(answer: Any) -> _Token:
+    text = answer["token"]
+    if not _TOKEN.fullmatch(text):
+        raise ValueError("what is sent back in a header must fit into one")
+    return _Token(text, datetime.fromisoformat(answer["expires_at"]).timestamp())

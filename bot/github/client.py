@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
-import math
 import re
-import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import aiohttp
 import gidgethub
+from gidgethub import sansio
 from gidgethub.aiohttp import GitHubAPI
 
-from bot.errors import PointsmanError, Transient, Unavailable
+from bot.errors import Transient
+from bot.github import transport
+from bot.github.answers import (
+    UNREADABLE,
+    errors_of,
+    is_limited,
+    pause_of,
+    readable,
+    refusal,
+    retry_after,
+    seconds_of,
+)
 from bot.github.limits import Cost
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
 
     from bot.github.quota import Governor
 
@@ -27,7 +40,6 @@ REQUESTER = "pointsman"
 # https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#timeouts
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 
-UNREADABLE = "GitHub's answer cannot be read"
 LIMITED = "a rate limit of GitHub's is reached"
 _CHUNKED_BYTES = 1_000_000
 
@@ -52,10 +64,14 @@ class _API(GitHubAPI):
     """gidgethub's API for aiohttp, where an answer that cannot be read is Transient: what was asked for may be done."""
 
     async def _make_request(self, *args: Any, **kwargs: Any) -> tuple[Any, str | None, int]:
-        try:
-            return await super()._make_request(*args, **kwargs)
-        except ValueError as error:  # cut off, or no JSON
-            raise Transient(UNREADABLE) from error
+        with readable():
+            data, more, status = await super()._make_request(*args, **kwargs)
+        return data, transport.next_page(self.base_url, more) if more else None, status
+
+    async def page(self, url: str) -> tuple[Any, str | None]:
+        """Return one page of a list, and the address of the next, which is within the API; None if it is the last."""
+        data, more, _ = await self._make_request("GET", url, None, b"", sansio.accept_format())
+        return data, more
 
 
 class InstallationAPI(_API):
@@ -84,12 +100,13 @@ class InstallationAPI(_API):
     async def query(self, document: str, **variables: object) -> Any:
         """Return the `data` of a GraphQL answer. Raises gidgethub.QueryError with the whole answer for its errors."""
         try:
-            data = await self.graphql(document, endpoint=self._graphql_url, **variables)
+            with readable():
+                data = await self.graphql(document, endpoint=self._graphql_url, **variables)
             self.governor.succeeded()
         except gidgethub.QueryError as error:
             # A limit comes with status 200, and where it is the hourly one with headers, which were obeyed already:
             # https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
-            if any(each.get("type") == "RATE_LIMITED" for each in error.response["errors"]):
+            if any(each.get("type") == "RATE_LIMITED" for each in errors_of(error)):
                 known = self.governor.state().paused_for
                 raise Transient(LIMITED, known or self.governor.limited(None, LIMITED)) from error
             self.governor.succeeded()
@@ -98,7 +115,7 @@ class InstallationAPI(_API):
             raise Transient("GitHub's GraphQL API answered something that is not JSON") from error
         except gidgethub.BadGraphQLRequest as error:
             raise refusal(int(error.status_code), str(error)) from error
-        except (gidgethub.GraphQLException, ValueError) as error:  # cut off, or neither data nor errors
+        except gidgethub.GraphQLException as error:  # neither data nor errors
             raise Transient(UNREADABLE) from error
         return data
 
@@ -125,7 +142,8 @@ class InstallationAPI(_API):
             token = await self._obeyed(self._token(refused))
             self.governor.check()
             signed = {**headers, "authorization": f"Bearer {token}"}
-            answered = await self._obeyed(send(self._session, method, url, signed, body))
+            sent = send(self._session, self.base_url, Request(method, url, signed, body), self.governor.large_answer)
+            answered = await self._obeyed(sent)
             self._note(answered[0], answered[1], graphql=cost.graphql)
             return token, answered
 
@@ -153,10 +171,10 @@ class InstallationAPI(_API):
 
     def _note(self, status: int, headers: Mapping[str, str], *, graphql: bool) -> None:
         """Tell the governor what an answer says of the hourly limit."""
-        remaining = _seconds(headers.get("x-ratelimit-remaining"))
+        remaining = seconds_of(headers.get("x-ratelimit-remaining"))
         if remaining is not None:
             self.governor.note_remaining(int(remaining), graphql=graphql)
-            pause = _pause(headers)
+            pause = pause_of(headers)
             if pause is not None:
                 self.governor.limited(pause, LIMITED)
         # Of GraphQL the status does not tell.
@@ -170,30 +188,78 @@ class AppAPI(_API):
     async def _request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
     ) -> tuple[int, Mapping[str, str], bytes]:
-        return await send(self._session, method, url, headers, body)
+        return await send(self._session, self.base_url, Request(method, url, headers, body))
+
+
+class Request(NamedTuple):
+    """What is sent; `headers` have the token."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
 
 
 async def send(
-    session: aiohttp.ClientSession, method: str, url: str, headers: Mapping[str, str], body: bytes
+    session: aiohttp.ClientSession,
+    base: str,
+    request: Request,
+    large: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
 ) -> tuple[int, Mapping[str, str], bytes]:
-    """Send one request and return (status, headers, body); what may go away by itself is raised as Transient."""
+    """Send one request and return (status, headers, body); what may go away by itself is raised as Transient.
+
+    A redirect is followed within the REST API at `base`, with the same method and body. `large` is entered before much
+    memory is used.
+    """
+    for _ in range(transport.MOST_REDIRECTS + 1):
+        status, headers, body = await _send_once(session, request, large)
+        if not 300 <= status < 400:
+            break
+        if status not in transport.REDIRECTS:
+            raise Transient(f"GitHub answered {status}")
+        request = request._replace(url=transport.redirected(base, request.url, headers))
+    else:
+        raise Transient(f"GitHub redirects more than {transport.MOST_REDIRECTS} times")
+    if status >= 500:
+        raise Transient(f"GitHub answered {status}", retry_after(headers))
+    if is_limited(status, headers, body):
+        raise Limited(LIMITED, pause_of(headers))
+    return status, headers, body
+
+
+async def _send_once(
+    session: aiohttp.ClientSession, request: Request, large: Callable[[], AbstractAsyncContextManager[None]]
+) -> tuple[int, Mapping[str, str], bytes]:
+    method, url, headers, body = request
     # aiohttp sends bytes in one piece, however many, and the event loop waits; a stream goes in chunks.
     data = io.BytesIO(body) if len(body) > _CHUNKED_BYTES else body
     middlewares = () if method == "GET" else (_once,)
     try:
-        async with session.request(
-            method, url, headers=headers, data=data, timeout=TIMEOUT, middlewares=middlewares
-        ) as response:
-            status, answer_headers, answer = response.status, response.headers, await response.read()
+        async with (
+            asyncio.timeout(TIMEOUT.total),
+            session.request(
+                method,
+                url,
+                headers=headers,
+                data=data,
+                timeout=TIMEOUT,
+                middlewares=middlewares,
+                allow_redirects=False,
+            ) as response,
+        ):
+            status = response.status
+            try:
+                answer = await transport.read(response, transport.bound(url, status), large)
+            except transport.TooLarge:
+                # The status of an error says enough without its page.
+                if status < 300:
+                    raise
+                answer = b""
+            return status, response.headers, answer
     except TimeoutError as error:
         raise Transient(f"GitHub did not answer within {TIMEOUT.total:.0f} seconds") from error
     except aiohttp.ClientError as error:
         raise Transient(f"no connection to GitHub: {type(error).__name__}") from error
-    if status >= 500:
-        raise Transient(f"GitHub answered {status}", _seconds(answer_headers.get("retry-after")))
-    if _limited(status, answer_headers, answer):
-        raise Limited(LIMITED, _pause(answer_headers))
-    return status, answer_headers, answer
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -205,61 +271,3 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
         return await handler(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise Transient(f"no connection to GitHub: {type(error).__name__}") from error
-
-
-def _limited(status: int, headers: Mapping[str, str], body: bytes) -> bool:
-    """Say whether the answer is that a limit is reached.
-
-    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
-    """
-    if status not in {403, 429}:
-        return False
-    used_up = headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers
-    return status == 429 or used_up or b"secondary rate limit" in body
-
-
-def _pause(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds for which GitHub wants no more requests, None where it does not say so."""
-    retry_after = _seconds(headers.get("retry-after"))
-    reset = _seconds(headers.get("x-ratelimit-reset"))
-    if retry_after is not None or reset is None or headers.get("x-ratelimit-remaining") != "0":
-        return retry_after
-    return max(reset - time.time(), 1.0)
-
-
-def _seconds(value: str | None) -> float | None:
-    """Read a number of a header; None for what is none, or no length of time."""
-    try:
-        seconds = float(value) if value is not None else math.nan
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
-
-
-class NotFound(Unavailable):
-    """GitHub answers 404: not there, or not for us."""
-
-
-def refusal(status: int, sentence: str) -> PointsmanError:
-    """Return the error for a 4xx answer that is not about the content of a commit."""
-    if status == 401:
-        return Transient(f"GitHub refuses our token: {sentence}")
-    if status == 403 and "archived" in sentence:
-        return Unavailable(f"GitHub forbids it: {sentence}")
-    if status == 403:
-        return Unavailable(f"GitHub forbids it: {sentence}; accept the App's permissions, or unsuspend it")
-    if status == 409 and "empty" in sentence:  # https://docs.github.com/en/rest/git/refs#get-a-reference
-        return NotFound(f"GitHub answers: {sentence} There is no commit yet")
-    if status == 404:
-        return NotFound(f"GitHub answers {sentence}: the App is not installed there, or the repository is gone")
-    return Unavailable(f"GitHub answered {status}: {sentence}")
-
-
-def query_error(error: Mapping[str, Any]) -> Transient | Unavailable:
-    """Return what a GraphQL error means that is not about the content of a commit."""
-    kind, sentence = error.get("type"), str(error.get("message"))
-    if kind == "NOT_FOUND":
-        return NotFound(f"GitHub answers: {sentence}; install the App there, or mend the name")
-    if kind in {"FORBIDDEN", "INSUFFICIENT_SCOPES"}:
-        return Unavailable(f"GitHub forbids it: {sentence}; accept the App's permissions, or unsuspend it")
-    return Transient(f"GitHub's GraphQL API answered: {sentence}")

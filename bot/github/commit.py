@@ -18,7 +18,7 @@ import gidgethub
 from bot.core.outcome import Commit
 from bot.core.snapshot import REGULAR
 from bot.errors import Blocked, PointsmanError, StaleHead, Transient, Unavailable
-from bot.github.client import UNREADABLE, query_error, refusal
+from bot.github.answers import UNREADABLE, errors_of, oid, query_error, refusal, said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,7 @@ class Writer:
             return await self._git_data(changeset, data)
         except gidgethub.HTTPException as error:
             raise _rest_error(error) from error
-        except (TypeError, LookupError) as error:  # JSON, but another shape: it may have landed
+        except (TypeError, LookupError, ValueError) as error:  # JSON, but another shape: it may have landed
             raise Transient(UNREADABLE) from error
 
     async def _create_commit_on_branch(self, changeset: Changeset, message: CommitMessage) -> Commit:
@@ -94,11 +94,11 @@ class Writer:
         try:
             answer = await self._api.query(_CREATE_COMMIT, input=wanted)
         except gidgethub.QueryError as error:
-            raise _mutation_error(error.response["errors"][0]) from error
+            raise _mutation_error(errors_of(error)[0]) from error
         try:
             commit = answer["createCommitOnBranch"]["commit"]
-            return Commit(commit["oid"], commit["url"], commit["parents"]["nodes"][0]["oid"])
-        except (TypeError, LookupError) as error:  # another shape: it may have landed
+            return Commit(oid(commit["oid"]), said(commit["url"]), oid(commit["parents"]["nodes"][0]["oid"]))
+        except (TypeError, LookupError, ValueError) as error:  # another shape: it may have landed
             raise Transient(UNREADABLE) from error
 
     async def _put_contents(self, branch: str, change: FileChange, data: dict[str, object]) -> Commit:
@@ -108,7 +108,7 @@ class Writer:
             f"{self._path}/contents/{quote(change.path)}", data={**data, **blob, "branch": branch}
         )
         commit = answer["commit"]
-        return Commit(commit["sha"], commit["html_url"], commit["parents"][0]["sha"])
+        return Commit(oid(commit["sha"]), said(commit["html_url"]), oid(commit["parents"][0]["sha"]))
 
     async def _git_data(self, changeset: Changeset, data: dict[str, object]) -> Commit:
         """Tree, commit, ref: three requests, the last one not forced; contents stand in the tree as far as they fit.
@@ -129,26 +129,26 @@ class Writer:
                 rows.append({**row, "sha": await self._blob(change.after)})
         tree = await self._api.post(f"{self._path}/git/trees", data={"base_tree": changeset.base, "tree": rows})
         commit = await self._api.post(
-            f"{self._path}/git/commits", data={**data, "parents": [changeset.base], "tree": tree["sha"]}
+            f"{self._path}/git/commits", data={**data, "parents": [changeset.base], "tree": oid(tree["sha"])}
         )
         # A ref that is not forced only has to move forward: a base that a forced push took away would come back so.
         head = await self._api.getitem(f"{self._path}/git/ref/heads/{quote(changeset.branch)}")
-        if head["object"]["sha"] != changeset.base:
+        if oid(head["object"]["sha"]) != changeset.base:
             raise StaleHead(f"{changeset.branch} is at {head['object']['sha']}, not at {changeset.base}")
-        update = {"sha": commit["sha"], "force": False}
+        update = {"sha": oid(commit["sha"]), "force": False}
         await self._api.patch(f"{self._path}/git/refs/heads/{quote(changeset.branch)}", data=update)
-        return Commit(commit["sha"], commit["html_url"], changeset.base)
+        return Commit(commit["sha"], said(commit["html_url"]), changeset.base)
 
     async def _blob(self, content: bytes) -> str:
         data = {"content": base64.b64encode(content).decode(), "encoding": "base64"}
-        return str((await self._api.post(f"{self._path}/git/blobs", data=data))["sha"])
+        return oid((await self._api.post(f"{self._path}/git/blobs", data=data))["sha"])
 
 
 def _mutation_error(error: Mapping[str, Any]) -> PointsmanError:
     if error.get("type") == "STALE_DATA":
-        return StaleHead(str(error.get("message")))
+        return StaleHead(said(error.get("message")))
     # GitHub documents no list of types; of rulesets only the sentence is known to stay the same.
-    sentence = str(error.get("message"))
+    sentence = said(error.get("message"))
     if "was archived" in sentence:  # with the type of a rule, but an event of GitHub's tells when it may go
         return Unavailable(f"GitHub forbids it: {sentence}")
     if error.get("type") in {"UNPROCESSABLE", "BRANCH_PROTECTION_RULE_VIOLATION"} or "rule violation" in sentence:
@@ -158,7 +158,7 @@ def _mutation_error(error: Mapping[str, Any]) -> PointsmanError:
 
 def _rest_error(error: gidgethub.HTTPException) -> PointsmanError:
     """Tell a moved branch from a rule: both answer 409 or 422, only the sentence differs."""
-    status, sentence = int(error.status_code), str(error)
+    status, sentence = int(error.status_code), said(error)
     if status not in {409, 422}:
         return refusal(status, sentence)
     # The last but one is the answer to a new file that somebody else made meanwhile, the last to a branch that is gone.

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import gidgethub
 
-from bot.errors import PointsmanError, Transient, Unreadable
+from bot.errors import Transient, Unreadable
 from bot.flows.sweep import Listed
-from bot.github.client import UNREADABLE, refusal
+from bot.github.answers import UNREADABLE, app_refusal, readable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -21,6 +19,8 @@ if TYPE_CHECKING:
 # https://docs.github.com/en/rest/apps/webhooks#list-deliveries-for-an-app-webhook
 _LIST = "/app/hook/deliveries?per_page=100"
 _ONE = "/app/hook/deliveries/{id}"
+# Twice as many as a sweep looks at. A list whose pages are empty, or lead in a circle, has an end too.
+_MOST_PAGES = 100
 
 
 class DeliveryList:
@@ -35,18 +35,23 @@ class DeliveryList:
 
     async def since(self, time: datetime) -> AsyncGenerator[Listed, None]:
         """Yield the attempts made since `time` (aware), the newest first; a page of 100 is asked for when needed."""
-        try:
-            # The next page is where GitHub's Link header says: its cursor is nobody else's business.
-            async with aclosing(self._api.getiter(_LIST)) as entries:
-                async for entry in entries:
-                    listed = _listed(entry)
-                    if listed.delivered_at < time:
-                        return
-                    yield listed
-        except gidgethub.HTTPException as error:
-            raise _refused(error) from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise Transient(f"{UNREADABLE}: its list of deliveries is not as documented") from error
+        # The next page is where GitHub's Link header says: its cursor is nobody else's business.
+        url = _LIST
+        for _ in range(_MOST_PAGES):
+            try:
+                entries, following = await self._api.page(url)
+                with readable():
+                    page = [_listed(entry) for entry in entries]
+            except gidgethub.HTTPException as error:
+                raise app_refusal(error) from error
+            for listed in page:
+                if listed.delivered_at < time:
+                    return
+                yield listed
+            if following is None:
+                return
+            url = following
+        raise Transient(f"GitHub's list of deliveries has no end after {_MOST_PAGES} pages")
 
     async def payload(self, listed_id: int) -> dict[str, Any]:
         """Return the JSON object that an attempt sent, by the attempt's id. Raises Unreadable if it is not one.
@@ -56,14 +61,8 @@ class DeliveryList:
         try:
             answer = await self._api.getitem(_ONE, {"id": str(listed_id)})
             payload = answer["request"]["payload"]
-        except Transient as error:
-            if isinstance(error.__cause__, ValueError):
-                raise Unreadable(f"{UNREADABLE}: delivery {listed_id} is not JSON that can be read") from error
-            raise
-        except RecursionError as error:
-            raise Unreadable(f"{UNREADABLE}: delivery {listed_id} is nested too deep") from error
         except gidgethub.HTTPException as error:
-            raise _refused(error) from error
+            raise app_refusal(error) from error
         except (ValueError, KeyError, TypeError) as error:
             raise Unreadable(f"{UNREADABLE}: delivery {listed_id} is not as documented") from error
         if not isinstance(payload, dict):
@@ -83,11 +82,3 @@ def _listed(entry: Mapping[str, Any]) -> Listed:
         installation=int(entry.get("installation_id") or 0),
         repository=int(entry.get("repository_id") or 0),
     )
-
-
-def _refused(error: gidgethub.HTTPException) -> PointsmanError:
-    if error.status_code == HTTPStatus.UNAUTHORIZED or "Integration not found" in str(error):
-        return Transient(
-            f"GitHub does not take the App's credentials: {error}; compare APP_ID and PRIVATE_KEY with its page"
-        )
-    return refusal(int(error.status_code), str(error))

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import OrderedDict
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+import aiohttp
 import structlog
 from cachetools import LRUCache
 
 from bot.core.meter import Budget
 from bot.errors import PointsmanError
 from bot.github import reports
+from bot.github.answers import NotFound
 from bot.github.auth import Scope, Tokens, app_api
-from bot.github.client import InstallationAPI, NoGraphQL, NotFound
+from bot.github.client import TIMEOUT, InstallationAPI, NoGraphQL
 from bot.github.commit import Writer
 from bot.github.deliveries import DeliveryList
 from bot.github.installations import InstallationList
 from bot.github.landed import landed
 from bot.github.objects import Objects
+from bot.github.places import Places
 from bot.github.quota import Governor, Quota
 from bot.github.snapshot import Reader
 from bot.github.views import Views
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import aiohttp
 
     from bot.core.changeset import Changeset
     from bot.core.glob import Glob
@@ -52,12 +55,30 @@ _KEPT = 1024
 # Of CPU, for the globs of a branch that is read again ahead of time.
 GLOB_SECONDS = 3.0
 
+# Connections to GitHub at a time, of all installations and of one. A session needs some more: the App asks for tokens
+# and for its list of deliveries.
+CONNECTIONS, CONNECTIONS_EACH, CONNECTIONS_OF_THE_APP = 100, 25, 10
+# Answers of more than a megabyte that are read at a time, of all installations and of one.
+LARGE_ANSWERS, LARGE_ANSWERS_EACH = 4, 2
+
 # Of the branches of one repository that are written to.
 AT_ONCE = 8
 
 
+def connect(connections: int) -> aiohttp.ClientSession:
+    """Return a session for GitHub, of at most so many connections."""
+    connections = max(min(CONNECTIONS, connections), 2 * CONNECTIONS_OF_THE_APP)
+    # GitHub's API sets no cookies that anybody would need.
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=connections), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+    )
+
+
 class GitHub:
-    """GitHub, or an Enterprise Server, at the REST address `url`; each installation may use `quota`, None: GitHub's."""
+    """GitHub, or an Enterprise Server, at the REST address `url`; each installation may use `quota`, None: GitHub's.
+
+    Installations share the connections of `session`.
+    """
 
     def __init__(  # noqa: PLR0913, PLR0917 - it is what GitHub is reached by
         self,
@@ -70,14 +91,22 @@ class GitHub:
     ) -> None:
         self._session = session
         self._compute = compute
+        limit = session.connector.limit if session.connector is not None else 0
+        connections = max((limit or CONNECTIONS) - CONNECTIONS_OF_THE_APP, 1)
+        each = min(CONNECTIONS_EACH, max(connections // 4, 1))
+        self._connections = Places(connections, each, "all connections to GitHub are in use")
+        self._large_answers = Places(LARGE_ANSWERS, LARGE_ANSWERS_EACH, "many large answers of GitHub's are being read")
         self._url = url
         app = app_api(session, url, app_id, private_key)
         self.deliveries = DeliveryList(app)
         self.installations = InstallationList(app)
         self._tokens = Tokens(app)
-        self._quota = quota or Quota()
+        quota = quota or Quota()
+        # What would have no connection waits with the governor, which knows what goes first.
+        self._quota = replace(quota, concurrent=min(quota.concurrent or each, each))
         self._apis: LRUCache[Scope, InstallationAPI] = LRUCache(maxsize=_KEPT)
-        self._governors: LRUCache[int, Governor] = LRUCache(maxsize=_KEPT)
+        # By installation, the one that was needed last at the end.
+        self._governors: OrderedDict[int, Governor] = OrderedDict()
         self._objects = Objects()
         self._views = Views(self._objects, compute)
         self._no_graphql_until = 0.0
@@ -130,7 +159,8 @@ class GitHub:
         # A token for the repository by its id cannot be had, as the id is not known; this one may only read.
         api = self._api(Scope(repository.installation, None, _READ))
         try:
-            snapshot = await Reader(api, shared, self._objects, self._compute, graphql=self._graphql).open([path])
+            objects = self._objects.of(repository.installation)
+            snapshot = await Reader(api, shared, objects, self._compute, graphql=self._graphql).open([path])
         except NotFound:
             return None
         return snapshot.files.get(path)
@@ -193,13 +223,31 @@ class GitHub:
     def _reader(self, repository: Repository) -> Reader:
         # Reads come right before the write: with its token they cost no round trip for one of their own.
         api = self._api(Scope(repository.installation, repository.id, _CONTENTS))
-        return Reader(api, repository, self._objects, self._compute, graphql=self._graphql)
+        objects = self._objects.of(repository.installation)
+        return Reader(api, repository, objects, self._compute, graphql=self._graphql)
 
     def _governor(self, installation: int) -> Governor:
         governor = self._governors.get(installation)
         if governor is None:
-            governor = self._governors[installation] = Governor(self._quota, asyncio.get_running_loop())
+            patience = self._quota.patience
+            governor = self._governors[installation] = Governor(
+                self._quota,
+                asyncio.get_running_loop(),
+                partial(self._connections.place, installation, patience),
+                partial(self._large_answers.place, installation, TIMEOUT.total or 0.0),
+            )
+            self._forget_idle_governors()
+        self._governors.move_to_end(installation)
         return governor
+
+    def _forget_idle_governors(self) -> None:
+        """Forget installations that were not heard of for the longest time, but none whose pause or use counts on."""
+        surplus = len(self._governors) - _KEPT
+        # The last one has just been made, and is about to be used.
+        for installation in list(self._governors)[:-1] if surplus > 0 else ():
+            if surplus > 0 and self._governors[installation].is_idle():
+                del self._governors[installation]
+                surplus -= 1
 
     def _api(self, scope: Scope) -> InstallationAPI:
         governor = self._governor(scope.installation)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import gidgethub
 
 from bot.core.model import Account
-from bot.errors import Transient
-from bot.github.client import UNREADABLE, refusal
+from bot.github.answers import app_refusal, readable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -20,6 +18,8 @@ if TYPE_CHECKING:
 _LIST = "/app/installations?per_page=100"
 # Strangers may install an App that is public: no more of their accounts are looked through.
 MOST_INSTALLATIONS = 10_000
+# A list whose pages are empty, or lead in a circle, has an end too.
+_MOST_PAGES = MOST_INSTALLATIONS // 100 + 1
 
 
 class InstallationList:
@@ -34,17 +34,22 @@ class InstallationList:
         Raises Transient (try again later) and Unavailable.
         """
         count = 0
-        try:
-            async with aclosing(self._api.getiter(_LIST)) as installations:
-                async for installation in installations:
-                    count += 1
-                    if count > MOST_INSTALLATIONS:
-                        return
-                    yield _account(installation["account"])
-        except gidgethub.HTTPException as error:
-            raise refusal(int(error.status_code), str(error)) from error
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise Transient(f"{UNREADABLE}: its list of installations is not as documented") from error
+        url = _LIST
+        for _ in range(_MOST_PAGES):
+            try:
+                installations, following = await self._api.page(url)
+            except gidgethub.HTTPException as error:
+                raise app_refusal(error) from error
+            with readable():
+                accounts = [_account(installation["account"]) for installation in installations]
+            for account in accounts:
+                count += 1
+                if count > MOST_INSTALLATIONS:
+                    return
+                yield account
+            if following is None:
+                return
+            url = following
 
 
 def _account(told: dict[str, Any]) -> Account:

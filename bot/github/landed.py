@@ -10,7 +10,7 @@ import gidgethub
 
 from bot.core.outcome import Commit, Landed
 from bot.core.trigger import TRAILER
-from bot.github.client import NotFound, refusal
+from bot.github.answers import NotFound, oid, readable, refusal, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,9 +33,11 @@ async def landed(api: InstallationAPI, repository: Repository, branch: str, base
     """
     path = f"/repos/{repository.full_name}"
     try:
-        head = str((await _get(api, f"{path}/git/ref/heads/{quote(branch)}"))["object"]["sha"])
+        ref = await _get(api, f"{path}/git/ref/heads/{quote(branch)}")
     except NotFound:
         return Landed("", {}, whole=False)
+    with readable():
+        head = oid(ref["object"]["sha"])
     if head == base:
         return Landed(head, {})
     commits: dict[str, Commit] = {}
@@ -45,18 +47,19 @@ async def landed(api: InstallationAPI, repository: Repository, branch: str, base
             compared = await _get(api, url)
         except NotFound:  # the base went with a forced push
             return Landed(head, {}, whole=False)
-        rows = compared["commits"]
-        commits |= {delivery: commit for row in rows for delivery, commit in _ours(row)}
-        if len(rows) < _PER_PAGE:
-            return Landed(head, commits, whole=compared["status"] in {"ahead", "identical"})
+        with readable():
+            rows = compared["commits"]
+            commits |= {delivery: commit for row in rows for delivery, commit in _ours(row)}
+            if len(rows) < _PER_PAGE:
+                return Landed(head, commits, whole=compared["status"] in {"ahead", "identical"})
     return Landed(head, commits, whole=False)
 
 
 def _ours(row: dict[str, Any]) -> Iterator[tuple[str, Commit]]:
     """Yield the deliveries in the trailers of a commit, which are its last paragraph, with the commit."""
     last_paragraph = str(row["commit"]["message"]).rstrip().rpartition("\n\n")[2]
-    parents = row.get("parents") or [{"sha": ""}]
-    commit = Commit(row["sha"], row["html_url"], parents[0]["sha"])
+    parents = row.get("parents")
+    commit = Commit(oid(row["sha"]), said(row["html_url"]), oid(parents[0]["sha"]) if parents else "")
     for delivery in _TRAILER.findall(last_paragraph):
         yield delivery, commit
 

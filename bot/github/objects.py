@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from cachetools import LRUCache
+from bot.github.cache import FairCache, text_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
+
+# What a key takes in a dictionary, and an Entry with its two numbers.
+PLACE_BYTES, ROW_BYTES = 100, 130
 
 
 class Entry(NamedTuple):
@@ -20,31 +23,59 @@ class Entry(NamedTuple):
 
 
 class Objects:
-    """Blobs and trees by oid, and what globs match at a commit, bounded by bytes and entries."""
+    """Blobs and trees by oid, and what globs match at a commit, bounded by bytes: those of keys count too."""
 
-    def __init__(self, blob_bytes: int = 64_000_000, tree_entries: int = 500_000) -> None:
-        self.matches: LRUCache[tuple[str, frozenset[str]], Mapping[str, Entry]] = LRUCache(100_000, getsizeof=_entries)
-        self.blobs: LRUCache[str, bytes] = LRUCache(blob_bytes, getsizeof=len)
-        self.trees: LRUCache[str, Mapping[str, Entry]] = LRUCache(tree_entries, getsizeof=_entries)
+    def __init__(
+        self, blob_bytes: int = 64_000_000, tree_bytes: int = 64_000_000, match_bytes: int = 16_000_000
+    ) -> None:
+        self.blobs: FairCache[str, bytes] = FairCache(blob_bytes, lambda oid, data: text_bytes(oid) + len(data))
+        self.trees: FairCache[str, Mapping[str, Entry]] = FairCache(tree_bytes, _weigh_listing)
+        self.matches: FairCache[str, Mapping[str, Entry]] = FairCache(match_bytes, _weigh_listing)
+
+    def of(self, installation: int) -> OwnObjects:
+        """Return these objects as an installation uses them: what it keeps counts as its own."""
+        return OwnObjects(self, installation)
+
+
+class OwnObjects:
+    """All objects, to be read by one installation. An oid names its content, whoever read it first."""
+
+    def __init__(self, objects: Objects, installation: int) -> None:
+        self.blobs = objects.blobs
+        self.trees = objects.trees
+        self._matches = objects.matches
+        self._installation = installation
 
     def keep_blob(self, oid: str, data: bytes) -> None:
-        """Keep a blob if there is room for it at all."""
-        if len(data) <= self.blobs.maxsize:
-            self.blobs[oid] = data
+        """Keep a blob if there is room for it."""
+        self.blobs.put(self._installation, oid, data)
 
     def keep_tree(self, oid: str, tree: Mapping[str, Entry]) -> None:
-        """Keep a tree if there is room for it at all."""
-        if len(tree) < self.trees.maxsize:
-            self.trees[oid] = tree
+        """Keep a tree if there is room for it."""
+        self.trees.put(self._installation, oid, tree)
 
-    def keep_matches(self, key: tuple[str, frozenset[str]], entries: Mapping[str, Entry]) -> None:
-        """Keep what globs match at a commit if there is room for it at all."""
-        if len(entries) < self.matches.maxsize:
-            self.matches[key] = entries
+    def find_matches(self, head: str, patterns: Collection[str]) -> Mapping[str, Entry] | None:
+        """Return what globs match at a commit, None if that is not known."""
+        return self._matches.get(_matches_key(head, patterns))
+
+    def keep_matches(self, head: str, patterns: Collection[str], entries: Mapping[str, Entry]) -> None:
+        """Keep what globs match at a commit if there is room for it."""
+        self._matches.put(self._installation, _matches_key(head, patterns), entries)
 
 
-def _entries(listing: Mapping[str, Entry]) -> int:
-    return len(listing) + 1
+def _matches_key(head: str, patterns: Collection[str]) -> str:
+    # Patterns may come from payloads, and be as long as these; a key must not be.
+    lines = "\n".join(sorted(set(patterns)))
+    return f"{head} {hashlib.sha256(lines.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def _weigh_listing(key: str, listing: Mapping[str, Entry]) -> int:
+    return text_bytes(key) + sum(map(weigh_entry, listing, listing.values()))
+
+
+def weigh_entry(path: str, entry: Entry | None) -> int:
+    """Return how much memory an entry takes in a dictionary by its path."""
+    return text_bytes(path) + PLACE_BYTES + (0 if entry is None else text_bytes(entry.oid) + ROW_BYTES)
 
 
 def blob_oid(data: bytes) -> str:

@@ -9,15 +9,18 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from bot.errors import Transient
 from bot.github.limits import Cost, Pause, Window
+from bot.github.waiting import Waiter, refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from bot.github.waiting import Handle, Timer
 
 # The Git Data API makes a commit of a tree, the commit and the branch: it should not begin without room to end.
 _COMMIT_WRITES = 3
@@ -58,27 +61,6 @@ class State:
     remaining: Mapping[str, int]
 
 
-class _Handle(Protocol):
-    def cancel(self) -> None: ...
-
-
-class _Timer(Protocol):
-    """What a governor needs of the event loop, a value so that no test has to sleep."""
-
-    def time(self) -> float: ...
-
-    def call_later(self, delay: float, callback: Callable[[], None], /) -> _Handle: ...
-
-
-@dataclass(eq=False, slots=True)
-class _Waiter:
-    cost: Cost
-    deadline: float
-    # None: it may go. Else what to raise: a future's own exception is logged where nobody awaits it any more.
-    answer: asyncio.Future[Transient | None]
-    granted: float | None = None
-
-
 class Governor:
     """Lets the requests of one installation go when its quota has room, and none while GitHub wants a pause.
 
@@ -86,9 +68,18 @@ class Governor:
     within one, first come is first served. What would wait for longer than `patience` is refused as Transient.
     """
 
-    def __init__(self, quota: Quota, timer: _Timer) -> None:
+    def __init__(
+        self,
+        quota: Quota,
+        timer: Timer,
+        connection: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        large_answer: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+    ) -> None:
         self._quota = quota
         self._timer = timer
+        # What installations share: a connection to GitHub, and a place for an answer that takes much memory.
+        self._connection = connection
+        self.large_answer = large_answer
         self._rest = Window(quota.rest_points, 60.0, "REST points a minute")
         self._graphql = Window(quota.graphql_points, 60.0, "GraphQL points a minute")
         self._minute = Window(quota.writes_minute, 60.0, "writes a minute")
@@ -96,12 +87,12 @@ class Governor:
         self._pause = Pause()
         self._landed: dict[int | None, float] = {}
         # In order of arrival; what those of them need that are no reports; the number of each repository's last turn.
-        self._waiting: dict[_Waiter, None] = {}
+        self._waiting: dict[Waiter, None] = {}
         self._wanted: Counter[Window] = Counter()
         self._turns: dict[int | None, int] = {}
         self._granted = 0
         self._in_flight = 0
-        self._alarm: _Handle | None = None
+        self._alarm: Handle | None = None
         self._remaining: dict[str, int] = {}
 
     @asynccontextmanager
@@ -109,7 +100,10 @@ class Governor:
         """Wait until a request may be sent; it must end within the context. Raises Transient with how long it takes."""
         await self._turn(cost)
         try:
-            yield
+            async with self._connection():
+                # A pause may have begun while the connection was waited for.
+                self.check()
+                yield
         finally:
             self._in_flight -= 1
             self._pump()
@@ -122,7 +116,7 @@ class Governor:
         """Raise Transient where a pause began since the slot was given."""
         wait = self._pause.until - self._timer.time()
         if wait > 0:
-            raise _refusal(wait, self._pause.reason)
+            raise refusal(wait, self._pause.reason)
 
     def limited(self, seconds: float | None, reason: str) -> float:
         """GitHub wants a pause of `seconds`, None if it does not say how long: send nothing until then.
@@ -144,6 +138,13 @@ class Governor:
         """Keep what GitHub says is left of an hourly limit."""
         self._remaining["graphql" if graphql else "core"] = remaining
 
+    def is_idle(self) -> bool:
+        """Return whether a new governor would let the same go: nothing waits, is under way, was used, or is paused."""
+        now = self._timer.time()
+        windows = (self._rest, self._graphql, self._minute, self._hour)
+        busy = self._waiting or self._in_flight or self._pause.until > now or any(one.used(now) for one in windows)
+        return not busy
+
     def state(self) -> State:
         """Return what is used, who waits, and how long a pause lasts."""
         now = self._timer.time()
@@ -153,7 +154,7 @@ class Governor:
 
     async def _turn(self, cost: Cost) -> None:
         deadline = self._timer.time() + self._quota.patience
-        waiter = _Waiter(cost, deadline, asyncio.get_running_loop().create_future())
+        waiter = Waiter(cost, deadline, asyncio.get_running_loop().create_future())
         before = self._wanted.copy()
         landing = sum(one.cost.lands and one.cost.repository == cost.repository for one in self._waiting)
         self._waiting[waiter] = None
@@ -165,14 +166,14 @@ class Governor:
             if wait >= self._quota.patience:
                 self._remove(waiter)
                 self._pump()
-                raise _refusal(wait, reason)
+                raise refusal(wait, reason)
         try:
-            refusal = await waiter.answer
+            refused = await waiter.answer
         except asyncio.CancelledError:
             self._give_back(waiter)
             raise
-        if refusal is not None:
-            raise refusal
+        if refused is not None:
+            raise refused
 
     def _pump(self) -> None:
         """Let go who may, refuse who has waited for too long, and set the alarm for the next."""
@@ -194,9 +195,9 @@ class Governor:
             waits += [self._obstacle(waiter.cost)[0] for waiter in self._next()]
         self._alarm = self._timer.call_later(min(wait for wait in waits if wait > 0) + _TICK, self._pump)
 
-    def _next(self) -> list[_Waiter]:
+    def _next(self) -> list[Waiter]:
         """Return the first of each repository: commits before reports, then who had no turn for the longest time."""
-        first: dict[tuple[bool, int | None], _Waiter] = {}
+        first: dict[tuple[bool, int | None], Waiter] = {}
         for waiter in self._waiting:
             first.setdefault((waiter.cost.report, waiter.cost.repository), waiter)
         return sorted(first.values(), key=lambda each: (each.cost.report, self._turns.get(each.cost.repository, 0)))
@@ -220,7 +221,7 @@ class Governor:
                 short |= {window for window, amount in needs.items() if window.wait(now, amount) > 0}
         return went
 
-    def _grant(self, waiter: _Waiter) -> None:
+    def _grant(self, waiter: Waiter) -> None:
         cost, now = waiter.cost, self._timer.time()
         self._remove(waiter)
         self._granted += 1
@@ -237,7 +238,7 @@ class Governor:
         if not waiter.answer.done():  # cancelled in this very turn of the loop: `_give_back` comes next
             waiter.answer.set_result(None)
 
-    def _give_back(self, waiter: _Waiter) -> None:
+    def _give_back(self, waiter: Waiter) -> None:
         """Free the place of one that was cancelled: among those that wait, or the one it had just been given."""
         if waiter in self._waiting:
             self._remove(waiter)
@@ -249,13 +250,13 @@ class Governor:
                 self._landed.pop(waiter.cost.repository, None)
         self._pump()
 
-    def _refuse(self, waiter: _Waiter) -> None:
+    def _refuse(self, waiter: Waiter) -> None:
         wait, reason = self._obstacle(waiter.cost)
         self._remove(waiter)
         if not waiter.answer.done():
-            waiter.answer.set_result(_refusal(wait, reason))
+            waiter.answer.set_result(refusal(wait, reason))
 
-    def _remove(self, waiter: _Waiter) -> None:
+    def _remove(self, waiter: Waiter) -> None:
         del self._waiting[waiter]
         if not waiter.cost.report:
             self._wanted.subtract(self._needs(waiter.cost))
@@ -291,9 +292,3 @@ class Governor:
             free = max(self._landed.get(cost.repository, -math.inf) + interval, now) + landing * interval
             found.append((free - now, f"commits to one repository are {interval:g} s apart"))
         return max(found, key=lambda each: each[0])
-
-
-def _refusal(wait: float, reason: str) -> Transient:
-    """Return the error for who does not get a turn in time; without a reason others were before it all the time."""
-    wait = max(wait, 1.0)
-    return Transient(f"{reason or 'too many requests to GitHub are under way'}: again in {math.ceil(wait)} s", wait)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import gidgethub
 
-from bot.github.client import refusal
+from bot.github.answers import refusal
 
 if TYPE_CHECKING:
     from bot.core.message import CheckRun

@@ -17,8 +17,10 @@ import gidgethub
 from bot.core.snapshot import MAX_FILE_BYTES, SUBMODULE, SYMLINK, File, Snapshot
 from bot.errors import InputError, Transient
 from bot.flows import jobs
-from bot.github.client import UNREADABLE, NotFound, query_error, refusal
+from bot.github.answers import UNREADABLE, NotFound, oid, readable, refusal
 from bot.github.objects import Entry, blob_oid
+from bot.github.queries import despite_missing_files, file_fields
+from bot.github.transport import TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from bot.core.meter import Budget
     from bot.core.model import Repository
     from bot.github.client import InstallationAPI
-    from bot.github.objects import Objects
+    from bot.github.objects import OwnObjects
     from bot.ports import Compute
 
 # One GraphQL request reads this many files: GitHub bounds the work of one request, and answers must stay small.
@@ -43,7 +45,7 @@ class Reader:
     """Reads snapshots of one repository."""
 
     def __init__(
-        self, api: InstallationAPI, repository: Repository, objects: Objects, compute: Compute, *, graphql: bool
+        self, api: InstallationAPI, repository: Repository, objects: OwnObjects, compute: Compute, *, graphql: bool
     ) -> None:
         self._api = api
         self._compute = compute
@@ -60,15 +62,22 @@ class Reader:
         """
         if self._graphql:
             return await self._open_graphql(paths, branch)
-        name = branch or self._repository.default_branch or (await self._get(self._path))["default_branch"]
+        name = branch or self._repository.default_branch or await self._default_branch()
         try:
             ref = await self._get(f"{self._path}/git/ref/heads/{quote(name)}")
         except NotFound as error:
             if branch:
                 raise self._no_branch(branch) from error
             raise
-        snapshot = Snapshot(self._repository, name, ref["object"]["sha"])
+        with readable():
+            snapshot = Snapshot(self._repository, name, oid(ref["object"]["sha"]))
         return await self._with_files(snapshot, await self._literal_entries(snapshot.head, paths))
+
+    async def _default_branch(self) -> str:
+        with readable():
+            name: str = (await self._get(self._path))["default_branch"]
+            name.encode()  # any text but half a character
+        return name
 
     async def read(self, snapshot: Snapshot, globs: Sequence[Glob], budget: Budget) -> Snapshot:
         """Return `snapshot` with every file of its commit that one of `globs` matches, found within `budget`."""
@@ -90,7 +99,7 @@ class Reader:
 
     async def _open_graphql(self, paths: Sequence[str], branch: str) -> Snapshot:
         first, rest = paths[:_FILES_A_REQUEST], paths[_FILES_A_REQUEST:]
-        fields, declared, variables = _file_fields(first)
+        fields, declared, variables = file_fields(first)
         field = "defaultBranchRef"
         if branch:
             field, declared = "ref(qualifiedName: $ref)", f"{declared}, $ref: String!"
@@ -101,13 +110,21 @@ class Reader:
                 ref: {field} {{ name target {{ oid ... on Commit {{ {fields} }} }} }}
               }}
             }}"""
-        ref = (await self._query(document, **variables))["ref"]
+        try:
+            ref = (await self._query(document, **variables))["ref"]
+        except TooLarge:
+            if not paths:
+                raise
+            snapshot = await self._open_graphql((), branch)
+            return await self._with_files(snapshot, await self._entries_graphql(snapshot.head, paths))
         if ref is None and branch:
             raise self._no_branch(branch)
         if ref is None:
             raise NotFound(f"{self._repository.full_name} is empty: it has no commit yet")
-        snapshot = Snapshot(self._repository, ref["name"], ref["target"]["oid"])
-        entries = self._keep_texts(first, ref["target"]) | await self._entries_graphql(snapshot.head, rest)
+        with readable():
+            snapshot = Snapshot(self._repository, str(ref["name"]), oid(ref["target"]["oid"]))
+            entries = self._keep_texts(first, ref["target"])
+        entries |= await self._entries_graphql(snapshot.head, rest)
         return await self._with_files(snapshot, entries)
 
     def _no_branch(self, branch: str) -> InputError:
@@ -118,21 +135,26 @@ class Reader:
     async def _entries_graphql(self, head: str, paths: Sequence[str]) -> dict[str, Entry]:
         """Look paths up, and keep their texts on the way."""
         chunks = [paths[i : i + _FILES_A_REQUEST] for i in range(0, len(paths), _FILES_A_REQUEST)]
-        answers = await asyncio.gather(*(self._files_graphql(head, chunk) for chunk in chunks))
-        entries: dict[str, Entry] = {}
-        for chunk, answer in zip(chunks, answers, strict=True):
-            entries |= self._keep_texts(chunk, answer)
-        return entries
+        found = await asyncio.gather(*(self._files_graphql(head, chunk) for chunk in chunks))
+        return {path: entry for entries in found for path, entry in entries.items()}
 
-    async def _files_graphql(self, head: str, paths: Sequence[str]) -> Any:
-        fields, declared, variables = _file_fields(paths)
+    async def _files_graphql(self, head: str, paths: Sequence[str]) -> dict[str, Entry]:
+        fields, declared, variables = file_fields(paths)
         document = f"""
             query Read($owner: String!, $name: String!, $head: GitObjectID!{declared}) {{
               repository(owner: $owner, name: $name) {{
                 object(oid: $head) {{ ... on Commit {{ {fields} }} }}
               }}
             }}"""
-        return (await self._query(document, head=head, **variables))["object"] or {}
+        try:
+            answer = await self._query(document, head=head, **variables)
+        except TooLarge:
+            if len(paths) == 1:
+                raise
+            middle = len(paths) // 2
+            return await self._files_graphql(head, paths[:middle]) | await self._files_graphql(head, paths[middle:])
+        with readable():
+            return self._keep_texts(paths, answer["object"] or {})
 
     async def _query(self, document: str, **variables: object) -> Any:
         async with self._at_once:
@@ -141,8 +163,11 @@ class Reader:
                     document, owner=self._repository.owner, name=self._repository.name, **variables
                 )
             except gidgethub.QueryError as error:
-                data = _despite_missing_files(error)
-        return data["repository"]
+                data = despite_missing_files(error)
+        repository = data.get("repository") if isinstance(data, dict) else None
+        if not isinstance(repository, dict):
+            raise Transient(UNREADABLE)
+        return repository
 
     def _keep_texts(self, paths: Sequence[str], answer: Mapping[str, Any]) -> dict[str, Entry]:
         """Return the entries of a GraphQL answer; texts are taken as given only if their hash is the oid."""
@@ -152,7 +177,7 @@ class Reader:
             if entry is None:
                 continue
             blob = entry.get("object") or {}
-            entries[path] = Entry(entry["mode"], entry["oid"], blob.get("byteSize", 0))
+            entries[path] = Entry(int(entry["mode"]), oid(entry["oid"]), int(blob.get("byteSize", 0)))
             text = blob.get("text")
             if text is not None and blob_oid(text.encode()) == entry["oid"]:
                 self._objects.keep_blob(entry["oid"], text.encode())
@@ -177,14 +202,14 @@ class Reader:
         return found
 
     async def _matching_entries(self, head: str, globs: Sequence[Glob], budget: Budget) -> dict[str, Entry]:
-        key = head, frozenset(glob.pattern for glob in globs)
-        known = self._objects.matches.get(key)
+        patterns = [glob.pattern for glob in globs]
+        known = self._objects.find_matches(head, patterns)
         if known is not None:
             return dict(known)
         entries = await self._walk(head, "", globs, budget)
         paths = await self._compute.run(self._repository, budget, jobs.match, globs, list(entries))
         matched = {path: entries[path] for path in paths}
-        self._objects.keep_matches(key, matched)
+        self._objects.keep_matches(head, patterns, matched)
         return dict(matched)
 
     async def _walk(self, oid: str, directory: str, globs: Sequence[Glob], budget: Budget) -> dict[str, Entry]:
@@ -202,20 +227,26 @@ class Reader:
             found |= part
         return found
 
-    async def _tree(self, oid: str, *, recursive: bool = False) -> Any:
+    async def _tree(self, name: str, *, recursive: bool = False) -> Any:
         """Return a tree by path; of a recursive one None where it is too large for one answer."""
-        key = f"{oid} recursive" if recursive else oid
+        key = f"{name} recursive" if recursive else name
         cached = self._objects.trees.get(key)
         if cached is not None:
             return cached
-        answer = await self._get(f"{self._path}/git/trees/{oid}" + ("?recursive=1" if recursive else ""))
-        if answer["truncated"]:
+        try:
+            answer = await self._get(f"{self._path}/git/trees/{name}" + ("?recursive=1" if recursive else ""))
+            with readable():
+                truncated = bool(answer["truncated"])
+        except TooLarge:
+            truncated = True
+        if truncated:
             if recursive:
                 return None
             raise InputError(
                 "a folder that a glob leads into has too many entries for GitHub to list; name paths instead"
             )
-        tree = {row["path"]: Entry(int(row["mode"], 8), row["sha"], row.get("size", 0)) for row in answer["tree"]}
+        with readable():
+            tree = dict(_entry(row) for row in answer["tree"])
         self._objects.keep_tree(key, tree)
         return tree
 
@@ -236,7 +267,8 @@ class Reader:
         data = self._objects.blobs.get(entry.oid)
         if data is None:
             answer = await self._get(f"{self._path}/git/blobs/{entry.oid}")
-            data = base64.b64decode(answer["content"])
+            with readable():
+                data = base64.b64decode(answer["content"])
             if blob_oid(data) != entry.oid:
                 raise Transient(f"GitHub sent other bytes than those of blob {entry.oid}")
             self._objects.keep_blob(entry.oid, data)
@@ -253,24 +285,12 @@ class Reader:
         return answer
 
 
+def _entry(row: Mapping[str, Any]) -> tuple[str, Entry]:
+    """Return a row of a tree by its path."""
+    path = str(row["path"])
+    path.encode()  # any text but half a character
+    return path, Entry(int(row["mode"], 8), str(row["sha"]), int(row.get("size", 0)))
+
+
 def _join(directory: str, name: str) -> str:
     return f"{directory}/{name}" if directory else name
-
-
-def _file_fields(paths: Sequence[str]) -> tuple[str, str, dict[str, str]]:
-    """Return the fields that ask for these files, the declarations of their variables, and the variables."""
-    fields = " ".join(
-        f"file{i}: file(path: $path{i}) {{ mode oid object {{ ... on Blob {{ text byteSize }} }} }}"
-        for i in range(len(paths))
-    )
-    declared = "".join(f", $path{i}: String!" for i in range(len(paths)))
-    return fields, declared, {f"path{i}": path for i, path in enumerate(paths)}
-
-
-def _despite_missing_files(error: gidgethub.QueryError) -> Any:
-    """Return the data of an answer whose only errors are files that do not exist; raise for all other errors."""
-    for each in error.response["errors"]:
-        if each.get("type") == "NOT_FOUND" and "file" in str((each.get("path") or [""])[-1]):
-            continue
-        raise query_error(each) from error
-    return error.response["data"]

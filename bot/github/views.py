@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from cachetools import LRUCache
-
 from bot.core.snapshot import MAX_FILE_BYTES, SUBMODULE, SYMLINK, File, Snapshot
 from bot.flows import jobs
-from bot.github.objects import Entry, blob_oid
+from bot.github.cache import FairCache, text_bytes
+from bot.github.objects import PLACE_BYTES, Entry, blob_oid, weigh_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,8 +25,15 @@ if TYPE_CHECKING:
 
 # So many of our last heads are known as ours: their push comes after the next commit was made, when many are.
 _OWN = 50
-# More paths than this of a branch are not in use at once: names that come from payloads would gather for ever.
+# More paths than this of a branch are not in use at once, unless one glob matches them: names that come from payloads
+# would gather for ever, and all of them are read again when somebody else pushes.
 _MOST = 1000
+# Of one branch: what needs more is read anew each time.
+_MOST_BYTES = 2_000_000
+# Of all branches together.
+_ALL_BYTES = 32_000_000
+# Of an empty view, and of one more head of a commit.
+_VIEW_BYTES, _HEAD_BYTES = 1000, 100
 
 
 @dataclass(slots=True)
@@ -43,18 +49,32 @@ class View:
     listed: dict[str, Glob] = field(default_factory=dict)
     own: deque[str] = field(default_factory=lambda: deque(maxlen=_OWN))
 
+    def weigh(self) -> int:
+        """Return how many bytes of memory it takes."""
+        # A glob has a regular expression too, once it has matched.
+        globs = sum(10 * text_bytes(pattern) + PLACE_BYTES for pattern in self.listed)
+        folders = sum(text_bytes(folder) + PLACE_BYTES for folder in self.folders)
+        entries = sum(map(weigh_entry, self.entries, self.entries.values()))
+        return entries + folders + globs + len(self.own) * _HEAD_BYTES + _VIEW_BYTES
+
 
 class Views:
     """Views by repository and branch; a forgotten one is read again. Bytes are those of `objects`."""
 
-    def __init__(self, objects: Objects, compute: Compute, size: int = 4096) -> None:
+    def __init__(self, objects: Objects, compute: Compute, size: int = _ALL_BYTES) -> None:
         self._objects = objects
         self._compute = compute
-        self._views: LRUCache[tuple[int, str], View] = LRUCache(size)
+        self._views: FairCache[tuple[int, str], View] = FairCache(
+            size, lambda key, view: text_bytes(key[1]) + view.weigh()
+        )
 
     def get(self, repository: Repository, branch: str) -> View | None:
         """Return what is known of a branch."""
         return self._views.get((repository.id, branch))
+
+    def _put(self, repository: Repository, branch: str, view: View) -> None:
+        """Keep what is known of a branch, or what has changed in it: it counts for the repository's installation."""
+        self._views.put(repository.installation, (repository.id, branch), view)
 
     def open(self, repository: Repository, branch: str, paths: Sequence[str]) -> Snapshot | None:
         """Return the branch with these paths if all of them are known, else None."""
@@ -97,16 +117,17 @@ class Views:
         """Keep what was read at the head of a branch: the files of `snapshot`, and which of `paths` do not exist."""
         if not snapshot.repository.id:
             return
-        key = (snapshot.repository.id, snapshot.branch)
-        view = self._views.get(key)
-        if view is None or view.head != snapshot.head or len(view.entries) > _MOST:
-            view = View(snapshot.head, own=view.own if view is not None else deque(maxlen=_OWN))
-            self._views[key] = view
-        asked = {path: None for path in paths if path not in snapshot.files}
+        known = self.get(snapshot.repository, snapshot.branch)
+        own = known.own if known is not None else deque(maxlen=_OWN)
+        asked: dict[str, Entry | None] = {path: None for path in paths if path not in snapshot.files}
         found = {path: Entry(file.mode, file.oid, file.size) for path, file in snapshot.files.items() if file.oid}
-        view.entries |= {**asked, **found}
-        view.folders |= snapshot.folders
-        view.listed |= {glob.pattern: glob for glob in globs if glob.literal is None}
+        listed = {glob.pattern: glob for glob in globs if glob.literal is None}
+        view = View(snapshot.head, {**asked, **found}, snapshot.folders, listed, own)
+        if known is not None and known.head == snapshot.head:
+            view = _merged(known, view)
+        if view.weigh() > _MOST_BYTES:
+            view = View("", own=own)
+        self._put(snapshot.repository, snapshot.branch, view)
 
     def advance(self, repository: Repository, changeset: Changeset, commit: Commit) -> None:
         """Move on to a commit of ours; where it is not on the head that is known, forget the branch."""
@@ -116,18 +137,20 @@ class Views:
         if commit.parent != view.head:
             self.forget(repository, changeset.branch)
             return
+        objects = self._objects.of(repository.installation)
         for path, change in changeset.files.items():
             if change.after is None:
                 view.entries[path] = None
                 continue
             oid = blob_oid(change.after)
-            self._objects.keep_blob(oid, change.after)
+            objects.keep_blob(oid, change.after)
             view.entries[path] = Entry(change.mode, oid, len(change.after))
         # A folder may have come with a new file, or gone with the last one.
         if any(change.before is None or change.after is None for change in changeset.files.values()):
             view.folders = frozenset()
         view.own.append(view.head)
         view.head = commit.oid
+        self._put(repository, changeset.branch, view)
 
     def is_news(self, repository: Repository, branch: str, head: str) -> bool:
         """Whether a branch that is known moved to a commit that is not ours."""
@@ -138,7 +161,7 @@ class Views:
         """Forget a branch: the next one who asks reads it."""
         view = self.get(repository, branch)
         if view is not None:
-            self._views[repository.id, branch] = View("", own=view.own)
+            self._put(repository, branch, View("", own=view.own))
 
     def _with(self, snapshot: Snapshot, view: View, paths: Iterable[str]) -> Snapshot | None:
         """Add the files at `paths`, all of which are known; None where the bytes of one are not at hand any more."""
@@ -157,3 +180,11 @@ class Views:
         return replace(
             snapshot, files=MappingProxyType({**snapshot.files, **files}), folders=snapshot.folders | folders
         )
+
+
+def _merged(known: View, new: View) -> View:
+    """Return what is known of a branch with what is new; if that is too much, what is new alone."""
+    entries = known.entries | new.entries
+    view = View(new.head, entries, known.folders | new.folders, known.listed | new.listed, new.own)
+    many = len(entries) > max(_MOST, len(new.entries))
+    return new if many or view.weigh() > _MOST_BYTES else view

@@ -20,7 +20,7 @@ ACCEPTED_AT_ONCE = 8
 _OTHER_FILES = 48
 # Pipes, and what the event loop watches a child process with.
 _FILES_OF_PROCESS = 4
-_FEWEST = 8
+_FEWEST, _FEWEST_GITHUB = 8, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def share_out(open_files: int | None, wanted: int | None, processes: int) -> Con
     """
     if open_files is None:
         return Connections(wanted or MOST_CONNECTIONS, MOST_GITHUB_CONNECTIONS)
-    github = max(_FEWEST, min(MOST_GITHUB_CONNECTIONS, open_files // 4))
+    github = max(_FEWEST_GITHUB, min(MOST_GITHUB_CONNECTIONS, open_files // 4))
     others = _OTHER_FILES + _FILES_OF_PROCESS * processes
     left = open_files - others - github - ADMIN_CONNECTIONS - 3 * ACCEPTED_AT_ONCE
     return Connections(max(_FEWEST, min(wanted or MOST_CONNECTIONS, left)), github)

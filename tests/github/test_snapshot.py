@@ -11,7 +11,7 @@ from bot.core.glob import Glob, escape
 from bot.core.meter import unlimited
 from bot.core.snapshot import EXECUTABLE, MAX_FILE_BYTES, REGULAR, SUBMODULE, SYMLINK, File, Snapshot
 from bot.errors import InputError, Transient, Unavailable
-from bot.github.objects import Objects, blob_oid
+from bot.github.objects import blob_oid
 
 if TYPE_CHECKING:
     from bot.sandbox import Repository, Sandbox
@@ -289,14 +289,3 @@ async def test_the_organizations_file_is_read_where_there_is_one(
         assert file.data == b"version: 1\n"
     assert "contents" in sandbox.requests[-1].permissions
     assert sandbox.requests[-1].permissions["contents"] == "read"
-
-
-def test_objects_are_bounded_by_their_size() -> None:
-    """The oldest go first, and what would not fit at all is not kept."""
-    objects = Objects(blob_bytes=10, tree_entries=3)
-    for oid, data in (("a", b"12345"), ("b", b"12345"), ("c", b"12345"), ("d", b"x" * 11)):
-        objects.keep_blob(oid, data)
-    assert sorted(objects.blobs) == ["b", "c"]
-    objects.keep_tree("e", {})
-    objects.keep_tree("f", dict.fromkeys("ghijk"))  # type: ignore[arg-type]  # only their number counts
-    assert sorted(objects.trees) == ["e"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import replace
+
 from bot.compute.in_place import InPlace
 from bot.core.changeset import Changeset
 from bot.core.model import Repository
@@ -12,8 +15,7 @@ from bot.github.views import Views
 
 REPOSITORY = Repository(7, "acme/gitops", "main", 1)
 BEFORE, HEAD = "1" * 40, "2" * 40
-# A thousand paths are kept, and one more may come until they are forgotten.
-MOST = 1001
+MOST = 1000
 
 
 def asked_for(views: Views, paths: int) -> list[int]:
@@ -42,3 +44,52 @@ def test_a_branch_whose_paths_are_forgotten_knows_its_own_heads() -> None:
     views.advance(REPOSITORY, Changeset("main", BEFORE, {}), Commit(HEAD, "", BEFORE))
     assert asked_for(views, MOST + 1)[-1] == 1
     assert [views.is_news(REPOSITORY, "main", head) for head in (BEFORE, HEAD, "3" * 40)] == [False, False, True]
+
+
+def test_the_names_of_absent_files_are_bounded_by_bytes() -> None:
+    """A payload chooses them: forty branches, each asked for 1,200 paths of 4 KB, are no 188 MB."""
+    views = Views(Objects(), InPlace())
+    tracemalloc.start()
+    for number in range(40):
+        branch = f"branch-{number}"
+        for part in range(12):
+            paths = [f"{'d' * 4000}/{number}/{part}/{path}.yaml" for path in range(100)]
+            views.keep(Snapshot(REPOSITORY, branch, HEAD), paths)
+            assert views.open(REPOSITORY, branch, paths) is not None
+            del paths
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 40_000_000
+    assert views._views.weight <= views._views.limit == 32_000_000
+
+
+def test_a_branch_that_is_asked_for_too_much_is_read_each_time() -> None:
+    """What does not fit into the bound of one branch is not kept, at once and not only at the next time."""
+    views = Views(Objects(), InPlace())
+    paths = [f"{'d' * 4000}/{path}.yaml" for path in range(1200)]
+    views.keep(Snapshot(REPOSITORY, "main", HEAD), paths)
+    assert views.open(REPOSITORY, "main", paths) is None
+    assert views._views.weight < 10_000
+
+
+def test_names_of_branches_count_too() -> None:
+    """They come from payloads, as paths do."""
+    views = Views(Objects(), InPlace())
+    for number in range(20_000):
+        views.keep(Snapshot(REPOSITORY, f"{'b' * 3000}{number}", HEAD), [])
+    assert len(views._views) < 10_000
+    assert views._views.weight <= 32_000_000
+
+
+def test_one_installation_does_not_push_out_anothers_branches() -> None:
+    """Who fills the cache pushes out their own; who has it alone may use all of it."""
+    views = Views(Objects(), InPlace())
+    other = replace(REPOSITORY, id=8, installation=2)
+    views.keep(Snapshot(other, "main", HEAD), ["a.yaml"])
+    for number in range(200):
+        paths = [f"{'d' * 4000}/{number}/{path}.yaml" for path in range(100)]
+        views.keep(Snapshot(REPOSITORY, f"branch-{number}", HEAD), paths)
+    assert views._views.weight > 30_000_000
+    assert views.open(other, "main", ["a.yaml"]) is not None
+    assert views.get(REPOSITORY, "branch-0") is None
+    assert views.get(REPOSITORY, "branch-199") is not None

@@ -205,7 +205,7 @@ async def test_no_answer_tells_what_the_program_is_made_of(sandbox: Sandbox, tmp
         (1024, 50, Connections(50, 100)),
         (256, None, Connections(88, 64)),
         (256, 200, Connections(88, 64)),
-        (64, None, Connections(8, 16)),
+        (64, None, Connections(8, 20)),
     ],
 )
 def test_connections_stay_below_the_limit_of_open_files(

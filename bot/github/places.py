@@ -1,0 +1,92 @@
+"""Places that installations share: connections to GitHub, and large answers that are being read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from bot.errors import Transient
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+class Places:
+    """At most `limit` places, of which an installation gets `share` at most.
+
+    A place that becomes free goes to the waiting installation that holds the fewest. The last tenth is kept for
+    installations that hold none: one whose requests hang must not keep out the next.
+    """
+
+    def __init__(self, limit: int, share: int, what: str) -> None:
+        self._limit = limit
+        self._share = share
+        self._kept = limit // 10
+        # The beginning of what is said to whoever gets no place in time.
+        self._what = what
+        self._held: Counter[int] = Counter()
+        # By installation, in order of arrival. An installation that was served moves behind the others.
+        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
+
+    @asynccontextmanager
+    async def place(self, installation: int, patience: float) -> AsyncIterator[None]:
+        """Hold a place within the context. Raises Transient if none is free within `patience` seconds."""
+        await self._take(installation, patience)
+        try:
+            yield
+        finally:
+            self._give_back(installation)
+
+    async def _take(self, installation: int, patience: float) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(installation, deque()).append(waiter)
+        self._serve()
+        try:
+            async with asyncio.timeout(patience):
+                await waiter
+        except BaseException as error:
+            if waiter.done() and not waiter.cancelled():
+                # The place was given in the very turn of the loop in which the wait ended.
+                self._give_back(installation)
+            else:
+                self._forget(installation, waiter)
+            if isinstance(error, TimeoutError):
+                raise Transient(f"{self._what}: again in 1 s", 1.0) from None
+            raise
+
+    def _serve(self) -> None:
+        while (installation := self._next()) is not None:
+            waiting = self._waiting.pop(installation)
+            waiter = waiting.popleft()
+            if waiting:
+                self._waiting[installation] = waiting
+            if not waiter.done():  # cancelled, and `_forget` comes in the next turn of the loop
+                self._held[installation] += 1
+                waiter.set_result(None)
+
+    def _next(self) -> int | None:
+        """Return whose turn it is: of those who may have a place, the one who holds the fewest."""
+        free = self._limit - self._held.total()
+        if free <= 0:
+            return None
+        may = [
+            installation
+            for installation in self._waiting
+            if (held := self._held[installation]) < self._share and (not held or free > self._kept)
+        ]
+        return min(may, key=self._held.__getitem__, default=None)
+
+    def _give_back(self, installation: int) -> None:
+        self._held[installation] -= 1
+        if not self._held[installation]:
+            del self._held[installation]
+        self._serve()
+
+    def _forget(self, installation: int, waiter: asyncio.Future[None]) -> None:
+        waiting = self._waiting.get(installation, deque())
+        if waiter in waiting:
+            waiting.remove(waiter)
+        if not waiting:
+            self._waiting.pop(installation, None)
