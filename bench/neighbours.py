@@ -35,6 +35,8 @@ PULSE_SECONDS = 0.05
 PULSE_PATIENCE = 10.0
 # Between the first hostile dispatches and the first honest one: all of them compute by then.
 UNDER_WAY_SECONDS = 2.0
+# The most that is waited for attackers whose first dispatches only prepare the worst one.
+PRELUDE_SECONDS = 30.0
 POLL_SECONDS = 0.1
 # The series in which all attackers work at once.
 ALL = "all attackers"
@@ -64,7 +66,7 @@ class Sizes(NamedTuple):
     mapping_repositories: int = 6
     branches: int = 8
     files: int = 300
-    globs: int = 20
+    globs: int = 8
     names: int = 150
     absent: int = 100
 
@@ -80,6 +82,8 @@ class Attacker:
     maker: Maker
     # What a dispatch has in its payload, by how many were sent to the same bot before it.
     payload: Callable[[int], Mapping[str, Any]]
+    # How many of its first dispatches only prepare the worst one.
+    prelude: int = 0
     # The dispatches that were sent to this bot.
     sent: list[Dispatch] = field(default_factory=list)
 
@@ -173,103 +177,105 @@ async def measured(far: Remote, sizes: Sizes, say: Callable[[str], None], checko
         name = f"honest-{number}/gitops"
         honest = Honest(far, name, Maker(await far.make(name, Recipe(mappings(), FILES)), far.account.secret))
         attackers = await _attackers(far, f"hostile-{number}", sizes)
-        run = _Run(far, sizes, checkout, section, honest)
+        run = _Run(far, sizes, checkout, section, honest, attackers)
         say(f"{section}: quiet")
         quiet = await run.quiet()
         rows += quiet.rows(f"{section}{PART}quiet", sizes.honest)
-        kinds = list(dict.fromkeys(attacker.kind for attacker in attackers))
-        for kind in kinds if sizes.honest_alone else ():
-            say(f"{section}: {kind}")
-            alone = [attacker for attacker in attackers if attacker.kind == kind]
-            rows += await run.attacked(f"{section}{PART}{kind}", alone, quiet, sizes.honest_alone, sizes.seconds_alone)
-        say(f"{section}: {ALL}")
-        rows += await run.attacked(f"{section}{PART}{ALL}", attackers, quiet, sizes.honest, sizes.seconds)
-        rows += run.rows
+        kinds = dict.fromkeys(attacker.kind for attacker in attackers) if sizes.honest_alone else {}
+        for kind in (*kinds, None):
+            say(f"{section}: {kind or ALL}")
+            rows += await run.attacked(quiet, kind)
     return rows
 
 
+@dataclass
 class _Run:
     """The series of one bot."""
 
-    def __init__(self, far: Remote, sizes: Sizes, checkout: Path, section: str, honest: Honest) -> None:
-        self._far = far
-        self._sizes = sizes
-        self._checkout = checkout
-        self._section = section
-        self._honest = honest
-        # What was measured of the process in the last series.
-        self.rows: list[Row] = []
+    far: Remote
+    sizes: Sizes
+    checkout: Path
+    section: str
+    honest: Honest
+    attackers: Sequence[Attacker]
 
     def _bot(self) -> AbstractAsyncContextManager[Bot]:
-        return self._far.bot(latency=self._sizes.latency, checkout=self._checkout)
+        return self.far.bot(latency=self.sizes.latency, checkout=self.checkout)
 
     async def quiet(self) -> Series:
         """Measure without attackers. Raises BenchError if not all dispatches are committed."""
-        sizes = self._sizes
+        sizes = self.sizes
         async with self._bot() as bot:
-            await self._honest.series(bot, 1, sizes.seconds)  # a token is fetched, the repository is read
+            await self.honest.series(bot, 1, sizes.seconds)  # a token is fetched, the repository is read
             async with _pulse(bot) as health:
-                quiet = await self._honest.series(bot, sizes.honest, sizes.seconds)
+                quiet = await self.honest.series(bot, sizes.honest, sizes.seconds)
         quiet.health = health
         if quiet.committed < sizes.honest:
-            raise BenchError(f"{self._section}: {quiet.committed} of {sizes.honest} dispatches were committed quietly")
-        await self._honest.verify()
+            raise BenchError(f"{self.section}: {quiet.committed} of {sizes.honest} dispatches were committed quietly")
+        await self.honest.verify()
         return quiet
 
-    async def attacked(
-        self, name: str, attackers: Sequence[Attacker], quiet: Series, count: int, seconds: float
-    ) -> list[Row]:
-        """Measure beside attackers, then what these came to and how the bot ends."""
+    async def attacked(self, quiet: Series, kind: str | None) -> list[Row]:
+        """Measure beside the attackers of one kind, or beside all of them: then also what the processes come to."""
+        name, sizes = f"{self.section}{PART}{kind or ALL}", self.sizes
+        count, seconds = (sizes.honest_alone, sizes.seconds_alone) if kind else (sizes.honest, sizes.seconds)
+        attackers = [attacker for attacker in self.attackers if kind in {None, attacker.kind}]
         for attacker in attackers:
             attacker.sent.clear()
         async with self._bot() as bot:
-            await self._honest.series(bot, 1, seconds)
+            await self.honest.series(bot, 1, seconds)
             family = Family(bot.process.pid)
-            async with family.watched(), _busy(bot, attackers, self._sizes.hostile):
+            async with family.watched(), _busy(bot, attackers, sizes.hostile):
                 await asyncio.sleep(UNDER_WAY_SECONDS)
+                if kind is not None:
+                    await _prepared(attackers)
                 async with _pulse(bot) as health:
-                    series = await self._honest.series(bot, count, seconds)
-                rows = _attackers_rows(name, attackers, states(bot.database))
+                    series = await self.honest.series(bot, count, seconds)
             series.health = health
-            await asyncio.to_thread(family.look)
-            # Only after the last series, that of all attackers, is the time of the end measured.
-            stopped = await bot.stop(STOP_SECONDS) if len(attackers) > self._sizes.patterns_repositories else 0.0
-        self.rows = _process_rows(self._section, family, STOP_SECONDS if stopped is None else stopped)
-        await self._honest.verify()
-        return series.rows(name, count, quiet) + rows
+            rows = series.rows(name, count, quiet) + _attackers_rows(name, attackers, states(bot.database))
+            if kind is None:
+                rows += await _process_rows(name, bot, family)
+        await self.honest.verify()
+        return rows
 
 
-def _process_rows(section: str, family: Family, stopped: float) -> list[Row]:
-    name, rows = f"{section}{PART}the bot{PART}", []
+async def _process_rows(name: str, bot: Bot, family: Family) -> list[Row]:
+    """Stop the bot while it computes for attackers; tell of its processes, and how long that took."""
+    rows: list[Row] = []
+    await asyncio.to_thread(family.look)
+    seconds = await bot.stop(STOP_SECONDS) or STOP_SECONDS
     if family.peak is not None:
-        rows.append(Row(f"{name}memory", "peak", family.peak, "MB"))
-        rows.append(Row(f"{name}processes", "most", family.count, ""))
-        rows.append(goal_row(f"{name}processes left", "left", len(family.left()), "", 0))
-    return [*rows, goal_row(f"{name}SIGTERM to exit", "seconds", stopped, "s", MOST_STOP_SECONDS)]
+        rows.append(Row(f"{name}{PART}memory", "peak", family.peak, "MB"))
+        rows.append(Row(f"{name}{PART}processes", "most", family.count, ""))
+        rows.append(goal_row(f"{name}{PART}processes left", "left", len(family.left()), "", 0))
+    return [*rows, goal_row(f"{name}{PART}SIGTERM to exit", "seconds", seconds, "s", MOST_STOP_SECONDS)]
 
 
 async def _attackers(far: Remote, owner: str, sizes: Sizes) -> list[Attacker]:
     """Make the repositories of an account that is hostile."""
     attackers: list[Attacker] = []
 
-    async def add(kind: str, recipe: Recipe, payload: Callable[[int], Mapping[str, Any]], branches: int = 0) -> str:
-        name = f"{owner}/gitops-{len(attackers)}"
-        made = await far.make(name, recipe, branches)
+    async def add(
+        kind: str, recipe: Recipe, payload: Callable[[int], Mapping[str, Any]] = lambda _: {}, branches: int = 0
+    ) -> Attacker:
+        made = await far.make(f"{owner}/gitops-{len(attackers)}", recipe, branches)
         attackers.append(Attacker(kind, Maker(made, far.account.secret), payload))
-        return name
+        return attackers[-1]
 
     text, names = hostile.value(hostile.SHORT), hostile.absent_names(sizes.names, sizes.absent)
     for _ in range(sizes.patterns_repositories):
         await add("patterns", Recipe(hostile.patterns(sizes.patterns), FILES), lambda _: {"text": text})
     for _ in range(sizes.mapping_repositories):
         unknown = hostile.unknown_names(sizes.unknown, sizes.listed)
-        await add("mapping file", Recipe(unknown, FILES), lambda _: {})
+        await add("mapping file", Recipe(unknown, FILES))
     # Two of the files are not below apps/.
-    await add("branches", Recipe(hostile.branches(sizes.branches), sizes.files + 2), lambda _: {}, sizes.branches)
-    slow = Recipe(hostile.globs(sizes.globs), FILES)
-    # Each glob is remembered once it was asked for; only then are all of them fast enough to be asked for together.
-    name = await add("globs", slow, lambda sent: {"which": str(sent) if sent < sizes.globs else "all"})
-    await far.commit(name, {hostile.LONG_PATH: "image: old\n"}, "Add a file with a long name")
+    files = Recipe(hostile.branches(sizes.branches), sizes.files + 2)
+    await add("branches", files, branches=sizes.branches)
+    # All globs together take too long the first time: each is asked for alone until the bot remembers what it means.
+    globs = Recipe(hostile.globs(sizes.globs), FILES)
+    one = await add("globs", globs, lambda sent: {"which": str(sent) if sent < sizes.globs else "all"})
+    one.prelude = sizes.globs
+    await far.commit(f"{owner}/gitops-{attackers.index(one)}", {hostile.LONG_PATH: "image: old\n"}, "Add a long name")
     await add("payload", Recipe(hostile.lookups(), FILES), lambda _: names)
     return attackers
 
@@ -294,6 +300,13 @@ async def _busy(bot: Bot, attackers: Sequence[Attacker], most: int) -> AsyncIter
         await asyncio.gather(task, return_exceptions=True)
 
 
+async def _prepared(attackers: Sequence[Attacker]) -> None:
+    """Wait until all attackers have begun with the worst that they do."""
+    end = time.monotonic() + PRELUDE_SECONDS
+    while time.monotonic() < end and any(len(attacker.sent) <= attacker.prelude for attacker in attackers):
+        await asyncio.sleep(POLL_SECONDS)
+
+
 def _idle(attackers: Sequence[Attacker], state: Mapping[str, str]) -> list[Attacker]:
     """Give the attackers with no dispatch under way, those that sent the fewest first."""
     idle = [one for one in attackers if not one.sent or state.get(one.sent[-1].id) not in UNFINISHED]
@@ -314,7 +327,7 @@ def _attackers_rows(name: str, attackers: Sequence[Attacker], state: Mapping[str
             ("failed", len(sent) - committed - pending),
             ("pending", pending),
         ):
-            rows.append(Row(f"{name}{PART}attackers: {kind}", what, count, ""))
+            rows.append(Row(f"{name}{PART}by {kind}", what, count, ""))
     return rows
 
 

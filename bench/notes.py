@@ -46,12 +46,13 @@ neighbours   one dispatch at a time to a repository of one installation, first q
              many branches, slow globs, names in the payload that resemble each other. Each hostile
              repository gets its next dispatch as soon as its last one has ended
 times quiet  the p50 of the dispatches divided by the quiet one
+by …         how many hostile dispatches of this kind were sent by then, and how they ended
 how they ended
              pending: the time was over (n tells how many were sent); such a dispatch counts in the
              times above it with the seconds that it had waited
 healthz      asked every 50 ms, whether or not the last one was answered; no answer counts as 10 s
-the bot      with all processes that it started, while all attackers were at work; memory that they
-             share counts once. Left are those that still run after its exit
+memory       of the bot and all that it started; what they share counts once. Left are those that
+             still run after its exit
 SIGTERM to exit
              60 s: it did not exit within that time, and was killed
 footprint    of several starts; idle memory is the least of them
