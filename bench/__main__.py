@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from bench.world import Scenario, Watch
 
-MAX_SECONDS = 900.0
+MAX_SECONDS = 1800.0
 LATENCY = 0.05
 IDLE_SECONDS = 1.0
 MOST_START_SECONDS, MOST_MEGABYTES = 1.0, 90.0

@@ -56,6 +56,8 @@ class Sizes(NamedTuple):
     # The same for each kind of attack alone; none for 0.
     honest_alone: int = 25
     seconds_alone: float = 30.0
+    # Seconds between two of them, so that they meet the attackers at whatever these do.
+    pause: float = 0.1
     latency: float = 0.05
     # Hostile dispatches in each series; each repository has one under way at a time.
     hostile: int = 2000
@@ -71,7 +73,24 @@ class Sizes(NamedTuple):
     absent: int = 100
 
 
-QUICK = Sizes(5, 20.0, 0, 0.0, 0.0, 20, 50, 2, 10, 50, 1, 2, 5, 2, 5, 2)
+QUICK = Sizes(
+    honest=5,
+    seconds=20.0,
+    honest_alone=0,
+    pause=0.0,
+    latency=0.0,
+    hostile=20,
+    patterns=50,
+    patterns_repositories=2,
+    unknown=10,
+    listed=50,
+    mapping_repositories=1,
+    branches=2,
+    files=5,
+    globs=2,
+    names=5,
+    absent=2,
+)
 
 
 @dataclass
@@ -136,11 +155,12 @@ class Honest:
         self._maker = maker
         self._sent: list[Dispatch] = []
 
-    async def series(self, bot: Bot, count: int, seconds: float) -> Series:
-        """Send `count` dispatches, each after the check run of the one before, for so many seconds at most."""
+    async def series(self, bot: Bot, count: int, seconds: float, pause: float = 0.0) -> Series:
+        """Send `count` dispatches, each a pause after the check run of the one before, for so many seconds at most."""
         series, end = Series(), time.monotonic() + seconds
         while len(series.seconds) < count and time.monotonic() < end:
             await self._one(bot, series, end)
+            await asyncio.sleep(pause)
         return series
 
     async def _one(self, bot: Bot, series: Series, end: float) -> None:
@@ -208,7 +228,7 @@ class _Run:
         async with self._bot() as bot:
             await self.honest.series(bot, 1, sizes.seconds)  # a token is fetched, the repository is read
             async with _pulse(bot) as health:
-                quiet = await self.honest.series(bot, sizes.honest, sizes.seconds)
+                quiet = await self.honest.series(bot, sizes.honest, sizes.seconds, sizes.pause)
         quiet.health = health
         if quiet.committed < sizes.honest:
             raise BenchError(f"{self.section}: {quiet.committed} of {sizes.honest} dispatches were committed quietly")
@@ -230,7 +250,7 @@ class _Run:
                 if kind is not None:
                     await _prepared(attackers)
                 async with _pulse(bot) as health:
-                    series = await self.honest.series(bot, count, seconds)
+                    series = await self.honest.series(bot, count, seconds, sizes.pause)
             series.health = health
             rows = series.rows(name, count, quiet) + _attackers_rows(name, attackers, states(bot.database))
             if kind is None:
