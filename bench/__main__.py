@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 
-from bench import bursts, edit, others, size
+from bench import bursts, edit, footprint, neighbours, others, size
 from bench.files import TARGET
 from bench.notes import CLONE, NOTES, PEER, machine
-from bench.program import BenchError
+from bench.program import CHECKOUT, BenchError
 from bench.remote import remote
 from bench.rows import (
     COLUMNS,
     EDIT_COLUMNS,
     FAR_COLUMNS,
+    NEIGHBOURS_COLUMNS,
     PART,
     SKIPPED,
     Measure,
@@ -37,9 +38,11 @@ from bench.rows import (
 from bench.world import SCENARIOS, World
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.world import Scenario, Watch
 
-MAX_SECONDS = 420.0
+MAX_SECONDS = 1800.0
 LATENCY = 0.05
 IDLE_SECONDS = 1.0
 MOST_START_SECONDS, MOST_MEGABYTES = 1.0, 90.0
@@ -47,6 +50,8 @@ MOST_START_SECONDS, MOST_MEGABYTES = 1.0, 90.0
 KNOWING_NOTHING = {"round trips": 3}
 WARM = {"requests": 1, "p50 / latency": 1.4}
 START, MEMORY, EDIT = "start-up", "memory", "the edit"
+# The parts of a run, in the order in which they are measured.
+PARTS = ("edit", "dispatch", "load", "size", neighbours.SECTION, footprint.SECTION)
 
 
 class Amount(NamedTuple):
@@ -60,29 +65,34 @@ class Amount(NamedTuple):
     edit: edit.Sizes = edit.Sizes()
     bursts: tuple[bursts.Burst, ...] = bursts.BURSTS
     repositories: size.Sizes = size.Sizes()
+    neighbours: neighbours.Sizes = neighbours.Sizes()
+    footprint: footprint.Sizes = footprint.Sizes()
 
 
-QUICK = Amount(SCENARIOS[:1], (0.0,), 1, 3, 1, edit.QUICK, bursts.QUICK, size.QUICK)
+QUICK = Amount(SCENARIOS[:1], (0.0,), 1, 3, 1, edit.QUICK, bursts.QUICK, size.QUICK, neighbours.QUICK, footprint.QUICK)
 
 
 class Bench:
     """One run: what it has measured by now is in `rows`."""
 
-    def __init__(self, world: World, amount: Amount, peer: Path) -> None:
+    def __init__(self, world: World, amount: Amount, arguments: argparse.Namespace) -> None:
         self.world = world
         self.amount = amount
-        self.peer = peer
+        self.peer: Path = arguments.peer
+        self.parts: Sequence[str] = arguments.only or PARTS
+        self.before: Path | None = arguments.before
         self.rows: list[Row] = []
         self.ready_after: list[float] = []
         self.lines: dict[str, int] = {}
         self.console = Console(stderr=True, highlight=False)
 
     async def run(self) -> None:
-        """Measure all there is."""
-        editing = await self._edit()
-        for latency in self.amount.latencies:
-            await self._latency(latency)
-        await self._start_and_memory()
+        """Measure all there is, or the parts that are asked for."""
+        editing = await self._edit() if "edit" in self.parts else []
+        if "dispatch" in self.parts:
+            for latency in self.amount.latencies:
+                await self._latency(latency)
+            await self._start_and_memory()
         await self._elsewhere()
         for name, count in self.lines.items():
             self.rows.append(Row(f"{EDIT}{PART}{name}", "lines changed", count, "line" if count == 1 else "lines"))
@@ -141,8 +151,20 @@ class Bench:
     async def _elsewhere(self) -> None:
         """Measure what needs all that a processor can do: bot, sandbox and load each have a process of their own."""
         async with remote(self.world.folder) as far:
-            self.rows += await bursts.measured(far, self.amount.bursts, self._say)
-            self.rows += await size.measured(far, self.amount.repositories, self._say)
+            if "load" in self.parts:
+                self.rows += await bursts.measured(far, self.amount.bursts, self._say)
+            if "size" in self.parts:
+                self.rows += await size.measured(far, self.amount.repositories, self._say)
+            if neighbours.SECTION in self.parts:
+                checkouts = self._checkouts(neighbours.SECTION)
+                self.rows += await neighbours.measured(far, self.amount.neighbours, self._say, checkouts)
+            if footprint.SECTION in self.parts:
+                checkouts = self._checkouts(footprint.SECTION)
+                self.rows += await footprint.measured(far, self.amount.footprint, self._say, checkouts)
+
+    def _checkouts(self, section: str) -> dict[str, Path]:
+        """Give the bots to measure by the name of the section that each stands under: this one, the one before it."""
+        return {section: CHECKOUT} | ({f"{section}, before": self.before} if self.before else {})
 
     # -- beside others
 
@@ -199,7 +221,7 @@ class Bench:
 
     async def _help(self) -> float:
         began = time.monotonic()
-        await others.run([sys.executable, "-m", "bot", "--help"], self.world.folder, {})
+        await others.run([sys.executable, "-m", "bot", "--help"], self.world.folder, {"PYTHONPATH": str(CHECKOUT)})
         return time.monotonic() - began
 
 
@@ -212,12 +234,17 @@ def _add_cold(watch: Watch, cold: Measure, in_hand: Measure) -> None:
 
 def _tables(rows: list[Row]) -> list[tuple[dict[str, str], list[Row]]]:
     """Sort rows by the table that they stand in: its columns, its rows."""
-    own = ((FAR_COLUMNS, (bursts.SECTION, size.SECTION)), (EDIT_COLUMNS, edit.SECTIONS))
+    own = (
+        (FAR_COLUMNS, (bursts.SECTION, size.SECTION)),
+        (NEIGHBOURS_COLUMNS, (neighbours.SECTION, footprint.SECTION)),
+        (EDIT_COLUMNS, edit.SECTIONS),
+    )
     tables = [(columns, [row for row in rows if row.name.startswith(sections)]) for columns, sections in own]
-    return [(COLUMNS, [row for row in rows if not any(row in those for _, those in tables)]), *tables]
+    tables.insert(0, (COLUMNS, [row for row in rows if not any(row in those for _, those in tables)]))
+    return [(columns, those) for columns, those in tables if those]
 
 
-async def measured(amount: Amount, peer: Path) -> list[Row]:
+async def measured(amount: Amount, arguments: argparse.Namespace) -> list[Row]:
     """Run everything in a temporary folder, and give the rows. Raises BenchError, TimeoutError after MAX_SECONDS."""
     task = asyncio.current_task()
     if task is not None:
@@ -228,11 +255,19 @@ async def measured(amount: Amount, peer: Path) -> list[Row]:
         await world.sandbox.start()
         try:
             async with asyncio.timeout(MAX_SECONDS):
-                bench = Bench(world, amount, peer)
+                bench = Bench(world, amount, arguments)
                 await bench.run()
         finally:
             await world.sandbox.stop()
     return bench.rows
+
+
+def _checkout(text: str) -> Path:
+    """Read the folder of a checkout. Raises ArgumentTypeError."""
+    folder = Path(text).resolve()
+    if not (folder / "bot").is_dir():
+        raise argparse.ArgumentTypeError(f"'{text}' is no checkout of the project: it has no folder 'bot'")
+    return folder
 
 
 def main() -> int:
@@ -241,10 +276,13 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the same rows to FILE")
     parser.add_argument("--quick", action="store_true", help="one scenario, a few times, without latency")
     parser.add_argument("--peer", type=Path, metavar="PROGRAM", default=others.PEER, help="gitops-image-replacer 1.1.2")
+    parser.add_argument("--only", action="append", choices=PARTS, help="measure this part, and others so named")
+    before = "another checkout, whose bot is measured too: in " + " and ".join(PARTS[-2:])
+    parser.add_argument("--before", type=_checkout, metavar="DIR", help=before)
     arguments = parser.parse_args()
     began = time.monotonic()
     try:
-        rows = asyncio.run(measured(QUICK if arguments.quick else Amount(), arguments.peer))
+        rows = asyncio.run(measured(QUICK if arguments.quick else Amount(), arguments))
     except BenchError as error:
         sys.stderr.write(f"{error}\n")
         return 1

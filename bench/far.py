@@ -46,7 +46,7 @@ class Notes:
         self.requests: list[tuple[float, str]] = []
         self.pushes: list[dict[str, Any]] = []
         self.commits: Counter[tuple[str, str]] = Counter()
-        self.reports = 0
+        self.reports: Counter[str] = Counter()
         self.refused = 0
         self.points: dict[str, list[tuple[float, int]]] = {"rest": [], "graphql": []}
 
@@ -69,7 +69,8 @@ class Notes:
         now = time.monotonic()
         if not exchange.path.startswith(SWEPT):
             self.requests.append((now, exchange.operation or f"{exchange.method} {exchange.path}"))
-        self.reports += exchange.method == "POST" and exchange.path.endswith("/check-runs")
+        if exchange.method == "POST" and exchange.path.endswith("/check-runs"):
+            self.reports[exchange.path.removeprefix("/repos/").removesuffix("/check-runs")] += 1
         self.refused += exchange.status in {403, 429} or "RATE_LIMITED" in _kinds(exchange.response_body)
         if exchange.installation is None:
             return  # the App itself, and git, are not counted there
@@ -133,11 +134,23 @@ class Far:
     async def until(self, pushes: int, reports: int, seconds: float) -> dict[str, Any]:
         """Wait until so many pushes and check runs are noted, and the bot has heard of the pushes; give the notes."""
         async with asyncio.timeout(seconds):
-            while len(self._notes.pushes) < pushes or self._notes.reports < reports:
+            while len(self._notes.pushes) < pushes or self._notes.reports.total() < reports:
                 self._news.clear()
                 await self._news.wait()
             await self.sandbox.webhooks.drained()
         return self._notes.told(limits=self.sandbox.secondary_limits)
+
+    async def landed(self, name: str, seconds: float) -> float | None:
+        """Wait until a push and a check run of a repository are noted; give the push's time, None if it is too late."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    moved = [push["at"] for push in self._notes.pushes if push["repository"] == name]
+                    if moved and self._notes.reports[name]:
+                        return float(moved[0])
+                    self._news.clear()
+                    await self._news.wait()
+        return None
 
     async def look(self, name: str, path: str) -> dict[str, Any]:
         """Give the file of every branch as it is now, and in how many commits each delivery is a trailer."""
@@ -177,7 +190,7 @@ class Far:
         try:
             answer = await getattr(self, command.pop("do"))(**command)
         except TimeoutError:
-            seen = f"{len(self._notes.pushes)} pushes and {self._notes.reports} check runs"
+            seen = f"{len(self._notes.pushes)} pushes and {self._notes.reports.total()} check runs"
             answer = {"error": f"not within {command['seconds']:g} s: the sandbox saw {seen}"}
         except Exception as error:  # noqa: BLE001 - handed to the other side, which ends the run with it
             answer = {"error": f"the sandbox: {type(error).__name__}: {error}"}

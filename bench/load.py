@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import time
 import uuid
 from contextlib import closing
@@ -60,13 +61,17 @@ class Maker:
         self._secret = secret
         self.made: list[Dispatch] = []
 
-    def make(self, count: int, branches: int = 0) -> list[Dispatch]:
-        """Make so many, on `branches` in turns, or on the default branch. Their ids tell their order."""
-        return [self._one(f"line-{number % branches}" if branches else "") for number in range(count)]
+    def make(self, count: int, branches: int = 0, more: Mapping[str, Any] | None = None) -> list[Dispatch]:
+        """Make so many, on `branches` in turns, or on the default branch. Their ids tell their order.
 
-    def _one(self, line: str) -> Dispatch:
+        `more` are properties of the client payload beside the tag and the branch.
+        """
+        return [self._one(f"line-{number % branches}" if branches else "", more or {}) for number in range(count)]
+
+    def _one(self, line: str, more: Mapping[str, Any]) -> Dispatch:
         tag = f"1.4.{len(self.made) + 1}-dev"
-        body = json.dumps({**self._payload, "client_payload": {"docker_image_tag": tag, "line": line}}).encode()
+        client_payload = {"docker_image_tag": tag, "line": line, **more}
+        body = json.dumps({**self._payload, "client_payload": client_payload}).encode()
         branch = line or self._payload["repository"]["default_branch"]
         self.made.append(Dispatch(str(uuid.uuid1()), branch, tag, body, sign(self._secret, body)))
         return self.made[-1]
@@ -127,6 +132,12 @@ async def done(bot: Bot, seconds: float) -> dict[str, str]:
                     raise BenchError(f"delivery {record.id} ended {record.state}: {record.reason}")
                 superseded[record.id] = record.reason
     return superseded
+
+
+def states(database: Path) -> dict[str, str]:
+    """Give the state of each delivery by its id. That is asked by SQL alone: the bot may be of another version."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        return dict(connection.execute("SELECT id, state FROM deliveries"))
 
 
 def _unfinished(database: Path) -> int:

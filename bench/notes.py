@@ -40,6 +40,22 @@ listings     requests for a tree; **: a glob that could match anywhere
 memory       the bot's, after as many dispatches in each repository; more: than in the small one,
              and of ** its peak beside the peak with literal paths
 clone        {CLONE} in the same repository; times ours: divided by the p50 of warm
+neighbours   one dispatch at a time to a repository of one installation, first quiet, then while the
+             repositories of another one are hostile in one way or in all: patterns each just below
+             its limit, a mapping file with unknown names, a dispatch that changes many files on
+             many branches, slow globs, names in the payload that resemble each other. Each hostile
+             repository gets its next dispatch as soon as its last one has ended
+times quiet  the p50 of the dispatches divided by the quiet one
+by …         how many hostile dispatches of this kind were sent by then, and how they ended
+how they ended
+             pending: the time was over (n tells how many were sent); such a dispatch counts in the
+             times above it with the seconds that it had waited
+healthz      asked every 50 ms, whether or not the last one was answered; no answer counts as 10 s
+memory       of the bot and all that it started; what they share counts once. Left are those that
+             still run after its exit
+SIGTERM to exit
+             60 s: it did not exit within that time, and was killed
+footprint    of several starts; idle memory is the least of them
 editing      bytes in, one tag in the middle set, bytes out: beside the round trip of ruamel.yaml
              and the load and dump of PyYAML (libyaml), in turns on the same files
 times ours   their p50 divided by ours

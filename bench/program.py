@@ -23,6 +23,8 @@ LOG, DATABASE = "bot.log", "bot.db"
 # What a bot asks for at its start, page by page: missed webhooks. No dispatch waits for that, so it is not counted.
 SWEPT = "/app/hook/deliveries"
 LOG_CHARACTERS = 2000
+# The checkout that this file belongs to, whatever else is installed.
+CHECKOUT = Path(__file__).parents[1]
 UNLIMITED = dict.fromkeys(
     (
         "QUOTA_WRITE_INTERVAL",
@@ -55,6 +57,7 @@ class Bot:
     def __init__(self, process: asyncio.subprocess.Process, port: int, ready_after: float, database: Path) -> None:
         self.process = process
         self.webhook_url = f"http://127.0.0.1:{port}/webhook"
+        self.health_url = f"http://127.0.0.1:{port}/healthz"
         self.ready_after = ready_after
         self.database = database
 
@@ -66,6 +69,19 @@ class Bot:
         """Give the most that was resident at any time, in MB, None where the system does not tell it."""
         return self._memory("VmHWM:")
 
+    async def stop(self, seconds: float) -> float | None:
+        """Send SIGTERM; give the seconds until it had ended, or None after killing it as it did not end in time."""
+        began = time.monotonic()
+        self.process.terminate()
+        try:
+            async with asyncio.timeout(seconds):
+                await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+            return None
+        return time.monotonic() - began
+
     def _memory(self, name: str) -> float | None:
         try:
             status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
@@ -76,8 +92,12 @@ class Bot:
 
 
 @asynccontextmanager
-async def serving(folder: Path, account: Account, settings: Mapping[str, str]) -> AsyncIterator[Bot]:
+async def serving(
+    folder: Path, account: Account, settings: Mapping[str, str], checkout: Path = CHECKOUT
+) -> AsyncIterator[Bot]:
     """Start a bot that has seen nothing yet, its database and log in `folder`; end it afterwards.
+
+    Its code is that of `checkout`.
 
     Raises BenchError if it does not get ready.
     """
@@ -100,7 +120,7 @@ async def serving(folder: Path, account: Account, settings: Mapping[str, str]) -
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "bot", "serve"),
             cwd=folder,
-            env={"PATH": os.defpath, **variables},
+            env={"PATH": os.defpath, "PYTHONPATH": str(checkout), **variables},
             stdout=log,
             stderr=log,
         )

@@ -8,15 +8,15 @@ import os
 import subprocess
 import sys
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.far import LINE_BYTES
 from bench.files import TARGET, tag_in
-from bench.program import UNLIMITED, Account, BenchError, ended, last_words, serving
+from bench.program import CHECKOUT, UNLIMITED, Account, BenchError, ended, last_words, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
 
     from bench.fill import Recipe
     from bench.program import Bot
@@ -58,13 +58,13 @@ class Remote:
         self.account = Account(hello["url"], hello["app"], hello["key"], hello["secret"])
 
     @asynccontextmanager
-    async def bot(self, *, limits: bool = False, latency: float = 0.0) -> AsyncIterator[Bot]:
-        """Start a bot that the sandbox answers after `latency` seconds and tells of pushes.
+    async def bot(self, *, limits: bool = False, latency: float = 0.0, checkout: Path = CHECKOUT) -> AsyncIterator[Bot]:
+        """Start the bot of a checkout, which the sandbox answers after `latency` seconds and tells of pushes.
 
         With `limits` the sandbox refuses what GitHub would refuse, and the bot has its own default quotas: else neither
         of them knows a limit.
         """
-        async with serving(self.folder, self.account, {} if limits else UNLIMITED) as bot:
+        async with serving(self.folder, self.account, {} if limits else UNLIMITED, checkout) as bot:
             await self._ask("set", latency=latency, limits=limits, webhook_url=bot.webhook_url)
             try:
                 yield bot
@@ -100,6 +100,14 @@ class Remote:
         moved = tuple(Push(**push) for push in told["pushes"])
         return Seen(moved, tuple((when, what) for when, what in told["requests"]), told["refused"])
 
+    async def landed(self, name: str, seconds: float) -> float | None:
+        """Wait until a branch of OWNER/NAME moved since the beginning and a check run came there.
+
+        Give when the branch moved (time.monotonic), None if that takes longer than `seconds`.
+        """
+        moved: float | None = await self._ask("landed", name=name, seconds=seconds)
+        return moved
+
     async def look(self, name: str) -> tuple[dict[str, str], dict[str, int]]:
         """Give the tag in the file on each branch, and in how many commits each delivery is a trailer."""
         told = await self._ask("look", name=name, path=TARGET)
@@ -121,7 +129,7 @@ async def remote(folder: Path) -> AsyncIterator[Remote]:
     """Start a sandbox in `folder`; end it afterwards. It ends by itself, too, should this process be gone."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, *MODULE, str(folder / "far")),
-        cwd=Path(__file__).parents[1],
+        cwd=CHECKOUT,
         env={"PATH": os.environ.get("PATH", os.defpath)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -39,6 +39,17 @@ EDIT_COLUMNS = {
 }
 # The same for many dispatches at a time, and for repositories of several sizes.
 FAR_COLUMNS = {"n": "n", "min": "min", "p50": "p50", "p99": "p99", "requests": "requests"}
+# The same for a bot whose neighbours are hostile, and for what it takes of a machine.
+NEIGHBOURS_COLUMNS = {
+    "n": "n",
+    "min": "min",
+    "p50": "p50",
+    "p99": "p99",
+    "max": "max",
+    "committed": "com-\nmitted",
+    "failed": "failed",
+    "pending": "pend-\ning",
+}
 SKIPPED = "skipped"
 
 

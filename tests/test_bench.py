@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 PEER = ROOT / ".venv-bench" / "bin" / "gitops-image-replacer"
-SECONDS = 90
+SECONDS = 150
+PROC = Path("/proc/self/stat").exists()
 SCHEMA = {
     "type": "array",
     "minItems": 1,
@@ -167,6 +168,62 @@ def test_a_literal_path_costs_the_same_in_a_larger_repository(ran: Ran) -> None:
     assert ran.value(f"{large} / ** warm: listings", "count") == 0
     memory = {f"{large} / warm: more memory", f"{large} / **: more memory"}
     assert (memory <= {row["name"] for row in ran.rows}) is Path("/proc/self/status").exists()
+
+
+def test_hostile_neighbours_are_measured_beside_quiet_ones(ran: Ran) -> None:
+    """As many dispatches as when all is quiet, how they ended, the ratio of both, and what became of the attackers."""
+    for state in ("quiet", "all attackers"):
+        assert ran.whats(f"neighbours / {state} / dispatches") == {"n", "min", "p50", "p99", "max"}
+        assert ran.value(f"neighbours / {state} / how they ended", "committed") == 5
+        assert ran.value(f"neighbours / {state} / healthz", "n") > 0
+    quiet, attacked = (ran.value(f"neighbours / {state} / dispatches", "p50") for state in ("quiet", "all attackers"))
+    assert ran.value("neighbours / all attackers / times quiet", "p50 / quiet") == attacked / quiet
+    for kind in ("patterns", "mapping file", "branches", "globs", "payload"):
+        n, *ends = (
+            ran.value(f"neighbours / all attackers / by {kind}", what)
+            for what in ("n", "committed", "failed", "pending")
+        )
+        assert n == sum(ends) > 0
+    assert ran.value("neighbours / all attackers / SIGTERM to exit", "seconds") > 0
+
+
+def test_the_bot_of_another_checkout_is_measured_beside_ours(tmp_path: Path) -> None:
+    """With --before all figures of the part stand twice, and --only leaves other parts out."""
+    ran = bench(tmp_path, "--only", "footprint", "--before", str(ROOT))
+    assert ran.code == 0, ran.err
+    figures = {(row["name"].partition(" / ")[2], row["what"]) for row in ran.rows}
+    assert {row["name"].partition(" / ")[0] for row in ran.rows} == {"footprint", "footprint, before"}
+    assert len(ran.rows) == 2 * len(figures)
+    assert ("start to ready", "p50") in figures
+    assert (("idle / memory", "least") in figures) is Path("/proc/self/status").exists()
+
+
+def test_a_folder_without_a_bot_is_no_checkout(tmp_path: Path) -> None:
+    """A sentence and exit 2, before anything is measured."""
+    ran = bench(tmp_path, "--before", str(tmp_path))
+    assert (ran.code, ran.rows) == (2, [])
+    assert f"'{tmp_path}' is no checkout of the project: it has no folder 'bot'" in " ".join(ran.err.split())
+
+
+@pytest.mark.usefixtures("importable")
+async def test_the_processes_of_a_bot_are_found_with_their_memory() -> None:
+    """Children and grandchildren count while they run, and not any more when they have ended."""
+    from bench.processes import Family
+
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1, flush=True); input()'])"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    await process.stdout.readline()
+    family = Family(process.pid)
+    family.look()
+    assert (family.count, len(family.left())) == ((2, 2) if PROC else (0, 0))
+    assert family.megabytes is None or 5 < family.megabytes < 100
+    process.stdin.close()
+    await process.wait()
+    assert family.left() == set()
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
