@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 # Webhooks, health and the event loop come first: a process of the pool gives way to them.
 NICENESS = 10
-# An alarm that hits a destructor is lost; the next one follows so many seconds of CPU later.
-AGAIN_SECONDS = 0.1
+# So often an alarm looks at the budget, in seconds of CPU. One that hits a destructor is lost; the next one follows.
+LOOK_SECONDS = 0.1
 
 
 class Computed(NamedTuple):
@@ -52,7 +52,6 @@ def serve(memory: int) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    signal.signal(signal.SIGPROF, _interrupt)
     while head := requests.read(LENGTH.size):
         answer = _answer(memory, requests.read(*LENGTH.unpack(head)))
         answers.write(LENGTH.pack(len(answer)))
@@ -102,15 +101,23 @@ def _measured(seconds: float, function: Callable[..., Any], args: tuple[Any, ...
     return Computed(value, meter.costs())
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    del number, frame
-    raise OverBudget
-
-
 @contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
-    """Raise OverBudget in the block once it has taken so many seconds of CPU, and again until it ends."""
-    signal.setitimer(signal.ITIMER_PROF, max(seconds, 0.001), AGAIN_SECONDS)
+    """Raise OverBudget in the block once it has taken so many seconds of CPU, and again until it ends.
+
+    A process whose bot was killed meanwhile ends.
+    """
+    end, bot = time.process_time() + seconds, os.getppid()
+
+    def look(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if os.getppid() != bot:
+            os._exit(1)
+        if time.process_time() >= end:
+            raise OverBudget
+
+    signal.signal(signal.SIGPROF, look)
+    signal.setitimer(signal.ITIMER_PROF, min(max(seconds, 0.001), LOOK_SECONDS), LOOK_SECONDS)
     try:
         yield
     finally:
