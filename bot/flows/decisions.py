@@ -80,6 +80,8 @@ class Destination:
     decisions: tuple[Decision, ...]
     commit: CommitSettings = field(default_factory=CommitSettings)
     stopped: Transient | None = None
+    later: tuple[str, ...] = ()
+    """The deliveries that are not decided yet, as their files did not fit into memory beside the others."""
 
 
 @dataclass(frozen=True, slots=True)
