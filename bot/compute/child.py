@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import FrameType
 
-# Webhooks, health and the event loop come first: a process of the pool gives way to them.
-NICENESS = 10
 # So often an alarm looks at the budget, in seconds of CPU. One that hits a destructor is lost; the next one follows.
 LOOK_SECONDS = 0.1
 
@@ -50,7 +48,6 @@ def serve(memory: int) -> None:
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # Whatever a computation prints must not come between the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     while head := requests.read(LENGTH.size):
         answer = _answer(memory, requests.read(*LENGTH.unpack(head)))

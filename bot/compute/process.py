@@ -10,6 +10,8 @@ from contextlib import suppress
 
 # Before each message, either way: how many bytes it has.
 LENGTH = struct.Struct("!Q")
+# Webhooks, health and the event loop come first: by so much a process of the pool gives way to them.
+NICENESS = 10
 # The bytes of an answer that may wait to be read.
 _BUFFER = 1024 * 1024
 
@@ -32,7 +34,8 @@ class Process:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
-            f"from bot.compute import child; child.serve({memory})",
+            # It gives way to the bot from its first moment on: it is started when the bot itself starts.
+            f"import os; os.nice({NICENESS}); from bot.compute import child; child.serve({memory})",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=environment,

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 import work
 
-from bot.compute.child import NICENESS
 from bot.compute.pool import Pool
-from bot.compute.process import LENGTH
+from bot.compute.process import LENGTH, NICENESS
 from bot.core.meter import Budget
 from bot.core.model import Repository
 from bot.errors import InputError, Transient
