@@ -126,7 +126,7 @@ async def test_while_a_login_cannot_be_looked_up_nothing_is_lost(
 async def test_a_login_without_installation_is_known_when_it_installs(
     sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Until then it is denied, and the start says so; its first `installation` event says which id it is."""
+    """Until then it is denied, and the start says so; then GitHub's list says which id it is."""
     async with running(sandbox, tmp_path, ALLOWED_ACCOUNTS="acme", SWEEP_INTERVAL="0") as bot:
         body = json.dumps(
             {
@@ -137,8 +137,10 @@ async def test_a_login_without_installation_is_known_when_it_installs(
             }
         ).encode()
         assert (await send(sandbox, bot, body, "repository_dispatch"))["outcome"] == "ignored"
-        # The body of another event under this name teaches nothing.
-        assert (await send(sandbox, bot, body, "installation"))["outcome"] == "ignored"
+        # Neither does a captured body of whoever had the login before say which id it is.
+        account = {"id": 99, "login": "acme"}
+        installed = {"action": "created", "installation": {"id": 42, "account": account}, "repositories": []}
+        assert (await send(sandbox, bot, json.dumps(installed).encode(), "installation"))["outcome"] == "ignored"
         sandbox.create_repository("acme/gitops", FILES, installed=False)
         installation = sandbox.install("acme")
         await sandbox.webhooks.drained()
@@ -146,6 +148,15 @@ async def test_a_login_without_installation_is_known_when_it_installs(
         assert await bot.ended(await sandbox.dispatch("acme/gitops", "x", {"tag": "new"})) == "committed"
     line = "ALLOWED_ACCOUNTS: the App is not installed on this account; nothing of it is taken until it is"
     assert [one["login"] for one in said(capsys, line)] == ["acme"]
+
+
+async def test_an_installation_that_is_not_told_loses_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The App is installed while the bot runs, and that webhook is lost: the next one of the account is taken."""
+    async with running(sandbox, tmp_path, ALLOWED_ACCOUNTS="acme", SWEEP_INTERVAL="0") as bot:
+        sandbox.webhooks.lose(1, event="installation")
+        sandbox.create_repository("acme/gitops", FILES, installed=False)
+        sandbox.install("acme")
+        assert await bot.ended(await sandbox.dispatch("acme/gitops", "x", {"tag": "new"})) == "committed"
 
 
 async def test_a_body_that_tells_no_account_is_not_stored(sandbox: Sandbox, tmp_path: Path) -> None:

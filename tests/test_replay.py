@@ -223,14 +223,28 @@ async def test_a_flood_of_replays_is_bounded(sandbox: Sandbox, repository: Repos
     assert repository.read("values.yaml") == b'image: { tag: "2.0" }\n'
 
 
-async def test_a_flood_of_what_has_no_effect_leaves_one_row(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A captured body that is ignored or fails on arrival is answered under each new id, and stored once."""
+async def test_a_flood_of_what_has_no_effect_leaves_one_row(
+    sandbox: Sandbox, repository: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A captured body that ends on arrival is stored and logged once, whatever id and event name it comes under."""
     async with running(sandbox, tmp_path) as bot:
-        for event, outcome in (("check_run", "ignored"), ("repository_dispatch", "failed")):
-            body = json.dumps({"action": event, "installation": {"id": 1}}).encode()
-            answers = [await send(sandbox, bot, body, event=event) for _ in range(20)]
-            assert {(status, answer["outcome"]) for status, answer in answers} == {(202, outcome)}
-    assert len(rows(tmp_path)) == 2
+        guid = await sandbox.dispatch(repository.full_name, "x", {"tag": "1.0"})
+        assert await bot.ended(guid) == "committed"
+        await sandbox.webhooks.drained()
+        before = len(rows(tmp_path))
+        bodies = (
+            (json.dumps({"action": "created", "installation": {"id": 1}}).encode(), "ignored"),
+            (captured(sandbox, guid), "ignored"),
+            (b'{"a": "\\ud800"}', "failed"),
+            (b'{"a": ' + b"[" * 5000 + b"]" * 5000 + b"}", "failed"),
+        )
+        capsys.readouterr()
+        for body, outcome in bodies:
+            for number in range(20):
+                status, answer = await send(sandbox, bot, body, event=f"check_{chr(ord('a') + number)}")
+                assert (status, answer["outcome"]) == (202, outcome)
+    assert len(rows(tmp_path)) == before + len(bodies)
+    assert sum(line["event"] == "received" for line in logged(capsys.readouterr().err)) == len(bodies)
 
 
 async def test_an_operator_cannot_let_a_held_one_go_by_mistake(

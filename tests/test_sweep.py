@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +20,9 @@ from bot.core.model import Actor, Delivery
 from bot.errors import Transient, Unavailable
 from bot.flows import sweep
 from bot.flows.intake import Intake
+from bot.flows.listed import Listed, in_turn
 from bot.flows.sweep import Sweep
+from bot.github import deliveries
 from bot.github.auth import app_api
 from bot.github.deliveries import DeliveryList
 from bot.inbox.sqlite import SQLiteInbox
@@ -78,9 +81,9 @@ async def sweeping(sandbox: Sandbox, folder: Path) -> AsyncIterator[Night]:
     inbox, woken, now = SQLiteInbox(folder / DATABASE), Woken(), [datetime.now(UTC)]
     try:
         async with aiohttp.ClientSession() as session:
-            deliveries = DeliveryList(app_api(session, sandbox.url, sandbox.app.id, sandbox.app.private_key))
+            listed = DeliveryList(app_api(session, sandbox.url, sandbox.app.id, sandbox.app.private_key))
             intake = Intake(inbox, woken, InPlace())
-            yield Night(sandbox, inbox, woken, Sweep(deliveries, inbox, intake, lambda: now[0]), now)
+            yield Night(sandbox, inbox, woken, Sweep(listed, inbox, intake, lambda: now[0]), now)
     finally:
         inbox.close()
 
@@ -279,15 +282,43 @@ async def test_a_sweep_takes_a_bounded_number_and_the_next_one_the_rest(
     assert [one.id for one in await night.inbox.pending(gitops.id, 10)] == guids
 
 
-async def test_a_sweep_looks_at_a_bounded_number(
+async def test_a_sweep_looks_at_a_bounded_number_and_the_next_ones_at_the_rest(
     night: Night, gitops: Repository, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It takes the newest, and says that older ones are left."""
+    """Somebody pushes thousands of branches while the bot is away: what others were sent before is found."""
     monkeypatch.setattr(sweep, "MOST_LISTED", 2)
-    guids = await night.lost("one", "two", "three")
-    assert await night.sweep.once()
+    monkeypatch.setattr(deliveries, "_LIST", "/app/hook/deliveries?per_page=1")
+    guids = await night.lost("one", "two")
+    for number in range(3):
+        gitops.commit({"README.md": f"{number}\n"}, "Push")
+    await night.sandbox.webhooks.drained()
+    night.sent_at(*(ago(hours=hours) for hours in (20, 19, 18, 17, 16)))
+    assert not await night.sweep.once()
+    assert await night.inbox.pending(gitops.id, 10) == []
+    assert "many deliveries for one sweep; older ones are left for the next" in caplog.text
+    assert not await night.sweep.once()
     assert [one.id for one in await night.inbox.pending(gitops.id, 10)] == guids[1:]
-    assert "too many deliveries for one sweep; older ones are left" in caplog.text
+    assert await night.sweep.once()
+    assert [one.id for one in await night.inbox.pending(gitops.id, 10)] == guids[::-1]
+    asked = len(night.sandbox.requests)
+    assert await night.sweep.once()
+    assert len(night.sandbox.requests) == asked + 1
+
+
+async def test_a_redelivery_far_from_its_first_attempt_counts(
+    night: Night, gitops: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was taken, and forgotten since; the sweep that comes to the first attempt does not do it again."""
+    monkeypatch.setattr(sweep, "MOST_LISTED", 1)
+    monkeypatch.setattr(deliveries, "_LIST", "/app/hook/deliveries?per_page=1")
+    await night.lost("one", "two")
+    first, second = night.sandbox.webhooks.deliveries
+    again = replace(first, id=second.id + 1, redelivery=True, status_code=202)
+    night.sandbox.webhooks.deliveries.append(again)
+    night.sent_at(ago(hours=3), ago(hours=2), ago(hours=1))
+    while not await night.sweep.once():
+        pass
+    assert [one.id for one in await night.inbox.pending(gitops.id, 10)] == [second.guid]
 
 
 # -- GitHub away
@@ -464,14 +495,14 @@ async def test_an_account_whose_payloads_fail_stops_no_other(night: Night, gitop
     assert [one.id for one in await night.inbox.pending(other.id, 20)] == theirs
     assert await night.inbox.pending(gitops.id, 10) == []
     assert len(night.fetched()) == 3 + 9
-    assert sweep.in_turn(
+    assert in_turn(
         [entry(1, installation=1), entry(2, installation=2), entry(3, installation=1)], night.sweep._failing | {1}
     ) == [entry(2, installation=2), entry(1, installation=1), entry(3, installation=1)]
 
 
-def entry(number: int, installation: int) -> sweep.Listed:
+def entry(number: int, installation: int) -> Listed:
     when = datetime(2026, 11, 21, tzinfo=UTC)
-    return sweep.Listed(number, str(number), "push", when, 502, False, installation, 7)
+    return Listed(number, str(number), "push", when, 502, False, installation, 7)
 
 
 async def test_an_inbox_that_cannot_store_gives_nothing_up(night: Night, gitops: Repository) -> None:

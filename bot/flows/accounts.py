@@ -11,17 +11,19 @@ import structlog
 from bot.errors import Busy, PointsmanError, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection
+    from collections.abc import AsyncGenerator, Collection, Sequence
 
     from bot.core.model import Account
     from bot.ports import KnownAccounts
 
 log = structlog.get_logger(__name__)
 
+# Between two looks at GitHub's list that deliveries ask for.
+REST_SECONDS = 1.0
 # Pauses after GitHub's list of installations could not be read: twice as long each time.
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 300.0
 
-# Webhooks are taken at once, or after so many seconds if GitHub does not answer: until then they would get a 503.
+# For so long the start, and a delivery of a login that is not known, wait for GitHub's list: longer ones get a 503.
 FIRST_LOOK_SECONDS = 5.0
 
 # Deliveries of an account whose login is looked up are turned away until that is done.
@@ -38,8 +40,9 @@ class Installations(Protocol):
 class AllowedAccounts:
     """The accounts of ALLOWED_ACCOUNTS: ids, and logins that are turned into ids once. None at all: every account.
 
-    A login is looked up in GitHub's list of installations, or taken from the first `installation` event that has it.
-    The inbox keeps which id it was: whoever gets the login after a rename is not meant.
+    A login is looked up in GitHub's list of installations, again when a delivery of it comes. What the delivery says
+    itself is no proof: a captured one may be from whoever had the login before. The inbox keeps which id it was:
+    whoever gets the login after a rename is not meant.
     """
 
     def __init__(self, allowed: Collection[int | str], known: KnownAccounts) -> None:
@@ -48,7 +51,11 @@ class AllowedAccounts:
         self.all = not allowed
         self._known = known
         self._tried = asyncio.Event()
-        self._looked = False
+        # Who waits for the next look at GitHub's list: whether it succeeded.
+        self._asking: list[asyncio.Future[bool]] = []
+        self._asked = asyncio.Event()
+        # Whether the last look failed: nobody waits for the next one then.
+        self._away = False
 
     async def load(self) -> None:
         """Take the logins that the inbox knows, and say in the log who is served."""
@@ -64,56 +71,85 @@ class AllowedAccounts:
             log.info("ALLOWED_ACCOUNTS: only these accounts are served", ids=sorted(self._ids))
 
     async def resolve(self, installations: Installations) -> None:
-        """Look the unresolved logins up in GitHub's list, again and again until it could be read. Raises nothing."""
+        """Look the unresolved logins up in GitHub's list, again when `allow` asks for one. Raises nothing.
+
+        Returns when all of them are known.
+        """
         pause = FIRST_PAUSE_SECONDS
+        said = False
         while self._unresolved:
-            try:
-                async for account in installations.accounts():
-                    await self._learn(account)
-                break
-            except PointsmanError as error:
-                asked = error.retry_after if isinstance(error, Transient) else None
-                pause = max(pause, asked or 0.0)
-                log.warning("ALLOWED_ACCOUNTS: logins cannot be looked up; again later", reason=str(error), pause=pause)
-            except Exception:
-                log.exception("ALLOWED_ACCOUNTS: logins cannot be looked up", pause=pause)
+            asking, self._asking = self._asking, []
+            wait = await self._look(installations, pause)
+            self._away = wait is not None
+            _answer(asking, succeeded=not self._away)
             self._tried.set()
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-        self._looked = True
+            if wait is not None:
+                await asyncio.sleep(wait)
+                pause = min(wait * 2, LONGEST_PAUSE_SECONDS)
+                continue
+            pause = FIRST_PAUSE_SECONDS
+            for login in [] if said else sorted(self._unresolved):
+                log.warning(
+                    "ALLOWED_ACCOUNTS: the App is not installed on this account; nothing of it is taken until it is",
+                    login=login,
+                )
+            said = True
+            if self._unresolved:
+                await asyncio.sleep(REST_SECONDS)
+                await self._asked.wait()
+                self._asked.clear()
         self._tried.set()
-        for login in sorted(self._unresolved):
-            log.warning(
-                "ALLOWED_ACCOUNTS: the App is not installed on this account; nothing of it is taken until it is",
-                login=login,
-            )
+        _answer(self._asking, succeeded=True)
+
+    async def _look(self, installations: Installations, pause: float) -> float | None:
+        """Look through GitHub's list once; return the seconds to wait if it cannot be read, None if it could."""
+        try:
+            async for account in installations.accounts():
+                await self._learn(account)
+        except PointsmanError as error:
+            asked = error.retry_after if isinstance(error, Transient) else None
+            pause = max(pause, asked or 0.0)
+            log.warning("ALLOWED_ACCOUNTS: logins cannot be looked up; again later", reason=str(error), pause=pause)
+            return pause
+        except Exception:
+            log.exception("ALLOWED_ACCOUNTS: logins cannot be looked up", pause=pause)
+            return pause
+        return None
 
     async def settle(self) -> None:
         """Return when the logins were looked up for the first time, with or without success, or some seconds later."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._tried.wait(), FIRST_LOOK_SECONDS)
 
-    async def allow(self, account: Account | None, *, installs: bool) -> bool:
+    async def allow(self, account: Account | None) -> bool:
         """Say whether the deliveries of an account are stored.
 
-        `installs`: this is an `installation` event of the account, so its login is known from now on. Raises Busy while
-        the login is looked up: a refusal would lose the delivery, as GitHub counts it as taken.
+        GitHub's list is looked at first if the account has a login that is not known yet. Raises Busy if that does not
+        succeed soon: a refusal would lose the delivery, as GitHub counts it as taken.
         """
         if self.all:
             return True
         if account is None:
             return False
-        if account.id in self._ids:
-            return True
         login = account.login.lower()
-        if login not in self._unresolved:
-            return False
-        if installs:
-            await self._learn(account)
-            return True
-        if not self._looked:
+        if account.id not in self._ids and login in self._unresolved and not await self._ask():
             raise Busy(_UNKNOWN.format(login=account.login))
-        return False
+        return account.id in self._ids
+
+    async def _ask(self) -> bool:
+        """Let GitHub's list be looked at; return whether that succeeded, in time."""
+        if self._away:
+            return False
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._asking.append(answer)
+        self._asked.set()
+        try:
+            return await asyncio.wait_for(answer, FIRST_LOOK_SECONDS)
+        except TimeoutError:
+            # A look that is under way has taken it out already.
+            with suppress(ValueError):
+                self._asking.remove(answer)
+            return False
 
     async def _learn(self, account: Account) -> None:
         login = account.login.lower()
@@ -122,3 +158,9 @@ class AllowedAccounts:
             self._unresolved.remove(login)
             self._ids.add(account.id)
             log.info("ALLOWED_ACCOUNTS", login=login, id=account.id)
+
+
+def _answer(asking: Sequence[asyncio.Future[bool]], *, succeeded: bool) -> None:
+    for answer in asking:
+        if not answer.done():
+            answer.set_result(succeeded)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 from cachetools import LRUCache, TTLCache
 
-from bot.core import trigger
 from bot.core.meter import Budget
 from bot.errors import Busy
 from bot.flows import jobs
@@ -55,7 +55,8 @@ class Intake:
         self._compute = compute
         self._engine = engine
         self.accounts = accounts
-        # Which delivery brought a body that ended on arrival, by event and digest.
+        # Which delivery brought a body that ended on arrival, by digest. The event does not count: it is not signed,
+        # and there are as many names as somebody likes.
         self._ended: LRUCache[Hashable, str] = LRUCache(maxsize=MOST_ENDED)
         self._said: TTLCache[Hashable, bool] = TTLCache(maxsize=MOST_QUIET, ttl=QUIET_SECONDS)
 
@@ -73,7 +74,7 @@ class Intake:
         try:
             if not await self._is_allowed(taken):
                 return self._turn_away(taken.delivery, taken.account)
-            if taken.outcome is not None and not listed and self._is_repeated(taken.delivery):
+            if taken.outcome is not None and not listed and self._is_repeated(arrival, taken.delivery):
                 return Accepted(arrival.id, taken.outcome.state, taken.outcome.reason)
             if await self._inbox.add(taken.delivery, taken.outcome, listed=listed):
                 return await self._note(taken, listed=listed)
@@ -85,11 +86,7 @@ class Intake:
             raise
 
     async def _is_allowed(self, taken: Received) -> bool:
-        if self.accounts is None:
-            return True
-        # An `installation` event that is one, and not another body under this name.
-        installs = taken.delivery.event == trigger.INSTALLATION and taken.outcome is None
-        return await self.accounts.allow(taken.account, installs=installs)
+        return self.accounts is None or await self.accounts.allow(taken.account)
 
     def _turn_away(self, delivery: Delivery, account: Account | None) -> Accepted:
         whose = f"the account {account.login} (id {account.id})" if account else "an account that it does not tell"
@@ -105,12 +102,11 @@ class Intake:
             delivery.id, "ignored", f"it comes from {whose}; ALLOWED_ACCOUNTS does not name it", allowed=False
         )
 
-    def _is_repeated(self, delivery: Delivery) -> bool:
+    def _is_repeated(self, arrival: Arrival, delivery: Delivery) -> bool:
         """Say whether the same body ended on arrival before, under another id."""
-        if delivery.digest is None:
-            return False
-        first = self._ended.setdefault((delivery.event, delivery.digest), delivery.id)
-        return first != delivery.id
+        # What cannot be read has no digest of what it says. Its bytes are signed, and so always the same.
+        digest = delivery.digest or hashlib.sha256(arrival.body).digest()
+        return self._ended.setdefault(digest, delivery.id) != delivery.id
 
     async def _note(self, taken: Received, *, listed: bool) -> Accepted:
         delivery, outcome = taken.delivery, taken.outcome

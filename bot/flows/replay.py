@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.core.model import Held
-    from bot.flows.sweep import Deliveries
+    from bot.flows.listed import Deliveries
     from bot.ports import Clock, Engine, Holds
 
 log = structlog.get_logger(__name__)

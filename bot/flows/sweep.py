@@ -10,11 +10,8 @@ import asyncio
 import json
 from collections import Counter
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from http import HTTPStatus
-from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import structlog
 from cachetools import LRUCache
@@ -23,12 +20,14 @@ from bot.core import trigger
 from bot.core.model import Actor, Delivery
 from bot.core.outcome import Outcome
 from bot.errors import InputError, PointsmanError, Transient, Unavailable, Unreadable
+from bot.flows.listed import Stretch, in_turn
 from bot.flows.receive import Arrival
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection, Sequence
+    from collections.abc import Sequence
 
     from bot.flows.intake import Intake
+    from bot.flows.listed import Deliveries, Listed
     from bot.ports import Clock, Inbox
 
 log = structlog.get_logger(__name__)
@@ -40,9 +39,12 @@ KEPT = timedelta(days=3)
 # A delivery may be listed late, and GitHub's clock is not ours.
 OVERLAP = timedelta(minutes=10)
 
-# Bounds of one sweep: deliveries looked at (50 pages), payloads fetched, payloads of one installation that could not be
-# had, and in a row of any.
+# Bounds of one sweep: deliveries looked at (50 pages) since the last one, and as many of those that earlier ones left;
+# payloads fetched of either, payloads of one installation that could not be had, and in a row of any.
 MOST_LISTED, MOST_FETCHED, MOST_FAILED, MOST_FAILED_IN_A_ROW = 5_000, 500, 3, 20
+
+# How many stretches of the list are remembered that no sweep has looked at yet.
+MOST_LEFT = 20
 
 # A payload that cannot be read is asked for in so many sweeps, as the answer may have been garbled on the way.
 MOST_TRIES = 3
@@ -54,40 +56,6 @@ AGAIN_SECONDS = 300.0
 
 # The proof is not a signature here: GitHub itself lists the delivery to whoever has the App's private key.
 _PROVEN = Actor(via="webhook", login="")
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One attempt at a delivery, as GitHub lists it.
-
-    `id` is the attempt's own, `guid` the `X-GitHub-Delivery`, which a redelivery shares; `delivered_at` is when GitHub
-    sent it (UTC), `status` the HTTP status that it was answered with (0: none yet). `installation` and `repository` are
-    ids, 0 for none.
-    """
-
-    id: int
-    guid: str
-    event: str
-    delivered_at: datetime
-    status: int
-    redelivery: bool
-    installation: int
-    repository: int
-
-    @property
-    def answered(self) -> bool:
-        """Whether somebody took it: an answer is given when the delivery is stored."""
-        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
-
-
-class Deliveries(Protocol):
-    """GitHub's list of the App's deliveries. Both methods may raise Transient and Unavailable."""
-
-    def since(self, time: datetime) -> AsyncGenerator[Listed, None]:
-        """Yield the attempts made since `time` (UTC), the newest first."""
-
-    async def payload(self, listed_id: int) -> dict[str, Any]:
-        """Return the JSON object that an attempt sent. Raises Unreadable if it is not one."""
 
 
 class Sweep:
@@ -103,6 +71,8 @@ class Sweep:
         self._intake = intake
         self._clock = clock
         self._complete: datetime | None = None
+        # What earlier sweeps left, the one that reaches back furthest first.
+        self._left: list[Stretch] = []
         # By the delivery's GUID: in how many sweeps its payload could not be read.
         self._tries: LRUCache[str, int] = LRUCache(maxsize=MOST_REMEMBERED)
         # GUIDs that nothing can be made of, and installations of accounts that are not served.
@@ -130,33 +100,75 @@ class Sweep:
     async def once(self) -> bool:
         """Look once at what was sent since the last complete sweep, or in three days; return whether it is complete.
 
-        Raises Transient and Unavailable where GitHub's list cannot be read; what was taken until then stays.
+        What is too much for one sweep is left for the next ones. Raises Transient and Unavailable where GitHub's list
+        cannot be read; what was taken until then stays.
         """
         began = self._clock()
         since = began - KEPT
         if self._complete is not None:
             since = max(since, self._complete - OVERLAP)
-        missed = await self._missed(since)
-        whole = await self._take_all(missed)
-        if missed:
-            log.info("swept", since=since.isoformat(), missed=len(missed), complete=whole)
+        oldest = self._left[0] if self._left else None
+        whole, left = await self._look(Stretch(since))
         if whole:
             self._complete = began
+            self._leave(left)
+        # Even if the new ones are too many again: whoever keeps them coming must not keep the old ones back.
+        if whole and oldest is not None:
+            whole = await self._look_at_left(oldest)
+        return whole and not self._left
+
+    async def _look_at_left(self, stretch: Stretch) -> bool:
+        """Look at what an earlier sweep left; return whether nothing of it must be tried again."""
+        try:
+            whole, left = await self._look(stretch)
+        except Unavailable as error:
+            # GitHub does not know the page any more.
+            log.warning("deliveries that were left cannot be looked at", reason=str(error))
+            whole, left = True, None
+        if whole:
+            self._left = [one for one in self._left if one is not stretch]
+            self._leave(left)
         return whole
 
-    async def _missed(self, since: datetime) -> Sequence[Listed]:
-        """Return the first attempt at each delivery that nobody took, the oldest first."""
+    def _leave(self, stretch: Stretch | None) -> None:
+        """Remember what is left to be looked at."""
+        if stretch is None:
+            return
+        self._left = sorted([*self._left, stretch], key=lambda one: one.since)
+        if len(self._left) > MOST_LEFT:
+            lost = self._left.pop(0)
+            log.warning("too many deliveries to look at; older ones are lost", since=lost.since.isoformat())
+
+    async def _look(self, stretch: Stretch) -> tuple[bool, Stretch | None]:
+        """Take what was missed in a part of the list.
+
+        Return whether nothing of it must be tried again, and what was too much.
+        """
+        missed, left = await self._missed(stretch)
+        whole = await self._take_all(missed)
+        if missed:
+            log.info("swept", since=stretch.since.isoformat(), missed=len(missed), complete=whole)
+        return whole, left
+
+    async def _missed(self, stretch: Stretch) -> tuple[Sequence[Listed], Stretch | None]:
+        """Return the first attempt at each delivery that nobody took, the oldest first; and what was too much."""
         first: dict[str, Listed] = {}
-        answered: set[str] = set()
+        answered = set(stretch.answered)
+        left: Stretch | None = None
         count = 0
-        async with aclosing(self._deliveries.since(since)) as attempts:
+        page = ""
+        async with aclosing(self._deliveries.since(stretch.since, stretch.page)) as attempts:
             async for listed in attempts:
-                count += 1
-                if count > MOST_LISTED:
+                if count >= MOST_LISTED and listed.page != page:
                     log.warning(
-                        "too many deliveries for one sweep; older ones are left", until=str(listed.delivered_at)
+                        "many deliveries for one sweep; older ones are left for the next",
+                        until=str(listed.delivered_at),
                     )
+                    again = frozenset(listed.guid for listed in first.values() if listed.redelivery)
+                    left = Stretch(stretch.since, listed.page, stretch.answered | (answered & again))
                     break
+                count += 1
+                page = listed.page
                 if listed.event not in EVENTS or listed.guid in self._given_up:
                     continue
                 if listed.installation in self._strangers:
@@ -169,7 +181,7 @@ class Sweep:
         missed = [
             listed for guid, listed in first.items() if guid not in answered and await self._inbox.state(guid) is None
         ]
-        return sorted(missed, key=lambda listed: (listed.delivered_at, listed.id))
+        return sorted(missed, key=lambda listed: (listed.delivered_at, listed.id)), left
 
     async def _take_all(self, missed: Sequence[Listed]) -> bool:
         """Take what was missed; return whether nothing must be tried again.
@@ -259,22 +271,3 @@ class Sweep:
             installation=listed.installation,
         )
         await self._inbox.add(delivery, Outcome(listed.guid, "failed", sentence), listed=True)
-
-
-def in_turn(missed: Sequence[Listed], last: Collection[int] = ()) -> list[Listed]:
-    """Return deliveries so that each installation has one in turn, from its oldest; those in `last` come last.
-
-    One account may have been sent a thousand while the bot was down: another one's must not wait behind them.
-    """
-    queues: dict[int, list[Listed]] = {}
-    for listed in missed:
-        queues.setdefault(listed.installation, []).append(listed)
-    healthy = [queue for installation, queue in queues.items() if installation not in last]
-    failing = [queue for installation, queue in queues.items() if installation in last]
-    return [
-        listed
-        for group in (healthy, failing)
-        for round_ in zip_longest(*group)
-        for listed in round_
-        if listed is not None
-    ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gidgethub
 
 from bot.errors import Transient, Unreadable
-from bot.flows.sweep import Listed
+from bot.flows.listed import Listed
 from bot.github.answers import UNREADABLE, app_refusal, readable
 
 if TYPE_CHECKING:
@@ -33,18 +33,21 @@ class DeliveryList:
     def __init__(self, api: AppAPI) -> None:
         self._api = api
 
-    async def since(self, time: datetime) -> AsyncGenerator[Listed, None]:
-        """Yield the attempts made since `time` (aware), the newest first; a page of 100 is asked for when needed."""
+    async def since(self, time: datetime, page: str = "") -> AsyncGenerator[Listed, None]:
+        """Yield the attempts made since `time` (aware), the newest first; a page of 100 is asked for when needed.
+
+        With `page`, which is that of an attempt, those from there on.
+        """
         # The next page is where GitHub's Link header says: its cursor is nobody else's business.
-        url = _LIST
+        url = page or _LIST
         for _ in range(_MOST_PAGES):
             try:
                 entries, following = await self._api.page(url)
                 with readable():
-                    page = [_listed(entry) for entry in entries]
+                    attempts = [_listed(entry, url) for entry in entries]
             except gidgethub.HTTPException as error:
                 raise app_refusal(error) from error
-            for listed in page:
+            for listed in attempts:
                 if listed.delivered_at < time:
                     return
                 yield listed
@@ -70,7 +73,7 @@ class DeliveryList:
         return payload
 
 
-def _listed(entry: Mapping[str, Any]) -> Listed:
+def _listed(entry: Mapping[str, Any], page: str) -> Listed:
     delivered_at = datetime.fromisoformat(entry["delivered_at"])
     return Listed(
         id=int(entry["id"]),
@@ -81,4 +84,5 @@ def _listed(entry: Mapping[str, Any]) -> Listed:
         redelivery=bool(entry["redelivery"]),
         installation=int(entry.get("installation_id") or 0),
         repository=int(entry.get("repository_id") or 0),
+        page=page,
     )

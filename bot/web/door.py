@@ -39,6 +39,13 @@ LINGER_SECONDS = 1.0
 LINGER_BYTES = 256 * 1024
 # aiohttp stops reading from a connection with twice as many unread bytes of a body.
 _READ_BYTES = 64 * 1024
+# So many bytes are read from a connection before others have their turn: in chunks of one byte they take some
+# milliseconds to parse. What a failed parse leaves behind is no larger either.
+_RECEIVED_AT_ONCE = 4 * 1024
+# What a connection sends after its head beside the body: sizes and extensions of chunks, trailers, further requests.
+# GitHub sends none of it, and a proxy that sends a body on in chunks makes them of some hundred bytes at least.
+MOST_FRAMING_BYTES = 16 * 1024
+_BODY_PER_FRAMING = 8
 # Connections that the kernel has made and the event loop has not yet accepted.
 _BACKLOG = 511
 # Requests are answered in milliseconds; one that is not must not use up the time that drains have to end.
@@ -102,6 +109,8 @@ class _Server(web.Server):
         self._answer_of = application.request_handler
         self._request_of = application.request_factory
         self.connections_held = connections
+        # Whoever received something into it has copied it before the next one does.
+        self.receive_buffer = bytearray(_RECEIVED_AT_ONCE)
 
     def __call__(self) -> web.RequestHandler:
         return _Connection(self)
@@ -121,6 +130,8 @@ class _Server(web.Server):
             others = CIMultiDict(message.headers)
             del others["Expect"]
             message = message._replace(headers=CIMultiDictProxy(others))
+        if isinstance(protocol, _Connection):
+            protocol.body = payload
         request = self._request_of(message, payload, protocol, writer, task)
         request[EXPECTS_CONTINUE] = expects
         return request
@@ -131,8 +142,8 @@ class _Server(web.Server):
         return response
 
 
-class _Connection(web.RequestHandler):
-    """One connection: counted while it is open, with a bounded head."""
+class _Connection(web.RequestHandler, asyncio.BufferedProtocol):
+    """One connection: counted while it is open, with a bounded head, read in small pieces."""
 
     def __init__(self, server: _Server) -> None:
         super().__init__(
@@ -145,9 +156,14 @@ class _Connection(web.RequestHandler):
             auto_decompress=False,
         )
         self._shares = server.connections_held
+        self._buffer = server.receive_buffer
         self._peer: str | None = None
         # Bytes of the head that have come, and the last of them; None when the head is complete.
         self._head: tuple[int, bytes] | None = (0, b"")
+        # Bytes that have come after the head.
+        self._after_head = 0
+        # Of the request, from the turn of the loop in which it is begun.
+        self.body: StreamReader | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection, or close it at once.
@@ -171,21 +187,40 @@ class _Connection(web.RequestHandler):
             self._peer = None
         super().connection_lost(exc)
 
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio wants it
+        """Return where the event loop writes what it receives next."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what the event loop received."""
+        self.data_received(bytes(memoryview(self._buffer)[:nbytes]))
+
     def data_received(self, data: bytes) -> None:
-        """Parse what came, unless the head is too large: aiohttp bounds each header, and only their number."""
-        if self._head is not None:
+        """Parse what came, unless the head is too large: aiohttp bounds each header, and only their number.
+
+        Nor is anything parsed any more if what frames the body is too large beside it: aiohttp bounds neither the
+        number of chunks nor how often a connection sends them.
+        """
+        if self._head is None:
+            self._after_head += len(data)
+        else:
             size, last = self._head
             # Empty lines before the head are none of its end.
             text = last + data if size else data.lstrip(b"\r\n")
             end = text.find(b"\r\n\r\n")
             size += (end if end >= 0 else len(text)) - len(last)
             self._head = None if end >= 0 else (size, text[-3:])
+            self._after_head = len(text) - end - 4 if end >= 0 else 0
             if size > MOST_HEAD_BYTES:
                 if self.transport is not None:
                     self.transport.write(_HEAD_TOO_LARGE)
                 self.force_close()
                 return
         super().data_received(data)
+        if self.body is not None:
+            body = self.body.total_bytes
+            if self._after_head - body > MOST_FRAMING_BYTES + body // _BODY_PER_FRAMING:
+                self.force_close()
 
     def handle_error(
         self,

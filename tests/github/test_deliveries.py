@@ -12,7 +12,7 @@ from openapi import Checker
 from running import REFUSAL
 
 from bot.errors import PointsmanError, Transient, Unavailable
-from bot.flows.sweep import Listed
+from bot.flows.listed import Listed
 from bot.github.auth import app_api
 from bot.github.deliveries import DeliveryList
 

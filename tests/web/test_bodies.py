@@ -202,6 +202,20 @@ async def test_chunked_bodies_are_counted_as_they_come(sandbox: Sandbox, tmp_pat
         await until(lambda: held(bot) == 0)
 
 
+async def test_a_body_in_small_chunks_is_taken_and_one_that_is_all_framing_is_not(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Chunks of 64 bytes, as no proxy makes them, are fine; of those of one byte a few thousand are read."""
+    body = b'{"a": "' + bytes([97]) * 120_000 + b'"}'
+    sent = {name.replace("-", "_"): value for name, value in headers(sandbox, body).items()}
+    chunked = head(**sent, Transfer_Encoding="chunked")
+    async with running(sandbox, tmp_path) as bot:
+        for size, status in ((64, 202), (1, 0)):
+            chunks = [body[start : start + size] for start in range(0, len(body), size)]
+            framed = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
+            assert (await ask(bot.url, chunked + framed + b"0\r\n\r\n")).status == status
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [("POST", "/nothing", 404), ("POST", "/healthz", 405), ("GET", "/healthz", 200), ("POST", "/webhook", 401)],

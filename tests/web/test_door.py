@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,12 @@ def push(port: int, data: bytes) -> None:
     """Send as much of `data` as is taken within two seconds."""
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
         connection.sendall(data)
+
+
+def push_until(end: float, port: int, data: bytes) -> None:
+    """Send `data` on one connection after the other until a time."""
+    while time.monotonic() < end:
+        push(port, data)
 
 
 async def ready(url: str) -> None:
@@ -94,6 +101,37 @@ async def test_signed_looking_bodies_of_24_mb_leave_memory_and_health_alone(sand
             assert await slowest(admin, 3) < 1
             await asyncio.gather(*floods)
             assert memory(bot.pid, "VmHWM") - before < 100 * MEGABYTE
+        finally:
+            bot.send_signal(signal.SIGTERM)
+            await bot.wait()
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        pytest.param(b"", b"1\r\nX\r\n", id="chunks of one byte"),
+        pytest.param(b"1\r\nX\r\n0\r\n", b"a: b\r\n", id="trailers"),
+        pytest.param(b"1\r\nX\r\n0\r\na: ", b"b", id="a trailer without end"),
+    ],
+)
+async def test_what_frames_a_body_leaves_memory_and_health_alone(
+    sandbox: Sandbox, tmp_path: Path, first: bytes, then: bytes
+) -> None:
+    """60 connections with bodies that are nearly all framing: they end soon, and others are answered meanwhile."""
+    ports = free_port(), free_port()
+    admin = f"http://127.0.0.1:{ports[1]}"
+    sent = head(X_Hub_Signature_256=SIGNATURE, Transfer_Encoding="chunked") + first + then * (500_000 // len(then))
+    with (tmp_path / "log").open("wb") as log:
+        bot = await start(sandbox, tmp_path, ports[0], log, ADMIN_PORT=str(ports[1]))
+        try:
+            await ready(admin)
+            before = memory(bot.pid, "VmRSS")
+            end = time.monotonic() + 3
+            with ThreadPoolExecutor(60) as threads:
+                for _ in range(60):
+                    threads.submit(push_until, end, ports[0], sent)
+                assert await slowest(admin, 3) < 2
+            assert memory(bot.pid, "VmHWM") - before < 50 * MEGABYTE
         finally:
             bot.send_signal(signal.SIGTERM)
             await bot.wait()
