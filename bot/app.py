@@ -172,7 +172,6 @@ def make(settings: Settings) -> web.Application:
             await stack.enter_async_context(background(accounts.resolve(forge.installations)))
             await accounts.settle()
             app[keys.INBOX] = inbox
-            app[keys.ENGINE] = engine
             intake = app[keys.INTAKE] = Intake(inbox, engine, compute, accounts)
             await inbox.resume()  # what freed it may have been told while nobody listened
             await stack.enter_async_context(every(LOOK_SECONDS, engine.start))

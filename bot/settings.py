@@ -34,7 +34,6 @@ class Settings:
     private_key: str = field(repr=False)
     webhook_secret: str = field(repr=False)
     api_url: str
-    api_allow_http: bool
     host: str
     port: int
     admin_port: int
@@ -89,7 +88,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     if not key and not named & {"PRIVATE_KEY", "PRIVATE_KEY_PATH"}:
         problems.append(Problem("PRIVATE_KEY or PRIVATE_KEY_PATH is missing: the App's private key in PEM format"))
     url = found.get("GITHUB_API_URL")
-    if url is not None and not found.get("GITHUB_API_ALLOW_HTTP") and values.is_exposed(url):
+    allows_http = found.pop("GITHUB_API_ALLOW_HTTP", False)
+    if url is not None and not allows_http and values.is_exposed(url):
         problems.append(Problem(f"GITHUB_API_URL: '{url}' {_EXPOSED}"))
     if problems:
         raise InputError(problems)
@@ -181,4 +181,4 @@ SETTINGS = (
     ),
 )
 
-_FIELDS = {"GITHUB_API_URL": "api_url", "GITHUB_API_ALLOW_HTTP": "api_allow_http", "DATABASE_URL": "database"}
+_FIELDS = {"GITHUB_API_URL": "api_url", "DATABASE_URL": "database"}

@@ -471,7 +471,7 @@ async def test_an_account_whose_payloads_fail_stops_no_other(night: Night, gitop
 
 def entry(number: int, installation: int) -> sweep.Listed:
     when = datetime(2026, 11, 21, tzinfo=UTC)
-    return sweep.Listed(number, str(number), "push", when, 502, False, installation, 7)
+    return sweep.Listed(number, str(number), "push", when, 502, installation, 7)
 
 
 async def test_an_inbox_that_cannot_store_gives_nothing_up(night: Night, gitops: Repository) -> None:

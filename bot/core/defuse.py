@@ -83,11 +83,6 @@ _RULES = (
 )
 
 
-def defuse(text: str) -> str:
-    """Make one foreign text a commit message: one line, nothing invisible, words without effect."""
-    return clean_message([(text, True)])
-
-
 def clean_message(pieces: Iterable[Piece], headline: int = MAX_HEADLINE) -> str:
     """Join the pieces of a message, without what foreign text must not do, alone or together with its neighbours.
 

@@ -70,7 +70,6 @@ class Listed:
     event: str
     delivered_at: datetime
     status: int
-    redelivery: bool
     installation: int
     repository: int
 

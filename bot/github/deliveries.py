@@ -78,7 +78,6 @@ def _listed(entry: Mapping[str, Any]) -> Listed:
         event=str(entry["event"]),
         delivered_at=delivered_at.astimezone(UTC),
         status=int(entry["status_code"] or 0),
-        redelivery=bool(entry["redelivery"]),
         installation=int(entry.get("installation_id") or 0),
         repository=int(entry.get("repository_id") or 0),
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from bot.core.model import Held
 from bot.errors import Busy
+from bot.inbox.queries import load_queries
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
 
     from bot.core.model import Delivery
 
-_FILES = resources.files(__package__)
-_SQL = dict(re.findall(r"-- name: (\w+)\n(.*?;)", (_FILES / "holds.sql").read_text(encoding="utf-8"), re.DOTALL))
+_SQL = load_queries("holds.sql")
 
 # How many deliveries may be held back at a time: of one body that comes under new ids, and of all bodies together.
 MOST_HELD_OF_BODY, MOST_HELD = 10, 1_000

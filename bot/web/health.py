@@ -25,11 +25,6 @@ class Health:
         self._degraded: dict[str, str] = {}
 
     @property
-    def storable(self) -> bool:
-        """Whether deliveries can be stored."""
-        return self.reason is None
-
-    @property
     def reason(self) -> str | None:
         """Why no delivery can be stored, None if they can."""
         return "stopping" if self._stopping else self._not_storable

@@ -68,7 +68,6 @@ async def test_an_attempt_is_listed_as_github_has_it(sandbox: Sandbox, gitops: R
                 event="repository_dispatch",
                 delivered_at=datetime.fromtimestamp(1_700_000_000, UTC),
                 status=502,
-                redelivery=False,
                 installation=installation.id,
                 repository=gitops.id,
             )
