@@ -23,7 +23,7 @@ from bot.files import read_bytes
 from bot.flows.accounts import AllowedAccounts
 from bot.flows.intake import Intake
 from bot.flows.replay import ReplayCheck
-from bot.flows.rules import MappingSource, Seconds
+from bot.flows.rules import CpuSeconds, MappingSource
 from bot.flows.sweep import Sweep
 from bot.github import GitHub, connect
 from bot.github.quota import Quota
@@ -267,7 +267,7 @@ def mapping_source(settings: Settings) -> MappingSource:
     limits = Limits(
         settings.edit_max_bytes, settings.edit_max_depth, settings.edit_max_documents, settings.edit_max_events
     )
-    seconds = Seconds(settings.delivery_cpu_seconds, settings.mappings_cpu_seconds)
+    seconds = CpuSeconds(settings.delivery_cpu_seconds, settings.mappings_cpu_seconds)
     shared = MappingSource(organization=settings.org_mappings, limits=limits, seconds=seconds)
     file = settings.mappings_file
     if file is None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.core.template import Template
 
 
-def branch(template: Template, scope: Mapping[str, Json], default_branch: str) -> str:
+def render_branch(template: Template, scope: Mapping[str, Json], default_branch: str) -> str:
     """Render a destination: the default branch is "", also where it is called by its name."""
     name = template.render(scope)
     if refusal := refused_branch(name):
@@ -25,7 +25,7 @@ def branch(template: Template, scope: Mapping[str, Json], default_branch: str) -
     return "" if name == default_branch else name
 
 
-def files(update: Update, scope: Mapping[str, Json]) -> tuple[Glob, ...]:
+def render_files(update: Update, scope: Mapping[str, Json]) -> tuple[Glob, ...]:
     """Render the globs of an entry. Raises InputError for a path that is refused."""
     files = tuple(_glob(template, scope) for template in update.files)
     for file, template in zip(files, update.files, strict=True):

@@ -13,7 +13,7 @@ import regex
 from bot.core import git_paths
 from bot.core.braces import expand
 from bot.core.glob import Glob, Globs
-from bot.core.readers import READERS
+from bot.core.machine_files import MACHINE_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,11 +27,11 @@ _CODEOWNERS = "codeowners"
 # https://forgejo.org/docs/latest/user/code-owners/, https://support.atlassian.com/bitbucket-cloud/docs/set-up-and-use-code-owners/
 _CODEOWNERS_FOLDERS = frozenset({"docs", _GITHUB, ".gitlab", ".gitea", ".forgejo", ".bitbucket"})
 
-_NAMES = {name: reader for pattern, reader in READERS.items() for name in expand(pattern)}
-_FOLDERS = {name.rstrip("/"): reader for name, reader in _NAMES.items() if name.endswith("/")}
+_NAMES = {name: machine for pattern, machine in MACHINE_FILES.items() for name in expand(pattern)}
+_FOLDERS = {name.rstrip("/"): machine for name, machine in _NAMES.items() if name.endswith("/")}
 # Without its stars a pattern is the usual name, of which there may be a short one.
-_FILES = {name.replace("*", ""): reader for name, reader in _NAMES.items() if not name.endswith("/")}
-_WITH_STARS = [(regex.compile(Glob(name).source), reader) for name, reader in _NAMES.items() if "*" in name]
+_FILES = {name.replace("*", ""): machine for name, machine in _NAMES.items() if not name.endswith("/")}
+_WITH_STARS = [(regex.compile(Glob(name).source), machine) for name, machine in _NAMES.items() if "*" in name]
 
 _FOR_PEOPLE = "people change it, in a pull request"
 
@@ -57,9 +57,9 @@ def refusals(paths: Iterable[str], protection: Protection) -> dict[str, str]:
     for path in paths:
         parts = git_paths.fold(path)
         why = _never(parts, protection.mapping_path)
-        if why is None and (reader := _reader(parts)):
+        if why is None and (machine := _machine_of(parts)):
             closed.append(path)
-            why = f"is a file on which {reader} acts by itself: list it under 'allow_files:' if mappings may change it"
+            why = f"is a file on which {machine} acts by itself: list it under 'allow_files:' if mappings may change it"
         if why:
             is_plain = "/".join(parts) == path.lower() and "~" not in path
             refused[path] = f"{path if is_plain else f'{path!r}, as some file systems read it,'} {why}"
@@ -106,21 +106,21 @@ def _never(parts: tuple[str, ...], mapping_path: str) -> str | None:
     return f"is below .github/, where code that runs may be; {_FOR_PEOPLE}"
 
 
-def _reader(parts: tuple[str, ...]) -> str | None:
+def _machine_of(parts: tuple[str, ...]) -> str | None:
     """Return the machine that acts on a file by itself, None if none does."""
     found = (_look_up(part, _FOLDERS) for part in parts[:-1])
-    reader = next((reader for reader in found if reader), None)
-    if reader or not parts:
-        return reader
+    machine = next((machine for machine in found if machine), None)
+    if machine or not parts:
+        return machine
     return _look_up(parts[-1], _FILES) or next(
-        (reader for pattern, reader in _WITH_STARS if pattern.fullmatch(parts[-1])), None
+        (machine for pattern, machine in _WITH_STARS if pattern.fullmatch(parts[-1])), None
     )
 
 
-def _look_up(part: str, readers: Mapping[str, str]) -> str | None:
+def _look_up(part: str, machines: Mapping[str, str]) -> str | None:
     if "~" not in part:
-        return readers.get(part)
-    return next((reader for name, reader in readers.items() if _stands_for(part, name)), None)
+        return machines.get(part)
+    return next((machine for name, machine in machines.items() if _stands_for(part, name)), None)
 
 
 def _is(parts: tuple[str, ...], path: tuple[str, ...]) -> bool:

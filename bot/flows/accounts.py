@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 300.0
 
 # Webhooks are taken at once, or after so many seconds if GitHub does not answer: until then they would get a 503.
-FIRST_LOOK_SECONDS = 5.0
+FIRST_LOOKUP_SECONDS = 5.0
 
 # Deliveries of an account whose login is looked up are turned away until that is done.
 _UNKNOWN = "which account '{login}' in ALLOWED_ACCOUNTS is cannot be seen in GitHub's list yet"
@@ -91,7 +91,7 @@ class AllowedAccounts:
     async def settle(self) -> None:
         """Return when the logins were looked up for the first time, with or without success, or some seconds later."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._tried.wait(), FIRST_LOOK_SECONDS)
+            await asyncio.wait_for(self._tried.wait(), FIRST_LOOKUP_SECONDS)
 
     async def allow(self, account: Account | None, *, installs: bool) -> bool:
         """Say whether the deliveries of an account are stored.

@@ -12,7 +12,7 @@ from bot.core import trigger
 from bot.core.meter import Budget
 from bot.errors import Busy
 from bot.flows import jobs
-from bot.flows.receive import received
+from bot.flows.receive import read_webhook
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -69,7 +69,7 @@ class Intake:
             budget = Budget(BODY_SECONDS, "reading the body")
             taken = await self._compute.run(None, budget, jobs.receive, arrival)
         else:
-            taken = received(arrival)
+            taken = read_webhook(arrival)
         try:
             if not await self._is_allowed(taken):
                 return self._turn_away(taken.delivery, taken.account)

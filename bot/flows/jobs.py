@@ -16,7 +16,7 @@ from bot.core.changeset import Changeset, NoChange, compute
 from bot.core.model import Writer
 from bot.core.snapshot import matching
 from bot.core.verdict import judge
-from bot.flows import receive as receiving
+from bot.flows.receive import read_webhook
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -126,7 +126,7 @@ def decide(meter: Meter, asked: Asked, view: Snapshot, limits: Limits) -> Change
 def receive(meter: Meter, arrival: Arrival) -> Received:
     """Return what to store of a webhook. Raises InputError for what is no webhook."""
     with meter.charge("its JSON"):
-        return receiving.received(arrival)
+        return read_webhook(arrival)
 
 
 def match(meter: Meter, globs: Sequence[Glob], paths: Collection[str]) -> list[str]:

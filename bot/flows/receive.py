@@ -50,7 +50,7 @@ class Received:
     account: Account | None
 
 
-def received(arrival: Arrival) -> Received:
+def read_webhook(arrival: Arrival) -> Received:
     """Return what to store of a webhook. Raises InputError for what is no webhook: nothing can be stored of it."""
     if not _DELIVERY_ID.fullmatch(arrival.id) or not _EVENT.fullmatch(arrival.event):
         raise InputError("the headers X-GitHub-Delivery (a GUID) and X-GitHub-Event are needed")

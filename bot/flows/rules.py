@@ -29,7 +29,7 @@ KEPT_CHARACTERS = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Seconds:
+class CpuSeconds:
     """How much CPU time may be spent."""
 
     delivery: float = float("inf")
@@ -54,7 +54,7 @@ class MappingSource:
     rules: MappingFile | None = None
     path: str | None = None
     limits: yaml.Limits = yaml.LIMITS
-    seconds: Seconds = field(default_factory=Seconds)
+    seconds: CpuSeconds = field(default_factory=CpuSeconds)
 
     def budget(self) -> Budget:
         """Return the budget of one delivery."""

@@ -142,7 +142,9 @@ class InstallationAPI(_API):
             token = await self._obeyed(self._token(refused))
             self.governor.check()
             signed = {**headers, "authorization": f"Bearer {token}"}
-            sent = send(self._session, self.base_url, Request(method, url, signed, body), self.governor.large_answer)
+            sent = send(
+                self._session, self.base_url, HTTPRequest(method, url, signed, body), self.governor.large_answer
+            )
             answered = await self._obeyed(sent)
             self._note(answered[0], answered[1], graphql=cost.graphql)
             return token, answered
@@ -188,10 +190,10 @@ class AppAPI(_API):
     async def _request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
     ) -> tuple[int, Mapping[str, str], bytes]:
-        return await send(self._session, self.base_url, Request(method, url, headers, body))
+        return await send(self._session, self.base_url, HTTPRequest(method, url, headers, body))
 
 
-class Request(NamedTuple):
+class HTTPRequest(NamedTuple):
     """What is sent; `headers` have the token."""
 
     method: str
@@ -203,7 +205,7 @@ class Request(NamedTuple):
 async def send(
     session: aiohttp.ClientSession,
     base: str,
-    request: Request,
+    request: HTTPRequest,
     large: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
 ) -> tuple[int, Mapping[str, str], bytes]:
     """Send one request and return (status, headers, body); what may go away by itself is raised as Transient.
@@ -228,7 +230,7 @@ async def send(
 
 
 async def _send_once(
-    session: aiohttp.ClientSession, request: Request, large: Callable[[], AbstractAsyncContextManager[None]]
+    session: aiohttp.ClientSession, request: HTTPRequest, large: Callable[[], AbstractAsyncContextManager[None]]
 ) -> tuple[int, Mapping[str, str], bytes]:
     method, url, headers, body = request
     # aiohttp sends bytes in one piece, however many, and the event loop waits; a stream goes in chunks.

@@ -24,8 +24,8 @@ from bot.github.deliveries import DeliveryList
 from bot.github.installations import InstallationList
 from bot.github.landed import landed
 from bot.github.objects import Objects
-from bot.github.places import Places
 from bot.github.quota import Governor, Quota
+from bot.github.semaphore import FairSemaphore
 from bot.github.snapshot import Reader
 from bot.github.views import Views
 
@@ -94,8 +94,10 @@ class GitHub:
         limit = session.connector.limit if session.connector is not None else 0
         connections = max((limit or CONNECTIONS) - CONNECTIONS_OF_THE_APP, 1)
         each = min(CONNECTIONS_EACH, max(connections // 4, 1))
-        self._connections = Places(connections, each, "all connections to GitHub are in use")
-        self._large_answers = Places(LARGE_ANSWERS, LARGE_ANSWERS_EACH, "many large answers of GitHub's are being read")
+        self._connections = FairSemaphore(connections, each, "all connections to GitHub are in use")
+        self._large_answers = FairSemaphore(
+            LARGE_ANSWERS, LARGE_ANSWERS_EACH, "many large answers of GitHub's are being read"
+        )
         self._url = url
         app = app_api(session, url, app_id, private_key)
         self.deliveries = DeliveryList(app)
@@ -233,8 +235,8 @@ class GitHub:
             governor = self._governors[installation] = Governor(
                 self._quota,
                 asyncio.get_running_loop(),
-                partial(self._connections.place, installation, patience),
-                partial(self._large_answers.place, installation, TIMEOUT.total or 0.0),
+                partial(self._connections.acquire, installation, patience),
+                partial(self._large_answers.acquire, installation, TIMEOUT.total or 0.0),
             )
             self._forget_idle_governors()
         self._governors.move_to_end(installation)

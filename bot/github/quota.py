@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.github.limits import Cost, Pause, Window
-from bot.github.waiting import Waiter, refusal
+from bot.github.waiting import Waiter, turn_refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -116,7 +116,7 @@ class Governor:
         """Raise Transient where a pause began since the slot was given."""
         wait = self._pause.until - self._timer.time()
         if wait > 0:
-            raise refusal(wait, self._pause.reason)
+            raise turn_refusal(wait, self._pause.reason)
 
     def limited(self, seconds: float | None, reason: str) -> float:
         """GitHub wants a pause of `seconds`, None if it does not say how long: send nothing until then.
@@ -166,7 +166,7 @@ class Governor:
             if wait >= self._quota.patience:
                 self._remove(waiter)
                 self._pump()
-                raise refusal(wait, reason)
+                raise turn_refusal(wait, reason)
         try:
             refused = await waiter.answer
         except asyncio.CancelledError:
@@ -254,7 +254,7 @@ class Governor:
         wait, reason = self._obstacle(waiter.cost)
         self._remove(waiter)
         if not waiter.answer.done():
-            waiter.answer.set_result(refusal(wait, reason))
+            waiter.answer.set_result(turn_refusal(wait, reason))
 
     def _remove(self, waiter: Waiter) -> None:
         del self._waiting[waiter]

@@ -43,7 +43,7 @@ class Waiter:
     granted: float | None = None
 
 
-def refusal(wait: float, reason: str) -> Transient:
+def turn_refusal(wait: float, reason: str) -> Transient:
     """Return the error for who does not get a turn in time; without a reason others were before it all the time."""
     wait = max(wait, 1.0)
     return Transient(f"{reason or 'too many requests to GitHub are under way'}: again in {math.ceil(wait)} s", wait)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Names, and which machine acts on them. They are lower case and stand at any depth; `/` behind one means all below the
 # folder; braces are alternatives, and a star is any characters of a name.
-READERS: Mapping[str, str] = {
+MACHINE_FILES: Mapping[str, str] = {
     # https://git-scm.com/docs/gitmodules, https://git-scm.com/docs/gitattributes,
     # https://git-scm.com/docs/git-config#_includes
     ".{gitmodules,gitattributes,gitconfig}": "Git",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
-class Places:
+class FairSemaphore:
     """At most `limit` places, of which an installation gets `share` at most.
 
     A place that becomes free goes to the waiting installation that holds the fewest. The last tenth is kept for
@@ -31,7 +31,7 @@ class Places:
         self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
 
     @asynccontextmanager
-    async def place(self, installation: int, patience: float) -> AsyncIterator[None]:
+    async def acquire(self, installation: int, patience: float) -> AsyncIterator[None]:
         """Hold a place within the context. Raises Transient if none is free within `patience` seconds."""
         await self._take(installation, patience)
         try:
