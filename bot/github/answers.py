@@ -100,7 +100,7 @@ def query_error(error: Mapping[str, Any]) -> Transient | Unavailable:
     """Return what a GraphQL error means that is not about the content of a commit."""
     kind, sentence = error.get("type"), said(error.get("message"))
     if kind == "NOT_FOUND":
-        return NotFound(f"GitHub answers: {sentence}; install the App there, or mend the name")
+        return NotFound(f"GitHub answers: {sentence}; install the App there, or fix the name")
     if kind in {"FORBIDDEN", "INSUFFICIENT_SCOPES"}:
         return Unavailable(f"GitHub forbids it: {sentence}; accept the App's permissions, or unsuspend it")
     return Transient(f"GitHub's GraphQL API answered: {sentence}")
