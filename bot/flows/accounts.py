@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# Pauses after GitHub's list of installations could not be read: twice as long each time.
+# The pause after GitHub's list of installations could not be read. It doubles with each failure.
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 300.0
 
-# Webhooks are taken at once, or after so many seconds if GitHub does not answer: until then they would get a 503.
+# The start waits for the first look-up for at most this time. Webhooks that came before its end would get 503.
 FIRST_LOOKUP_SECONDS = 5.0
 
-# Deliveries of an account whose login is looked up are turned away until that is done.
+# The reason for turning deliveries away until the login of their account was looked up.
 _UNKNOWN = "which account '{login}' in ALLOWED_ACCOUNTS is cannot be seen in GitHub's list yet"
 
 
@@ -36,22 +36,26 @@ class Installations(Protocol):
 
 
 class AllowedAccounts:
-    """The accounts of ALLOWED_ACCOUNTS: ids, and logins that are turned into ids once. None at all: every account.
+    """The accounts of ALLOWED_ACCOUNTS, by id. If the setting is empty, every account is allowed.
 
-    A login is looked up in GitHub's list of installations, or taken from the first `installation` event that has it.
-    The inbox keeps which id it was: whoever gets the login after a rename is not meant.
+    The id of a login is looked up once, in GitHub's list of installations or in the first `installation` event that
+    names the login. The inbox keeps it: an account is renamed, somebody else takes its old login, and must not be
+    served.
     """
 
     def __init__(self, allowed: Collection[int | str], known: KnownAccounts) -> None:
-        self._ids = {one for one in allowed if isinstance(one, int)}
-        self._unresolved = {one.lower() for one in allowed if isinstance(one, str)}
+        self._ids = {account for account in allowed if isinstance(account, int)}
+        self._unresolved = {login.lower() for login in allowed if isinstance(login, str)}
+        # Whether every account is allowed.
         self.all = not allowed
         self._known = known
+        # Set when GitHub was asked for the first time, with or without success.
         self._tried = asyncio.Event()
+        # Whether GitHub's list was read.
         self._looked = False
 
     async def load(self) -> None:
-        """Take the logins that the inbox knows, and say in the log who is served."""
+        """Take the ids that the inbox knows of the logins, and log who is served."""
         if self.all:
             log.info("ALLOWED_ACCOUNTS is empty: whoever installs the App is served")
             return
@@ -64,7 +68,7 @@ class AllowedAccounts:
             log.info("ALLOWED_ACCOUNTS: only these accounts are served", ids=sorted(self._ids))
 
     async def resolve(self, installations: Installations) -> None:
-        """Look the unresolved logins up in GitHub's list, again and again until it could be read. Raises nothing."""
+        """Look up the other logins in GitHub's list, again and again until it could be read. Raises nothing."""
         pause = FIRST_PAUSE_SECONDS
         while self._unresolved:
             try:
@@ -89,15 +93,16 @@ class AllowedAccounts:
             )
 
     async def settle(self) -> None:
-        """Return when the logins were looked up for the first time, with or without success, or some seconds later."""
+        """Return when the logins were looked up once, with or without success, or after FIRST_LOOKUP_SECONDS."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._tried.wait(), FIRST_LOOKUP_SECONDS)
 
     async def allow(self, account: Account | None, *, installs: bool) -> bool:
         """Say whether the deliveries of an account are stored.
 
-        `installs`: this is an `installation` event of the account, so its login is known from now on. Raises Busy while
-        the login is looked up: a refusal would lose the delivery, as GitHub counts it as taken.
+        `installs`: the delivery is an `installation` event of the account, which tells the id of its login. Raises Busy
+        until the login was looked up. "Not allowed" would lose the delivery: it is answered with 202, and GitHub would
+        count it as taken.
         """
         if self.all:
             return True

@@ -1,4 +1,4 @@
-"""The sweep: webhooks that never reached the inbox are taken from GitHub's own list of them.
+"""The sweep: fetch webhooks that never reached the inbox from GitHub's own list of deliveries.
 
 GitHub does not redeliver by itself, and keeps what it could not deliver for three days:
 https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries
@@ -33,23 +33,23 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# What is asked for, and what may free deliveries that wait. All else (pushes) is a hint that may as well be lost.
+# Dispatches, and events after which waiting deliveries may go. All others (pushes) are hints that may be lost.
 EVENTS = frozenset({trigger.DISPATCH, "installation", "installation_repositories", "repository"})
 
 KEPT = timedelta(days=3)
 # A delivery may be listed late, and GitHub's clock is not ours.
 OVERLAP = timedelta(minutes=10)
 
-# Bounds of one sweep: deliveries looked at (50 pages), payloads fetched, payloads of one installation that could not be
-# had, and in a row of any.
+# Bounds of one sweep: deliveries looked at (50 pages), payloads fetched, failed fetches of one installation, and failed
+# fetches in a row.
 MOST_LISTED, MOST_FETCHED, MOST_FAILED, MOST_FAILED_IN_A_ROW = 5_000, 500, 3, 20
 
-# A payload that cannot be read is asked for in so many sweeps, as the answer may have been garbled on the way.
+# In how many sweeps a payload is asked for that cannot be read: the answer may have been garbled on the way.
 MOST_TRIES = 3
-# How many deliveries and installations are remembered that need not be asked for again.
+# How many deliveries and installations are remembered that are not asked for again.
 MOST_REMEMBERED = 10_000
 
-# Where there is one sweep only, at the start, and it did not get through.
+# The pause before the next try if there is to be one sweep only, at the start, and it failed.
 AGAIN_SECONDS = 300.0
 
 # The proof is not a signature here: GitHub itself lists the delivery to whoever has the App's private key.
@@ -58,24 +58,25 @@ _PROVEN = Actor(via="webhook", login="")
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One attempt at a delivery, as GitHub lists it.
-
-    `id` is the attempt's own, `guid` the `X-GitHub-Delivery`, which a redelivery shares; `delivered_at` is when GitHub
-    sent it (UTC), `status` the HTTP status that it was answered with (0: none yet). `installation` and `repository` are
-    ids, 0 for none.
-    """
+    """One attempt at a delivery, as GitHub lists it."""
 
     id: int
+    """The id of the attempt."""
     guid: str
+    """`X-GitHub-Delivery`: the same for the first attempt and all redeliveries."""
     event: str
     delivered_at: datetime
+    """When GitHub sent it (UTC)."""
     status: int
+    """The HTTP status of the answer, 0 if there is none yet."""
     installation: int
+    """An id, 0 for none."""
     repository: int
+    """An id, 0 for none."""
 
     @property
     def answered(self) -> bool:
-        """Whether somebody took it: an answer is given when the delivery is stored."""
+        """Whether the bot took it: it answers with 2xx after the delivery is stored."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
 
@@ -90,10 +91,10 @@ class Deliveries(Protocol):
 
 
 class Sweep:
-    """Stores what the webhook missed, with the time at which GitHub sent it, and wakes its targets.
+    """Stores deliveries that the webhook missed, with the time at which GitHub sent them, and wakes their targets.
 
-    Whatever one delivery raises is that delivery's: the others are taken all the same. Installations take turns, so
-    that none of them keeps another's deliveries back.
+    If one delivery raises an error, the others are taken all the same. Installations take turns, so a thousand
+    deliveries of one installation do not keep back those of another one.
     """
 
     def __init__(self, deliveries: Deliveries, inbox: Inbox, intake: Intake, clock: Clock) -> None:
@@ -104,7 +105,7 @@ class Sweep:
         self._complete: datetime | None = None
         # By the delivery's GUID: in how many sweeps its payload could not be read.
         self._tries: LRUCache[str, int] = LRUCache(maxsize=MOST_REMEMBERED)
-        # GUIDs that nothing can be made of, and installations of accounts that are not served.
+        # Deliveries (GUIDs) that are not tried again, and installations of accounts that are not served.
         self._given_up: LRUCache[str, bool] = LRUCache(maxsize=MOST_REMEMBERED)
         self._strangers: LRUCache[int, bool] = LRUCache(maxsize=MOST_REMEMBERED)
         # Installations whose payloads failed in the last sweep: they come last in the next one.
@@ -122,7 +123,7 @@ class Sweep:
                     pause = max(pause, error.retry_after)
                 log.warning("sweep failed; again later", reason=str(error), pause=pause)
             except Exception:
-                # A bug of ours, or the inbox: webhooks must be taken all the same, and the next sweep may go.
+                # A bug of ours, or an error of the database. Webhooks are taken all the same; the next sweep may go.
                 log.exception("sweep failed", pause=pause)
             await asyncio.sleep(pause)
 
@@ -171,9 +172,9 @@ class Sweep:
         return sorted(missed, key=lambda listed: (listed.delivered_at, listed.id))
 
     async def _take_all(self, missed: Sequence[Listed]) -> bool:
-        """Take what was missed; return whether nothing must be tried again.
+        """Take the missed deliveries; return whether none of them must be tried again.
 
-        Raises Transient if GitHub asks for a pause, or answers for none.
+        Raises Transient if GitHub asks for a pause, or if MOST_FAILED or more fetches failed at the end.
         """
         failed: Counter[int] = Counter()
         fetched = failed_in_a_row = 0
@@ -208,10 +209,10 @@ class Sweep:
             arrival = Arrival(listed.guid, listed.event, body, _PROVEN, listed.delivered_at)
             taken = await self._intake.accept(arrival, listed=True)
         except Unavailable as error:
-            # Gone from the list: another attempt would not help.
+            # GitHub no longer lists it: another attempt would not help.
             self._given_up[listed.guid] = True
             log.warning("missed for good", delivery=listed.guid, event_name=listed.event, reason=str(error))
-        except Exception as error:  # noqa: BLE001 - whatever one delivery raises is that delivery's, and logged there
+        except Exception as error:  # noqa: BLE001 - `_fail` logs it, and the other deliveries are taken
             return await self._fail(listed, error)
         else:
             if not taken.allowed and listed.installation:
@@ -219,10 +220,10 @@ class Sweep:
         return None
 
     async def _fail(self, listed: Listed, error: Exception) -> Transient | None:
-        """Do what is right for a delivery that raised an error; return as `_try` does.
+        """Note that a delivery raised an error, and return as `_try` does.
 
-        It is tried again as long as GitHub lists it if the error may pass, and given up after MOST_TRIES sweeps if the
-        error is the delivery's own.
+        If the error may pass, the delivery is tried again as long as GitHub lists it. If it cannot be read or raises an
+        unexpected error, it is given up after MOST_TRIES sweeps; after an InputError it is given up at once.
         """
         sentence = str(error)
         if not isinstance(error, PointsmanError):
@@ -237,7 +238,7 @@ class Sweep:
         try:
             await self._record(listed, sentence)
         except Exception:
-            # The inbox itself, maybe: then nothing is given up.
+            # The database may be out of order: the delivery is not given up.
             log.exception("unexpected error", delivery=listed.guid)
             return Transient(sentence)
         self._given_up[listed.guid] = True
@@ -247,7 +248,7 @@ class Sweep:
     async def _record(self, listed: Listed, sentence: str) -> None:
         """Store a delivery as `failed` that has no body to store, so that people find it and no sweep asks again."""
         if self._intake.accounts is not None and not self._intake.accounts.all:
-            return  # whose it is stands in the body
+            return  # only its body would say whether its account is allowed
         delivery = Delivery(
             id=listed.guid,
             event=listed.event,
@@ -261,9 +262,10 @@ class Sweep:
 
 
 def in_turn(missed: Sequence[Listed], last: Collection[int] = ()) -> list[Listed]:
-    """Return deliveries so that each installation has one in turn, from its oldest; those in `last` come last.
+    """Return the deliveries in an order in which installations take turns, each from its oldest one.
 
-    One account may have been sent a thousand while the bot was down: another one's must not wait behind them.
+    Installations in `last` come after all others. While the bot was down, one account may have sent a thousand
+    dispatches: the one dispatch of another account must not wait behind them.
     """
     queues: dict[int, list[Listed]] = {}
     for listed in missed:
