@@ -1,6 +1,7 @@
-"""The files that rules do not write, however a path spells them: never some, others unless the mapping file says so.
+"""The files that rules may not write: some of them never, the others only if `allow_files` lists them.
 
-Mappings, API calls and comments are rules. A person who names a file on the command line (`pointsman set`) is none.
+A path counts in every spelling that some file system takes for the same file. A person who names a file on the command
+line (`pointsman set`) is not bound by this.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _CODEOWNERS_FOLDERS = frozenset({"docs", _GITHUB, ".gitlab", ".gitea", ".forgejo
 
 _NAMES = {name: machine for pattern, machine in MACHINE_FILES.items() for name in expand(pattern)}
 _FOLDERS = {name.rstrip("/"): machine for name, machine in _NAMES.items() if name.endswith("/")}
-# Without its stars a pattern is the usual name, of which there may be a short one.
+# A pattern without its stars is the usual name of the file. Windows may have a short name (`GITLAB~1.YML`) for it.
 _FILES = {name.replace("*", ""): machine for name, machine in _NAMES.items() if not name.endswith("/")}
 _WITH_STARS = [(regex.compile(Glob(name).source), machine) for name, machine in _NAMES.items() if "*" in name]
 
@@ -38,17 +39,17 @@ _FOR_PEOPLE = "people change it, in a pull request"
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """What the rules of one mapping file may write of the files on which machines act."""
+    """The exceptions and the location that decide which files the rules of one mapping file may write."""
 
     allow_files: tuple[Glob, ...] = ()
-    """Globs of those that they may write, as people reviewed them."""
+    """Globs of machine files that rules may write all the same: people reviewed the list."""
 
     mapping_path: str = MAPPING_PATH
-    """Where the mapping file itself is in the repository."""
+    """The path of the mapping file in the repository."""
 
 
 def refusals(paths: Iterable[str], protection: Protection) -> dict[str, str]:
-    """Return those of `paths` that no rule may write, each with why, as a sentence.
+    """Return the paths that no rule may write, each with the reason as a sentence.
 
     Raises InputError if the globs of `allow_files` take too long to match: there is one time limit for all paths.
     """
@@ -89,7 +90,7 @@ def below_dot_github(path: str) -> bool:
 
 
 def _never(parts: tuple[str, ...], mapping_path: str) -> str | None:
-    """Return what the file is if nothing opens it to rules, as the end of a sentence."""
+    """Return the end of a sentence that says what the file is if nothing opens it to rules, else None."""
     if not parts:
         return None
     if any(_is(parts, git_paths.fold(own)) for own in (MAPPING_PATH, mapping_path)):

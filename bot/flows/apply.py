@@ -228,8 +228,7 @@ class _Application:
             raise
 
     async def _message(self, changes: Sequence[tuple[str, Plan, Changeset]], destination: Destination) -> CommitMessage:
-        # For a hundred deliveries this takes so long that webhooks would be answered late. The bytes of files stay here:
-        # the message does not need them.
+        # For a hundred deliveries this takes so long that webhooks would be answered late. It needs no bytes of files.
         light = [(delivery, plan, _without_bytes(changeset)) for delivery, plan, changeset in changes]
         budget = Budget(MESSAGE_SECONDS, "the commit message")
         return await self._decider.compute.run(self._repository, budget, jobs.write_message, light, destination.commit)

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 # https://docs.github.com/en/rest/apps/webhooks#list-deliveries-for-an-app-webhook
 _LIST = "/app/hook/deliveries?per_page=100"
 _ONE = "/app/hook/deliveries/{id}"
-# Twice as many as a sweep looks at. A list whose pages are empty, or lead in a circle, has an end too.
+# Twice as many as a sweep looks at. Ends the reading of a list whose pages are empty or lead in a circle.
 _MOST_PAGES = 100
 
 
 class DeliveryList:
-    """Reads the list as the App itself; what it says is GitHub's own word.
+    """Reads the list as the App itself, so what it has is proven to come from GitHub.
 
     Every method raises Transient (try again later; credentials that GitHub does not take count as such) and
     Unavailable (not there, or not for us).
@@ -35,7 +35,6 @@ class DeliveryList:
 
     async def since(self, time: datetime) -> AsyncGenerator[Listed, None]:
         """Yield the attempts made since `time` (aware), the newest first; a page of 100 is asked for when needed."""
-        # The next page is where GitHub's Link header says: its cursor is nobody else's business.
         url = _LIST
         for _ in range(_MOST_PAGES):
             try:

@@ -1,4 +1,4 @@
-"""What handlers get from the application."""
+"""The keys by which handlers get their dependencies from the application."""
 
 from __future__ import annotations
 
