@@ -233,8 +233,7 @@ async def _send_once(
     session: aiohttp.ClientSession, request: HTTPRequest, large: Callable[[], AbstractAsyncContextManager[None]]
 ) -> tuple[int, Mapping[str, str], bytes]:
     method, url, headers, body = request
-    # aiohttp sends bytes in one piece, and the event loop stands still meanwhile, however many they are. A stream goes in
-    # chunks.
+    # aiohttp sends bytes in one piece, however many, while the event loop stands still. A stream goes in chunks.
     data = io.BytesIO(body) if len(body) > _CHUNKED_BYTES else body
     middlewares = () if method == "GET" else (_once,)
     try:

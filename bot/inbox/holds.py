@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.core.model import Held
 from bot.errors import Busy
-from bot.inbox.queries import load_queries
+from bot.inbox.statements import load_statements
 
 if TYPE_CHECKING:
     import sqlite3
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bot.core.model import Delivery
 
-_SQL = load_queries("holds.sql")
+_SQL = load_statements("holds.sql")
 
 # How many deliveries may be held back at a time: with the same body, and in all.
 MOST_HELD_OF_BODY, MOST_HELD = 10, 1_000

@@ -18,13 +18,13 @@ from bot.core.suggest import did_you_mean
 from bot.core.trigger import trimmed
 from bot.errors import InputError
 from bot.inbox.file import MIGRATIONS, forget_thoroughly
-from bot.inbox.queries import load_queries
+from bot.inbox.statements import load_statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-_SQL = load_queries("records.sql")
+_SQL = load_statements("records.sql")
 
 UNFINISHED = ("pending", "waiting")
 

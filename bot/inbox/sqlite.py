@@ -19,7 +19,7 @@ from bot.errors import InputError
 from bot.inbox import holds
 from bot.inbox.file import connect, lock
 from bot.inbox.holds import Holds
-from bot.inbox.queries import load_queries
+from bot.inbox.statements import load_statements
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from bot.core.outcome import Outcome
 
-_SQL = load_queries("sqlite.sql")
+_SQL = load_statements("sqlite.sql")
 
 # Clocks are corrected by less than that.
 _SET_BACK_SECONDS = 60.0
