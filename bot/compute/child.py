@@ -56,9 +56,12 @@ def serve(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     while head := requests.read(LENGTH.size):
         answer = _answer(memory, requests.read(*LENGTH.unpack(head)))
-        answers.write(LENGTH.pack(len(answer)))
-        answers.write(answer)
-        answers.flush()
+        try:
+            answers.write(LENGTH.pack(len(answer)))
+            answers.write(answer)
+            answers.flush()
+        except BrokenPipeError:  # the bot was killed meanwhile
+            os._exit(1)
 
 
 def _answer(memory: int, request: bytes) -> bytes:
