@@ -57,7 +57,7 @@ class Pool:
         # Processes that have nothing to do, the last used one at the end, and since when.
         self._idle: list[tuple[Process, float]] = []
         # The long jobs, waiting or running, and processes that are being closed.
-        self._long_jobs: set[asyncio.Task[child.Computed]] = set()
+        self._long_jobs: set[asyncio.Task[child.Answer]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._slow: TTLCache[int | None, None] = TTLCache(_MOST_LONG, LONG_FOR_SECONDS, time.monotonic)
@@ -104,8 +104,7 @@ class Pool:
             async with self._quick.turn(installation):
                 try:
                     computed = await self._run(QUICK_SECONDS, function, args)
-                    budget.spend(computed.costs)
-                    return cast("T", computed.value)
+                    return cast("T", _value(computed, budget))
                 except child.Exceeded:
                     self._slow[target] = None
         return cast("T", await self._run_long(installation, budget, function, args))
@@ -126,17 +125,16 @@ class Pool:
             if self._stopping.is_set() and task is not None and not task.cancelling():
                 raise _stopped() from None
             raise
-        budget.spend(computed.costs)
-        return computed.value
+        return _value(computed, budget)
 
     async def _take_long_turn(
         self, installation: Key, budget: Budget, function: Callable[..., Any], args: Any
-    ) -> child.Computed:
+    ) -> child.Answer:
         async with self._long.turn(installation):
             # Another job for the same delivery may have used the budget up meanwhile.
             return await self._run(budget.left, function, args)
 
-    async def _run(self, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]) -> child.Computed:
+    async def _run(self, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]) -> child.Answer:
         request = pickle.dumps((seconds, function, args), pickle.HIGHEST_PROTOCOL)
         try:
             async with asyncio.timeout(WALL_SECONDS):
@@ -150,7 +148,7 @@ class Pool:
             raise Transient("the process that computes it ended without an answer") from error
         if isinstance(answer, Exception):
             raise answer
-        return cast("child.Computed", answer)
+        return cast("child.Answer", answer)
 
     async def _ask(self, request: bytes) -> bytes:
         """Let a process answer. One that is not left to answer is ended."""
@@ -171,6 +169,14 @@ class Pool:
         closing = asyncio.create_task(process.close())
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
+
+
+def _value(answer: child.Answer, budget: Budget) -> Any:
+    """Return what was computed, or raise what was raised; either way it was paid for."""
+    budget.spend(answer.costs)
+    if isinstance(answer, child.Failed):
+        raise answer.error
+    return answer.value
 
 
 def _stopped() -> Transient:
