@@ -6,6 +6,7 @@ import asyncio
 import pickle
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 import structlog
@@ -37,6 +38,8 @@ LONG_FOR_SECONDS = 30.0
 _MOST_LONG = 10_000
 # A process that gets no CPU for so long is not coming back: the machine is overloaded, or it hangs.
 WALL_SECONDS = 120.0
+# A smaller answer is read in no time.
+SMALL_BYTES = 32 * 1024
 # A process that nothing was asked of for so long is ended, but for the last one.
 IDLE_SECONDS = 300.0
 
@@ -135,10 +138,12 @@ class Pool:
             return await self._run(budget.left, function, args)
 
     async def _run(self, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]) -> child.Answer:
-        request = pickle.dumps((seconds, function, args), pickle.HIGHEST_PROTOCOL)
+        # In a thread: a hostile plan of a few megabytes takes a second, and has thousands of objects, so that the event
+        # loop has its turns in between.
+        request = await asyncio.to_thread(pickle.dumps, (seconds, function, args), pickle.HIGHEST_PROTOCOL)
         try:
             async with asyncio.timeout(WALL_SECONDS):
-                answer = pickle.loads(await self._ask(request))  # noqa: S301 - our own process's bytes
+                answered = await self._ask(request)
         except TimeoutError:
             took = f"in {WALL_SECONDS:.0f} s it got less CPU than it may use"
             raise Transient(f"the process that computes it was stopped: {took}") from None
@@ -146,6 +151,8 @@ class Pool:
             # Killed for memory by the system, by hand, or never started: no fault of what it computed.
             log.warning("a computing process ended", reason=repr(error))
             raise Transient("the process that computes it ended without an answer") from error
+        read = partial(pickle.loads, answered)
+        answer = read() if len(answered) < SMALL_BYTES else await asyncio.to_thread(read)
         if isinstance(answer, Exception):
             raise answer
         return cast("child.Answer", answer)

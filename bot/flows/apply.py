@@ -7,10 +7,13 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import structlog
+
 from bot.core.changeset import combine
+from bot.core.message import brief_message
 from bot.core.meter import Budget
 from bot.core.outcome import Outcome
-from bot.errors import Blocked, StaleHead, Transient, Unavailable
+from bot.errors import Blocked, InputError, StaleHead, Transient, Unavailable
 from bot.flows import ending, jobs
 from bot.flows.decisions import Turn
 from bot.flows.progress import Progress
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from bot.flows.decisions import Decision, Destination, Request
     from bot.flows.progress import Applied
     from bot.ports import Journal
+
+log = structlog.get_logger(__name__)
 
 # How often the rules are evaluated anew because the branch moved under us, before the delivery waits for its next turn.
 EVALUATIONS = 8
@@ -228,7 +233,13 @@ class _Application:
         # Of a hundred deliveries it takes long enough for a webhook to notice. The bytes of the files are not in it.
         light = [(delivery, plan, _without_bytes(changeset)) for delivery, plan, changeset in changes]
         budget = Budget(MESSAGE_SECONDS, "the commit message")
-        return await self._decider.compute.run(self._repository, budget, jobs.write_message, light, destination.commit)
+        compute, settings = self._decider.compute, destination.commit
+        try:
+            return await compute.run(self._repository, budget, jobs.write_message, light, settings)
+        except InputError as error:
+            # One delivery of a hundred made it too expensive. The others must not wait for a better message.
+            log.warning("commit message left out", branch=destination.snapshot.branch, reason=str(error))
+            return brief_message([delivery for delivery, _, _ in changes], settings)
 
     async def _apart(self, destination: Destination, error: Blocked) -> None:
         """GitHub refused a commit: of one delivery it ends so, of several halve until only the refused ones stay out.
