@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
 from bot.compute.process import LENGTH
 from bot.core.meter import Meter, OverBudget
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # The CPU time between two alarms that look at the budget. Python drops an exception that an alarm raises inside a
 # destructor, so the alarm repeats.
 LOOK_SECONDS = 0.1
+# A request that does not fit into memory is skipped in parts of so many bytes.
+_SKIPPED_BYTES = 64 * 1024
 
 
 class Computed(NamedTuple):
@@ -32,6 +34,16 @@ class Computed(NamedTuple):
     value: Any
     costs: Mapping[str, float]
     """Seconds of CPU by the names that the meter was charged with."""
+
+
+class Failed(NamedTuple):
+    """What a computation raised, and the seconds of CPU that it took, by what they were spent on."""
+
+    error: Exception
+    costs: Mapping[str, float]
+
+
+Answer: TypeAlias = Computed | Failed
 
 
 class Exceeded(Exception):  # noqa: N818 - names the state
@@ -45,14 +57,15 @@ class Exceeded(Exception):  # noqa: N818 - names the state
 def serve(memory: int) -> None:
     """Answer the requests on standard input until it ends; this process may use `memory` bytes.
 
-    A request is a pickled (seconds, function, args), an answer a pickled Computed or exception, each behind its length.
+    A request is a pickled (seconds, function, args), an answer a pickled Computed, Failed or Exceeded, each behind its
+    length.
     """
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # Standard output becomes standard error, so that nothing that a computation prints gets between the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     while head := requests.read(LENGTH.size):
-        answer = _answer(memory, requests.read(*LENGTH.unpack(head)))
+        answer = _answer(memory, _read(requests, *LENGTH.unpack(head)))
         try:
             answers.write(LENGTH.pack(len(answer)))
             answers.write(answer)
@@ -61,38 +74,57 @@ def serve(memory: int) -> None:
             os._exit(1)
 
 
-def _answer(memory: int, request: bytes) -> bytes:
+def _read(requests: BinaryIO, length: int) -> bytes | None:
+    """Return a request, or None if it does not fit into memory; then it is skipped."""
+    try:
+        return requests.read(length)
+    except MemoryError:
+        while length > 0:
+            length -= len(requests.read(min(length, _SKIPPED_BYTES)))
+        return None
+
+
+def _answer(memory: int, request: bytes | None) -> bytes:
+    if request is None:
+        return pickle.dumps(Failed(_too_large(memory), {}))
     try:
         seconds, function, args = pickle.loads(request)  # noqa: S301 - the bot's own bytes
         return pickle.dumps(_run(memory, seconds, function, args), pickle.HIGHEST_PROTOCOL)
+    except MemoryError:
+        return pickle.dumps(Failed(_too_large(memory), {}))
     except Exception as error:  # noqa: BLE001 - the bot raises it again
+        failed = error if isinstance(error, Exceeded) else Failed(error, {})
         try:
-            return pickle.dumps(error, pickle.HIGHEST_PROTOCOL)
+            return pickle.dumps(failed, pickle.HIGHEST_PROTOCOL)
         except Exception:  # noqa: BLE001 - the error holds something that cannot be pickled
-            return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
+            return pickle.dumps(Failed(RuntimeError(f"{type(error).__name__}: {error}"), {}))
 
 
-def _run(memory: int, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]) -> Computed:
-    """Return `function(meter, *args)` and its costs.
+def _run(memory: int, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]) -> Answer:
+    """Return `function(meter, *args)` and its costs, or what it raised, and its costs.
 
-    Raises Exceeded after `seconds` of CPU, InputError when the memory does not suffice, and what the function raises.
+    That is an InputError if the memory does not suffice. Raises Exceeded after `seconds` of CPU.
     """
-    try:
-        return _measured(seconds, function, args)
-    except MemoryError:
-        # The cache of mapping files, those of other repositories too, may have taken the memory: try again without it.
-        jobs.forget()
-        gc.collect()
-    try:
-        return _measured(seconds, function, args)
-    except MemoryError:
-        raise InputError(
-            f"computing it takes more than {memory // 1_000_000:,} MB of memory: use fewer or smaller files in one "
-            "mapping, or let the operator raise COMPUTE_MEMORY"
-        ) from None
+    first = _measured(seconds, function, args)
+    if not isinstance(first, Failed) or not isinstance(first.error, MemoryError):
+        return first
+    # The cache of mapping files, those of other repositories too, may have taken the memory: try again without it.
+    jobs.forget()
+    gc.collect()
+    second = _measured(max(seconds - sum(first.costs.values()), 0.0), function, args)
+    if isinstance(second, Failed) and isinstance(second.error, MemoryError):
+        return Failed(_too_large(memory), {**first.costs, **second.costs})
+    return second
 
 
-def _measured(seconds: float, function: Callable[..., Any], args: tuple[Any, ...]) -> Computed:
+def _too_large(memory: int) -> InputError:
+    return InputError(
+        f"computing it takes more than {memory // 1_000_000:,} MB of memory: use fewer or smaller files in one "
+        "mapping, or let the operator raise COMPUTE_MEMORY"
+    )
+
+
+def _measured(seconds: float, function: Callable[..., Any], args: tuple[Any, ...]) -> Answer:
     # This process has one thread, so its CPU time is that of the computation.
     meter = Meter(time.process_time, seconds)
     try:
@@ -100,6 +132,8 @@ def _measured(seconds: float, function: Callable[..., Any], args: tuple[Any, ...
             value = function(meter, *args)
     except OverBudget:
         raise Exceeded(meter.costs()) from None
+    except Exception as error:  # noqa: BLE001 - what was computed until then was paid for too
+        return Failed(error, meter.costs())
     return Computed(value, meter.costs())
 
 

@@ -6,6 +6,7 @@ import asyncio
 import pickle
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 import structlog
@@ -38,6 +39,8 @@ _MOST_LONG = 10_000
 # The time by the clock after which a job is stopped. Its CPU budget is smaller, so the machine is overloaded, or the
 # process hangs.
 WALL_SECONDS = 120.0
+# An answer with fewer bytes is unpickled at once, a larger one in a thread.
+SMALL_BYTES = 32 * 1024
 # An idle process is ended after this time; one process always stays.
 IDLE_SECONDS = 300.0
 
@@ -58,7 +61,7 @@ class Pool:
         # Idle processes, each with the time since when. The one that was used last is at the end.
         self._idle: list[tuple[Process, float]] = []
         # The long jobs that wait or run, and the processes that are being closed.
-        self._long_jobs: set[asyncio.Task[child.Computed]] = set()
+        self._long_jobs: set[asyncio.Task[child.Answer]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         # Repositories (ids) whose jobs count as long.
@@ -106,8 +109,7 @@ class Pool:
             async with self._quick.turn(installation):
                 try:
                     computed = await self._run(QUICK_SECONDS, function, args)
-                    budget.spend(computed.costs)
-                    return cast("T", computed.value)
+                    return cast("T", _value(computed, budget))
                 except child.Exceeded:
                     self._slow[target] = None
         return cast("T", await self._run_long(installation, budget, function, args))
@@ -128,21 +130,22 @@ class Pool:
             if self._stopping.is_set() and task is not None and not task.cancelling():
                 raise _stopped() from None
             raise
-        budget.spend(computed.costs)
-        return computed.value
+        return _value(computed, budget)
 
     async def _take_long_turn(
         self, installation: Key, budget: Budget, function: Callable[..., Any], args: Any
-    ) -> child.Computed:
+    ) -> child.Answer:
         async with self._long.turn(installation):
             # Another job for the same delivery may have used up the budget while this one waited.
             return await self._run(budget.left, function, args)
 
-    async def _run(self, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]) -> child.Computed:
-        request = pickle.dumps((seconds, function, args), pickle.HIGHEST_PROTOCOL)
+    async def _run(self, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]) -> child.Answer:
+        # In a thread: a hostile plan of a few megabytes takes a second, and has thousands of objects, so that the event
+        # loop has its turns in between.
+        request = await asyncio.to_thread(pickle.dumps, (seconds, function, args), pickle.HIGHEST_PROTOCOL)
         try:
             async with asyncio.timeout(WALL_SECONDS):
-                answer = pickle.loads(await self._ask(request))  # noqa: S301 - our own process's bytes
+                answered = await self._ask(request)
         except TimeoutError:
             took = f"in {WALL_SECONDS:.0f} s it got less CPU than it may use"
             raise Transient(f"the process that computes it was stopped: {took}") from None
@@ -150,9 +153,11 @@ class Pool:
             # The process was killed (by hand, or by the system for memory), or could not be started.
             log.warning("a computing process ended", reason=repr(error))
             raise Transient("the process that computes it ended without an answer") from error
+        read = partial(pickle.loads, answered)
+        answer = read() if len(answered) < SMALL_BYTES else await asyncio.to_thread(read)
         if isinstance(answer, Exception):
             raise answer
-        return cast("child.Computed", answer)
+        return cast("child.Answer", answer)
 
     async def _ask(self, request: bytes) -> bytes:
         """Return the answer of an idle or a new process, which is ended if waiting for it fails or is cancelled."""
@@ -173,6 +178,14 @@ class Pool:
         closing = asyncio.create_task(process.close())
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
+
+
+def _value(answer: child.Answer, budget: Budget) -> Any:
+    """Return what was computed, or raise what was raised; either way it was paid for."""
+    budget.spend(answer.costs)
+    if isinstance(answer, child.Failed):
+        raise answer.error
+    return answer.value
 
 
 def _stopped() -> Transient:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 CREATED = "the file is created"
 DELETED = "the file is deleted"
 
+# So many values may one delivery change, or find as it wants them, on a branch: who wrote each of them is kept.
+MAX_VALUES = 20_000
+
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md#the-pointer
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
@@ -129,6 +132,7 @@ class _Work:
         self._editor = editor
         self._files = dict(view.files)
         self._spans: dict[str, list[Span]] = {}
+        self._values = 0
         self.same: list[tuple[str, str]] = []
 
     def carry_out(self, edit: Edit) -> list[str]:
@@ -154,6 +158,12 @@ class _Work:
             else:
                 del self._files[path]
             self._spans.setdefault(path, []).extend(spans)
+            self._values += len(spans)
+            if self._values + len(self.same) > MAX_VALUES:
+                raise InputError(
+                    f"mapping '{edit.mapping}' makes it more than {MAX_VALUES:,} values that are set at once: make its "
+                    "patterns or fields stricter, or name fewer files"
+                )
             changed = changed or bool(spans)
         if objections:
             return [*(f"mapping '{edit.mapping}': {why}" for why in dict.fromkeys(objections)), *left_out]

@@ -30,6 +30,7 @@ SECONDS = 1.0
 _FEW = 2_000
 
 _SPECIAL = "\\*?[]{},!^-"
+_ESCAPED = str.maketrans({character: f"\\{character}" for character in _SPECIAL})
 _TOKEN = regex.compile(
     r"""(?<escape>\\.?)|(?<stars>\*{2,}/?)|(?<star>\*)|(?<question>\?)
       |\[(?<negate>[!^])?(?<set>\]?(?:\\.|[^\]\\])*)(?<close>\])?|(?<literal>[^\\*?\[]+)""",
@@ -52,6 +53,17 @@ class Glob:
             raise InputError("the glob is empty: write a path such as environments/dev/values.yaml")
         # Both of them parse the pattern; an error belongs here, not at the first use.
         _ = self._tokens, self._expression
+
+    @classmethod
+    def of(cls, path: str) -> Glob:
+        """Return the glob that means just this path. Nothing is parsed or compiled for it."""
+        glob = cls.__new__(cls)
+        glob.__dict__.update(pattern=escape(path), literal=path, plain=(path,))
+        return glob
+
+    def __getstate__(self) -> dict[str, object]:
+        """Go to another process as what is asked of every glob there; the rest is made anew if it is needed."""
+        return {"pattern": self.pattern, "literal": self.literal, "prefix": self.prefix}
 
     @cached_property
     def _tokens(self) -> list[list[_Token]]:
@@ -173,7 +185,7 @@ class Globs:
 
 def escape(value: str) -> str:
     """`value` as a glob that matches just it, also where it lands inside braces or a class."""
-    return "".join(f"\\{character}" if character in _SPECIAL else character for character in value)
+    return value.translate(_ESCAPED)
 
 
 def check_path(glob: str) -> str | None:

@@ -30,6 +30,9 @@ ITEM = "item"
 
 MAX_BRANCH = 255
 
+# So many folders may a file that is created be in.
+MAX_FOLDERS = 100
+
 ValueType: TypeAlias = Literal["string", "number", "boolean", "null"]
 
 # What a field is set to, yet to be rendered.
@@ -257,6 +260,10 @@ class MappingFile:
 def refused_creation(file: Glob) -> str | None:
     """Return why no file can be created at this path, as a sentence, or None where one can."""
     if file.literal is not None:
+        # Git itself goes 2,048 levels down, on Windows 512, and each of them is looked up.
+        # https://git-scm.com/docs/git-config#Documentation/git-config.txt-coremaxTreeDepth
+        if file.literal.count("/") > MAX_FOLDERS:
+            return f"a file is created in at most {MAX_FOLDERS} folders: '{file.literal[:80]}…' is in more"
         return None
     return f"a file is created at one path: '{file.pattern}' has wildcards or alternatives; write a list of paths"
 

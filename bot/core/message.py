@@ -93,6 +93,13 @@ def commit_message(changes: Sequence[tuple[str, Plan, Changeset]], settings: Com
     return CommitMessage(headline, body, settings.author, settings.committer)
 
 
+def brief_message(deliveries: Sequence[str], settings: CommitSettings) -> CommitMessage:
+    """Return a message that only says which deliveries a commit carries, by their ids."""
+    count = "1 update" if len(deliveries) == 1 else f"{len(deliveries)} updates"
+    trailers = "\n".join(f"{TRAILER}: {delivery}" for delivery in deliveries if delivery)
+    return CommitMessage(count, trailers, settings.author, settings.committer)
+
+
 def check_runs(outcomes: Sequence[Outcome]) -> list[CheckRun]:
     """Return what to say on GitHub of these outcomes: one check run for each commit, one for each other way to end.
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
-from bot.core import glob, places
+from bot.core import places
 from bot.core.filters import type_name
 from bot.core.glob import Glob
-from bot.core.mapping import ITEM, names_in
+from bot.core.mapping import ITEM, CreateOperation, names_in
 from bot.core.match import evaluate
 from bot.core.model import Result
 from bot.core.protected import Protection
@@ -22,9 +21,10 @@ from bot.core.trigger import PAYLOAD
 from bot.errors import InputError, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from collections.abc import Mapping as Map
 
-    from bot.core.mapping import Mapping, MappingFile
+    from bot.core.mapping import Mapping, MappingFile, Update
     from bot.core.meter import Meter
     from bot.core.model import Json
     from bot.core.rendered import Rendered
@@ -37,7 +37,17 @@ MAX_ITEMS = 100
 # A plan with so many edits that fail is given up: a payload may name a thousand items, each with the same mistake.
 MAX_REFUSALS = 50
 
+# The edits of a plan name so many files at most, with the folders of those that they create: each of them is read.
+MAX_PATHS = 10_000
+
+# Of all mappings and items together so many results of conditions are told. A check run has room for fewer.
+MAX_RESULTS = 5_000
+
 _SHOWN = 60
+
+
+class TooManyPathsError(InputError):
+    """The edits of a plan name more files and folders than anybody needs; no further ones are planned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +161,8 @@ class _Making:
     problems: each once, in order.
     hints, reasons: how many problems, and how many reasons of conditions, still get a suggestion.
     refusals: how many errors were noted so far.
+    paths: how many files and folders the edits name.
+    results: how many results of conditions are still told.
     """
 
     name: str
@@ -162,6 +174,8 @@ class _Making:
     hints: Hints = field(default_factory=Hints)
     reasons: Hints = field(default_factory=Hints)
     refusals: int = 0
+    paths: int = 0
+    results: int = MAX_RESULTS
 
     def note(self, error: InputError, line: int | None = None) -> None:
         """Keep the problems of an error; those without a place are at `line` of the mapping file.
@@ -193,7 +207,7 @@ class _Making:
             self._add(mapping, {**variables, **found.captures}, found.captures)
         self.used |= _names(mapping, holds=found.result.holds)
         values = texts(variables, mapping.when.names) | dict(found.captures)
-        return MappingResult(mapping.name, found.result, found.captures, values)
+        return MappingResult(mapping.name, self._told(found.result), found.captures, values)
 
     def _match_each(self, mapping: Mapping, for_each: Template, variables: Map[str, Json]) -> MappingResult:
         """Evaluate a mapping for each item. What differs from item to item is in the tree, not among the values."""
@@ -210,11 +224,21 @@ class _Making:
                 captures |= found.captures
                 self._add(mapping, {**scope, **found.captures}, found.captures)
         holds = any(child.holds for child in children)
-        result = Result(f"for each of {for_each.source}", holds, why, tuple(children))
+        result = self._told(Result(f"for each of {for_each.source}", holds, why, tuple(children)))
         own = mapping.when.captures | {ITEM}
         shared = {name for name in _names(mapping, holds=holds) if name.partition(".")[0] not in own}
         self.used |= shared
         return MappingResult(mapping.name, result, captures, texts(variables, shared & mapping.when.names))
+
+    def _told(self, result: Result) -> Result:
+        """Return a result with as many of those below it as are still told."""
+        children = result.children[: self.results]
+        rest = len(result.children) - len(children)
+        self.results -= len(children)
+        told = [self._told(child) for child in children]
+        if told and rest:
+            told.append(Result(f"{rest:,} more", result.holds, "too many to be told"))
+        return replace(result, children=tuple(told))
 
     def _items(self, for_each: Template, variables: Map[str, Json]) -> tuple[list[Json], str]:
         """Return the items that a mapping runs for, and why there are none where there are none."""
@@ -248,17 +272,42 @@ class _Making:
         for update in mapping.update:
             try:
                 files = places.render_files(update, scope)
+                self._count(mapping, update, files)
                 made = render(update.operation, scope)
                 self.edits.append(Edit(mapping.name, files, made, branch, mapping.order))
+            except TooManyPathsError:
+                raise
             except InputError as error:
                 self.note(error, update.line)
+
+    def _count(self, mapping: Mapping, update: Update, files: Sequence[Glob]) -> None:
+        """Count what the files of an edit lead to. Raises TooManyPathsError when the plan names too many."""
+        creates = isinstance(update.operation, CreateOperation)
+        self.paths += sum(1 + (creates and file.pattern.count("/")) for file in files)
+        if self.paths > MAX_PATHS:
+            raise TooManyPathsError(
+                Problem(
+                    f"the edits up to here, of mapping '{mapping.name}', name more than {MAX_PATHS:,} files and "
+                    "folders: use globs, or send fewer items",
+                    self.name,
+                    update.line,
+                )
+            )
 
 
 def _above(edit: Edit) -> list[Glob]:
     """Return the folders of the files that an edit creates, as literal paths."""
-    paths = [file.literal for file in edit.files if file.literal is not None and isinstance(edit.operation, Create)]
-    parents = dict.fromkeys(str(parent) for path in paths for parent in PurePosixPath(path).parents)
-    return [Glob(glob.escape(parent)) for parent in parents if parent != "."]
+    if not isinstance(edit.operation, Create):
+        return []
+    paths = [file.literal for file in edit.files if file.literal is not None]
+    return [Glob.of(folder) for folder in dict.fromkeys(folder for path in paths for folder in _folders(path))]
+
+
+def _folders(path: str) -> Iterator[str]:
+    """Yield the folders that a file is in, the nearest first."""
+    while folder := path.rpartition("/")[0]:
+        yield folder
+        path = folder
 
 
 def _names(mapping: Mapping, *, holds: bool) -> set[str]:

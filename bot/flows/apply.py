@@ -7,10 +7,13 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import structlog
+
 from bot.core.changeset import combine
+from bot.core.message import brief_message
 from bot.core.meter import Budget
 from bot.core.outcome import Outcome
-from bot.errors import Blocked, StaleHead, Transient, Unavailable
+from bot.errors import Blocked, InputError, StaleHead, Transient, Unavailable
 from bot.flows import ending, jobs
 from bot.flows.decisions import Turn
 from bot.flows.progress import Progress
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from bot.flows.decisions import Decision, Destination, Request
     from bot.flows.progress import Applied
     from bot.ports import Journal
+
+log = structlog.get_logger(__name__)
 
 # How often the rules are evaluated before a delivery waits for its next attempt. Each time somebody else's commit came
 # between reading the branch and writing to it.
@@ -231,7 +236,13 @@ class _Application:
         # For a hundred deliveries this takes so long that webhooks would be answered late. It needs no bytes of files.
         light = [(delivery, plan, _without_bytes(changeset)) for delivery, plan, changeset in changes]
         budget = Budget(MESSAGE_SECONDS, "the commit message")
-        return await self._decider.compute.run(self._repository, budget, jobs.write_message, light, destination.commit)
+        compute, settings = self._decider.compute, destination.commit
+        try:
+            return await compute.run(self._repository, budget, jobs.write_message, light, settings)
+        except InputError as error:
+            # One delivery of a hundred made it too expensive. The others must not wait for a better message.
+            log.warning("commit message left out", branch=destination.snapshot.branch, reason=str(error))
+            return brief_message([delivery for delivery, _, _ in changes], settings)
 
     async def _apart(self, destination: Destination, error: Blocked) -> None:
         """Find the deliveries for which GitHub refused a commit: try each half alone until only those are left out.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from bot.core.changeset import NoChange
@@ -282,9 +283,7 @@ def _needed(made: Plan, view: Snapshot) -> Snapshot:
     if all(glob.literal is not None for glob in made.globs):
         paths = dict.fromkeys(glob.literal for glob in made.globs if glob.literal in files)
         # A file that was created in this turn may be below the path of one to create.
-        created = [
-            f"{file.literal}/" for edit in made.edits if isinstance(edit.operation, Create) for file in edit.files
-        ]
-        below = (path for path in files if path.startswith(tuple(created))) if created else ()
+        created = {file.literal for edit in made.edits if isinstance(edit.operation, Create) for file in edit.files}
+        below = (path for path in files if created and any(str(one) in created for one in PurePosixPath(path).parents))
         files = {path: files[path] for path in (*paths, *below) if path is not None}
     return replace(view, files=dict(files))

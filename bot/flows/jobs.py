@@ -5,6 +5,7 @@ Each takes a Meter first (`ports.Compute`). They run in another process, so argu
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,6 +17,7 @@ from bot.core.changeset import Changeset, NoChange, compute
 from bot.core.model import Writer
 from bot.core.snapshot import matching
 from bot.core.verdict import judge
+from bot.errors import InputError
 from bot.flows.receive import read_webhook
 
 if TYPE_CHECKING:
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 
 # The mapping files that a process keeps in parsed form have at most this many characters together.
 KEPT_CHARACTERS = 512 * 1024
+
+# The edits of one delivery, with the values in them and how each mapping came out, have so many bytes at most.
+PLAN_BYTES = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,16 @@ def read_rules(meter: Meter, rules: Rules) -> ReadRules:
 
 def make_plan(meter: Meter, rules: Rules, dispatch: Dispatch) -> Plan:
     """Return what the rules say for a dispatch. Raises InputError."""
-    return planning.plan(_file(meter, rules), dispatch, meter)
+    made = planning.plan(_file(meter, rules), dispatch, meter)
+    # The bot hands it on to every later step, on each branch, while others wait.
+    with meter.charge("handing the plan on"):
+        size = len(pickle.dumps(made, pickle.HIGHEST_PROTOCOL))
+    if size > PLAN_BYTES:
+        raise InputError(
+            f"the mappings that hold ask for edits of {size:,} bytes together, and {PLAN_BYTES:,} are the limit: send "
+            "fewer items or shorter values"
+        )
+    return made
 
 
 def decide(meter: Meter, asked: Asked, view: Snapshot, limits: Limits) -> Change | NoChange:

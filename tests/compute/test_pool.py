@@ -191,3 +191,28 @@ def test_a_process_says_nothing_when_its_bot_was_killed() -> None:
     said = process.stderr.read()
     process.stderr.close()
     assert (process.wait(), said) == (1, b"")
+
+
+async def test_what_a_computation_costs_is_spent_if_it_fails_too() -> None:
+    """A delivery that fails after seconds on each of a hundred branches has one budget for all of them."""
+    async with started(2) as pool:
+        spent = budget(1.0)
+        for sentence in ("the input is wrong", "the delivery takes more than 1 s"):
+            with pytest.raises(InputError, match=sentence):
+                await pool.run(repository(1), spent, work.spin_in_vain, 0.6)
+
+
+@pytest.mark.parametrize("size", [MEMORY // 2, MEMORY * 2])
+async def test_a_request_that_does_not_fit_into_memory_is_refused(size: int) -> None:
+    """It is what was asked for that is too large: to try again would not help. The next request is answered."""
+    async with started(2) as pool:
+        with pytest.raises(InputError, match="more than 400 MB of memory"):
+            await pool.run(repository(1), budget(), work.length, bytes(size))
+        assert await pool.run(repository(1), budget(), work.length, b"123") == 3
+
+
+async def test_an_answer_that_does_not_fit_into_memory_is_refused() -> None:
+    """It could be computed, but not be sent."""
+    async with started(2) as pool:
+        with pytest.raises(InputError, match="more than 400 MB of memory"):
+            await pool.run(repository(1), budget(), work.many, 250)

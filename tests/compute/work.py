@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import regex
 
+from bot.errors import InputError
+
 if TYPE_CHECKING:
     from bot.core.meter import Meter
 
@@ -60,3 +62,21 @@ def niceness(meter: Meter) -> int:
     """Return by how much this process gives way to others."""
     del meter
     return os.nice(0)
+
+
+def spin_in_vain(meter: Meter, seconds: float) -> None:
+    """Use so many seconds of CPU, and refuse the input then."""
+    spin(meter, seconds, "mapping 'wrong'")
+    raise InputError("the input is wrong")
+
+
+def length(meter: Meter, data: bytes) -> int:
+    """Return the length of what was sent."""
+    del meter
+    return len(data)
+
+
+def many(meter: Meter, count: int) -> list[bytes]:
+    """Return so many megabytes."""
+    del meter
+    return [os.urandom(1_000_000) for _ in range(count)]
