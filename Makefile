@@ -50,7 +50,7 @@ lint: $(VENV)/.installed  ## ruff, mypy --strict and the import layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --config pyproject.toml
 
-format: $(VENV)/.installed  ## let ruff format and mend what it can
+format: $(VENV)/.installed  ## let ruff format and fix what it can
 	@$(BIN)/ruff check --fix-only --quiet bot bench tests
 	@$(BIN)/ruff format --quiet bot bench tests
 

@@ -23,7 +23,7 @@ from bot.files import read_bytes
 from bot.flows.accounts import AllowedAccounts
 from bot.flows.intake import Intake
 from bot.flows.replay import ReplayCheck
-from bot.flows.rules import MappingSource, Seconds
+from bot.flows.rules import CpuSeconds, MappingSource
 from bot.flows.sweep import Sweep
 from bot.github import GitHub, connect
 from bot.github.quota import Quota
@@ -48,17 +48,17 @@ log = structlog.get_logger(__name__)
 
 # Orchestrators send SIGKILL half a minute after SIGTERM; what is left then is taken up at the next start.
 GRACE_SECONDS = 25.0
-# What has landed should be said, but a report is not worth being killed over.
+# The time for reports at the stop: they should say what landed, but the process must not be killed over them.
 REPORT_SECONDS = 3.0
-# `pointsman deliveries replay` changes the database, and nothing tells this process but looking.
+# How often the engine looks for work in the database, which `pointsman deliveries replay` changes from outside.
 LOOK_SECONDS = 2.0
 RETENTION_SECONDS = 3600.0
-# Whether what is held back is due for a look at GitHub's list.
+# How often we check whether a delivery that is held back is due for a look at GitHub's list.
 HELD_SECONDS = 1.0
-# The log grows by some megabytes a second while webhooks pour in.
+# The write-ahead log of the database grows by some megabytes a second while webhooks pour in.
 CHECKPOINT_SECONDS = 2.0
 
-# What strangers reach on PORT, and what only ADMIN_PORT has: a route that tells more than health belongs there alone.
+# Strangers reach PUBLIC_ROUTES on PORT. A route that tells more than health belongs to ADMIN_PORT alone.
 PUBLIC_ROUTES = (*webhook.routes, *health.routes)
 ADMIN_ROUTES = (*health.routes,)
 
@@ -68,7 +68,7 @@ class ListenError(Exception):
 
     def __init__(self, setting: str, address: str, error: OSError) -> None:
         super().__init__(f"{setting}: cannot listen on {address}: {error}")
-        # The name of the port's setting.
+        # PORT or ADMIN_PORT.
         self.setting = setting
         # HOST:PORT
         self.address = address
@@ -80,17 +80,18 @@ class Serving:
     """The bot, listening."""
 
     application: web.Application
-    # HOST:PORT of each listening socket.
     addresses: Sequence[str]
+    """HOST:PORT of each socket that listens on PORT."""
     admin_addresses: Sequence[str]
+    """HOST:PORT of each socket that listens on ADMIN_PORT."""
 
 
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Serving]:
     """Run the bot and listen on PORT and ADMIN_PORT until the context is left.
 
-    Then no connection is accepted on PORT any more, drains under way end, and ADMIN_PORT answers until they have.
-    Raises ListenError, and InputError for what is wrong with the settings.
+    At the end PORT accepts no more connections, drains under way end, and ADMIN_PORT answers until they have. Raises
+    ListenError, and InputError for what is wrong with the settings.
     """
     application = make(settings)
     connections = connections_of(settings)
@@ -146,7 +147,7 @@ def make_admin(application: web.Application) -> web.Application:
 
 
 def make(settings: Settings) -> web.Application:
-    """Return the application: everything that runs starts and ends with it."""
+    """Return the application. Everything that runs starts and ends with it."""
     app = web.Application(client_max_size=MAX_BODY, middlewares=[errors])
     app.add_routes(PUBLIC_ROUTES)
     app[HEALTH] = Health()
@@ -172,9 +173,8 @@ def make(settings: Settings) -> web.Application:
             await stack.enter_async_context(background(accounts.resolve(forge.installations)))
             await accounts.settle()
             app[keys.INBOX] = inbox
-            app[keys.ENGINE] = engine
             intake = app[keys.INTAKE] = Intake(inbox, engine, compute, accounts)
-            await inbox.resume()  # what freed it may have been told while nobody listened
+            await inbox.resume()  # the event that frees a waiting delivery may have come while the bot was down
             await stack.enter_async_context(every(LOOK_SECONDS, engine.start))
             await stack.enter_async_context(every(CHECKPOINT_SECONDS, lambda: tidy(settings)))
             check = ReplayCheck(forge.deliveries, inbox.holds, engine, app[keys.CLOCK])
@@ -210,7 +210,7 @@ async def watching(health: Health, settings: Settings, compute: Pool) -> AsyncIt
 
 @asynccontextmanager
 async def every(seconds: float, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Do `work` at once and then every so many seconds, whatever it raises, until the context is left."""
+    """Do `work` at once and then every `seconds`, until the context is left. Errors are logged and end nothing."""
 
     async def repeat() -> None:
         while True:
@@ -236,19 +236,19 @@ async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 async def tidy(settings: Settings) -> None:
-    """Empty the write-ahead log of the database, as far as nobody uses it."""
+    """Empty the write-ahead log of the database, unless somebody reads the database."""
     await asyncio.to_thread(checkpoint, settings.database)
 
 
 async def forget(settings: Settings) -> None:
-    """Take out of the database what is older than it should keep."""
+    """Remove rows from the database that are older than the settings allow."""
     rows = await retain(settings.database, settings.retention_days, settings.replay_days)
     if rows:
         log.info("forgot", rows=rows, days=settings.retention_days)
 
 
 def quota(settings: Settings) -> Quota:
-    """Return what an installation may use, as it is set."""
+    """Return the quota of an installation as it is set."""
     return Quota(
         settings.quota_writes_minute,
         settings.quota_writes_hour,
@@ -268,12 +268,12 @@ def mapping_source(settings: Settings) -> MappingSource:
     limits = Limits(
         settings.edit_max_bytes, settings.edit_max_depth, settings.edit_max_documents, settings.edit_max_events
     )
-    seconds = Seconds(settings.delivery_cpu_seconds, settings.mappings_cpu_seconds)
+    seconds = CpuSeconds(settings.delivery_cpu_seconds, settings.mappings_cpu_seconds)
     shared = MappingSource(organization=settings.org_mappings, limits=limits, seconds=seconds)
     file = settings.mappings_file
     if file is None:
         return shared
-    # What users read of it on GitHub need not tell where the server keeps its files.
+    # Users read this name on GitHub: it does not tell the folder on the server.
     name = f"MAPPINGS_FILE {file.name}"
     try:
         text = read_bytes(file)

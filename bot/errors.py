@@ -64,6 +64,10 @@ class EditError(InputError):
     """A file cannot be edited as asked; it stays untouched."""
 
 
+class TooMuchError(InputError):
+    """More is asked for than fits into memory at a time; a part of it may fit."""
+
+
 class NoReferenceError(EditError):
     """The file has no reference to the image that is looked for: of the files of a glob, one that is not meant."""
 

@@ -1,4 +1,4 @@
-"""Reading a file that somebody named: a regular one, and not more of it than is wanted."""
+"""Reading a file that somebody named: regular files only, and no more than a bound."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from bot.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-# A mapping file, a workflow: GitHub's API gives out no larger ones as text that we would read.
+# The largest file that is read from a repository too.
 MOST_BYTES = 4_000_000
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a file for reading. Raises InputError if it is not a regular one, and OSError, for a folder too.
+    """Open a file for reading. Raises InputError if it is not a regular file, and OSError, for a folder too.
 
-    A named pipe has no end until somebody writes to it and a device may have none at all: neither is opened.
+    Reading a named pipe waits until somebody writes to it, and reading a device may never end.
     """
     _check(path.stat().st_mode)
-    # Another file may have come in its place since: a pipe would be waited for here.
+    # Somebody may have put a pipe in its place since the check. O_NONBLOCK keeps `open` from waiting for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     stream = os.fdopen(descriptor, "rb")
     try:
@@ -34,7 +34,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
-    """Return what is in a regular file of at most so many bytes. Raises InputError for another one, and OSError."""
+    """Return the bytes of a regular file. Raises OSError, and InputError if it is not regular or too large."""
     with open_regular(path) as stream:
         data = stream.read(most + 1)
     if len(data) > most:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Compute(Protocol):
-    """Where functions of `flows/jobs.py` are computed, so that none holds up what goes on beside it."""
+    """Runs the functions of `flows/jobs.py`, so that none of them holds up the event loop."""
 
     async def run(
         self,
@@ -33,10 +33,10 @@ class Compute(Protocol):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Return `function(meter, *args)`, computed for `repository` (None: our own work).
+        """Return `function(meter, *args)`, computed for `repository` (None: for no repository).
 
-        Raises InputError when the budget is used up, Transient when it was stopped with less than that, and what the
-        function raises.
+        Raises InputError if the budget is used up, Transient if the computation was stopped before that, and whatever
+        the function raises.
         """
 
 
@@ -115,7 +115,7 @@ class Inbox(Journal, Protocol):
         """Store a delivery, already finished if it comes with an outcome; False if its id is known.
 
         A body that came before under another id is held back, unless the delivery is `listed`: GitHub itself named it.
-        Raises Busy if that many are held back already that no other one may be.
+        Raises Busy if too many are held back already.
         """
 
     async def state(self, delivery: str) -> str | None:
@@ -169,23 +169,23 @@ class Inbox(Journal, Protocol):
 
 
 class Holds(Protocol):
-    """The deliveries that the inbox holds back, as their bodies came before under other ids."""
+    """The deliveries that the inbox holds back because their bodies came before under other ids."""
 
     async def held(self) -> Sequence[Held]:
         """Return the deliveries that are held back, in order of arrival."""
 
     async def hold(self, deliveries: Sequence[str], until: datetime) -> None:
-        """Hold deliveries back that are, and note when to look at them again."""
+        """Note when to look again at deliveries that are held back."""
 
     async def release(self, deliveries: Sequence[str]) -> None:
-        """Let deliveries go that were held back."""
+        """Let held deliveries go."""
 
     async def refuse(self, deliveries: Sequence[str], reason: str) -> None:
-        """End deliveries that were held back as `ignored`; nothing of their bodies stays."""
+        """End held deliveries as `ignored`; nothing of their bodies stays."""
 
 
 class KnownAccounts(Protocol):
-    """Which account each login means that was looked up."""
+    """The accounts that logins were found to mean."""
 
     async def accounts(self) -> Mapping[str, int]:
         """Return the ids of the accounts that logins (in lower case) were found to mean."""

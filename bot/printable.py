@@ -1,8 +1,8 @@
-r"""Foreign text for terminals and logs: whoever reads a line sees what is there, and nothing in it is obeyed.
+r"""Foreign text for terminals and logs: people see every character of it, and no program obeys it.
 
-Terminals obey control characters, and marks of the writing direction show another text than there is. The runner of a
-GitHub workflow reads the lines of a step's output and obeys commands in them. What could have such an effect is written
-as JSON escapes it, `\u001b` for example.
+Terminals obey control characters, and marks of the writing direction show a text other than the one that is there. The
+runner of a GitHub workflow obeys commands in the output of a step. Characters that could have such an effect are
+escaped as in JSON, `\u001b` for example.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 import regex
 
-# Controls, format characters, halves of characters, line and paragraph separators, and what has no shape of its own.
+# Controls, format characters, lone surrogates, line and paragraph separators, and other characters without a shape.
 # Variation selectors choose between two shapes of the symbol before them, so they stay.
 _UNSEEN = regex.compile(r"[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?!\p{Variation_Selector})\p{Default_Ignorable_Code_Point}")
 _BREAKS = regex.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
-# A diff is there to be applied, so what honest files have stays: the CR of a line that ends in CR LF, a byte order mark
-# at the beginning of a line, and the joiners of scripts and emoji.
+# A diff must stay applicable, so characters of ordinary files are kept: the CR of a line that ends in CR LF, a byte
+# order mark at the beginning of a line, and the joiners of scripts and emoji.
 _STEERING = regex.compile(
     r"(?!\r?\n|\t|[\u200c\u200d]|(?<=^[ +-])\ufeff)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]", regex.MULTILINE
 )
@@ -27,12 +27,12 @@ _COMMAND = regex.compile(r"^([^\S\n]*):(?=:)|#(?=#\[)", regex.MULTILINE)
 
 
 def escape(text: str, keep: str = "") -> str:
-    """Escape every character that is not seen, line breaks and tabs too, but for those to `keep`."""
+    """Escape every invisible character, line breaks and tabs too, except for the characters in `keep`."""
     return _UNSEEN.sub(lambda found: found.group() if found.group() in keep else _escaped(found.group()), text)
 
 
 def one_line(text: str) -> str:
-    """Escape what ends a line, and nothing else."""
+    """Escape line breaks and nothing else."""
     return _BREAKS.sub(lambda found: _escaped(found.group()), text)
 
 

@@ -1,4 +1,4 @@
-"""How the text of an environment variable becomes a value. Each function raises ValueError with what is wrong."""
+"""Readers of settings: text in, value out. Each raises ValueError with a sentence that says what is wrong."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Fewer characters can be guessed from one captured webhook, at leisure and on a machine of one's own.
+# A shorter secret can be guessed: somebody captures one webhook and tries secrets until its signature fits.
 _SECRET_CHARACTERS = 16
 # A key of 16,384 bits has 13 KB.
 _KEY_BYTES = 65_536
@@ -26,13 +26,13 @@ _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9_])?")
 
 def app_id(text: str) -> int:
     """Read the id of the App."""
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
+    if not _is_number(text, 18):
         raise ValueError(f"'{text}' is not a number; the App's settings page shows its App ID")
     return int(text)
 
 
 def webhook_secret(text: str) -> str:
-    """Read the secret of webhooks, long enough that nobody guesses it."""
+    """Read the secret of webhooks. Raises ValueError if it is so short that it can be guessed."""
     if len(text) < _SECRET_CHARACTERS:
         raise ValueError(
             f"this has fewer than {_SECRET_CHARACTERS} characters and can be guessed; make one with "
@@ -45,7 +45,7 @@ def accounts(text: str) -> frozenset[int | str]:
     """Read ids and logins of accounts; logins in lower case."""
     accounts: set[int | str] = set()
     for name in filter(None, (part.strip() for part in text.split(","))):
-        if name.isascii() and name.isdigit() and len(name) <= 18 and int(name):
+        if _is_number(name, 18) and int(name):
             accounts.add(int(name))
         elif not name.isdigit() and _LOGIN.fullmatch(name):
             accounts.add(name.lower())
@@ -58,11 +58,11 @@ def private_key(text: str) -> str:
     """Read an RSA key in PEM format; empty if there is none."""
     if not text:
         return ""
-    # Hosters that take one line only want \n written out.
+    # Some hosting platforms only take variables of one line, so line breaks are written as \n.
     key = text.replace("\\n", "\n")
     if "-----BEGIN" not in key or "PRIVATE KEY-----" not in key:
         raise ValueError("this is no private key in PEM format (-----BEGIN … PRIVATE KEY-----)")
-    # 60 ms, serve only
+    # These imports take 60 ms, and only `serve` needs them.
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - see above
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415 - see above
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415 - see above
@@ -105,7 +105,7 @@ def api_url(text: str) -> str:
 
 
 def is_exposed(url: str) -> bool:
-    """Say whether what is sent to a URL leaves this machine unencrypted."""
+    """Say whether requests to a URL leave this machine unencrypted."""
     parts = urlsplit(url)
     if parts.scheme == "https":
         return False
@@ -117,7 +117,7 @@ def is_exposed(url: str) -> bool:
 
 def port(text: str) -> int:
     """Read a port to listen on."""
-    if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
+    if not _is_number(text, 5) or int(text) > 65535:
         raise ValueError(f"'{text}' is not a port from 0 (any) to 65535")
     return int(text)
 
@@ -138,7 +138,7 @@ def database(text: str) -> Path:
 
 
 def file(text: str) -> Path | None:
-    """Read the path of a file that is there, None if none is named."""
+    """Read the path of an existing file; None if none is named."""
     if not text:
         return None
     path = Path(text)
@@ -155,10 +155,10 @@ def flag(text: str) -> bool:
 
 
 def at_most(limit: int, least: int = 1) -> Callable[[str], int]:
-    """Return what reads a whole number within bounds."""
+    """Return a reader of whole numbers from `least` to `limit`."""
 
     def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or len(text) > 12 or not least <= int(text) <= limit:
+        if not _is_number(text) or not least <= int(text) <= limit:
             off = "" if least else " (no limit)"
             raise ValueError(f"'{text}' is not a number from {least}{off} to {limit:,}, without separators")
         return int(text)
@@ -167,7 +167,7 @@ def at_most(limit: int, least: int = 1) -> Callable[[str], int]:
 
 
 def optional(read: Callable[[str], T]) -> Callable[[str], T | None]:
-    """Return what reads a text with `read`, and nothing as None."""
+    """Return a reader that calls `read`, and reads an empty text as None."""
     return lambda text: read(text) if text else None
 
 
@@ -180,13 +180,13 @@ def seconds(text: str) -> float:
 
 def interval(text: str) -> int:
     """Read a pause in seconds."""
-    if not text.isascii() or not text.isdigit() or len(text) > 12 or int(text) > 86_400:
+    if not _is_number(text) or int(text) > 86_400:
         raise ValueError(f"'{text}' is not a number of seconds from 0 (only at the start) to 86400")
     return int(text)
 
 
 def one_of(*allowed: str) -> Callable[[str], str]:
-    """Return what reads one of the words, in lower case."""
+    """Return a reader of one of these words, in either case."""
 
     def read(text: str) -> str:
         if text.lower() not in allowed:
@@ -194,3 +194,8 @@ def one_of(*allowed: str) -> Callable[[str], str]:
         return text.lower()
 
     return read
+
+
+def _is_number(text: str, digits: int = 12) -> bool:
+    """Whether a text is a whole number of at most so many ASCII digits, without a sign."""
+    return text.isascii() and text.isdigit() and len(text) <= digits

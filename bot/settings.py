@@ -18,12 +18,15 @@ _EXPOSED = "sends the App's tokens unencrypted: use https://, or set GITHUB_API_
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One environment variable: what it is for, how it is read, and its default (None: it must be given)."""
+    """One environment variable."""
 
     name: str
     what: str
+    """Its meaning, for the error if it is missing."""
     default: str | None
+    """None: it must be set."""
     read: Callable[[str], Any]
+    """Returns the value of a text. Raises ValueError with what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +37,17 @@ class Settings:
     private_key: str = field(repr=False)
     webhook_secret: str = field(repr=False)
     api_url: str
-    api_allow_http: bool
     host: str
     port: int
     admin_port: int
-    # None: as many as the limit of open files leaves.
     max_connections: int | None
+    """None: as many as the limit of open files leaves."""
     body_timeout: int
     database: Path
     retention_days: int
     replay_days: int
-    # Ids, and logins in lower case; nothing: every account.
     allowed_accounts: frozenset[int | str]
+    """Ids, and logins in lower case. Empty: every account."""
     sweep_interval: int
     mappings_file: Path | None
     org_mappings: bool
@@ -89,7 +91,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     if not key and not named & {"PRIVATE_KEY", "PRIVATE_KEY_PATH"}:
         problems.append(Problem("PRIVATE_KEY or PRIVATE_KEY_PATH is missing: the App's private key in PEM format"))
     url = found.get("GITHUB_API_URL")
-    if url is not None and not found.get("GITHUB_API_ALLOW_HTTP") and values.is_exposed(url):
+    allows_http = found.pop("GITHUB_API_ALLOW_HTTP", False)
+    if url is not None and not allows_http and values.is_exposed(url):
         problems.append(Problem(f"GITHUB_API_URL: '{url}' {_EXPOSED}"))
     if problems:
         raise InputError(problems)
@@ -106,12 +109,12 @@ def database(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """Return all of the environment, for `pointsman apply --env`, which takes variables and regexes out of it."""
+    """Return the whole environment, for `pointsman apply --env`, which takes variables and regexes from it."""
     return dict(os.environ)
 
 
 def _given(setting: Setting, environ: Mapping[str, str]) -> str | None:
-    """Return what is set, blanks around it aside; the default where that is nothing."""
+    """Return the text that is set, without blanks around it; the default if there is none."""
     return environ.get(setting.name, "").strip() or setting.default
 
 
@@ -134,7 +137,7 @@ SETTINGS = (
     # GitHub itself waits ten seconds for an answer.
     Setting("BODY_TIMEOUT", "the seconds in which the body of a webhook must have come", "10", values.at_most(60)),
     Setting("DATABASE_URL", "where deliveries are kept", "sqlite:///pointsman.db", values.database),
-    # GitHub's own list goes back three days: what is in it and was forgotten here would be taken for lost.
+    # GitHub's own list goes back three days. The sweep would fetch a delivery again that is in it, but forgotten here.
     Setting("RETENTION_DAYS", "for how many days deliveries are kept that have ended", "30", values.at_most(36_500, 4)),
     Setting("REPLAY_DAYS", "for how many days a body is known that comes again", "365", values.at_most(36_500, 4)),
     Setting("ALLOWED_ACCOUNTS", "ids or logins whose deliveries are stored; empty: all", "", values.accounts),
@@ -155,7 +158,7 @@ SETTINGS = (
     Setting(
         "EDIT_MAX_EVENTS", "how many keys, values, starts and ends of collections", "500000", values.at_most(10_000_000)
     ),
-    # GitHub's for an installation; an Enterprise Server may have its own, or none.
+    # The defaults are GitHub's limits for an installation. An Enterprise Server may have other ones, or none.
     Setting("QUOTA_WRITES_MINUTE", "how many writes a minute", "80", values.at_most(1_000_000, 0)),
     Setting("QUOTA_WRITES_HOUR", "how many writes an hour", "500", values.at_most(1_000_000, 0)),
     Setting("QUOTA_WRITE_INTERVAL", "the seconds between commits to one repository", "1", values.seconds),
@@ -181,4 +184,4 @@ SETTINGS = (
     ),
 )
 
-_FIELDS = {"GITHUB_API_URL": "api_url", "GITHUB_API_ALLOW_HTTP": "api_allow_http", "DATABASE_URL": "database"}
+_FIELDS = {"GITHUB_API_URL": "api_url", "DATABASE_URL": "database"}

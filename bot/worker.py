@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -37,6 +38,9 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 # A webhook, which takes several turns of the event loop, must not wait until all of a batch are written.
 STEP, STEP_SECONDS = 5, 0.002
 
+# So many repositories of an installation are worked on at a time: each may hold files of a hundred megabytes.
+DRAINS = 8
+
 # What a bug of ours spoils, it spoils again: give up soon, so that the deliveries behind it do not wait for long.
 AFTER_A_BUG = Retry(attempts=3)
 
@@ -55,6 +59,8 @@ class Worker:
         self._retry = retry or Retry()
         self._batches = Batches(inbox, self._retry.attempts)
         self._tasks: set[asyncio.Task[None]] = set()
+        # By installation, while any of its repositories is worked on.
+        self._slots: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._bugs: Counter[str] = Counter()
         # How often news came that may have freed what waits.
         self._freed = 0
@@ -140,7 +146,8 @@ class Worker:
         # The newest knows best by which installation it is reached: one that the sweep found late may not.
         repository = max(requests, key=lambda one: one.origin or _LONG_AGO).dispatch.repository
         requests = [replace(request, budget=self._source.budget()) for request in requests]
-        applied = await apply(self._decider, repository, requests, self._inbox)
+        async with self._slots.setdefault(repository.installation, asyncio.Semaphore(DRAINS)):
+            applied = await apply(self._decider, repository, requests, self._inbox)
         if applied.window is not None:
             self._batches.learn(target, applied.window, applied.branches)
         unfinished = applied.left | applied.later

@@ -329,7 +329,7 @@ class Act(NamedTuple):
     """What an owner does to a repository or an installation, how they take it back, and what is said meanwhile."""
 
     happen: Callable[[Sandbox, Repository], object]
-    mend: Callable[[Sandbox, Repository], object] | None
+    fix: Callable[[Sandbox, Repository], object] | None
     said: str
     mappings: str = MAPPINGS
 
@@ -397,10 +397,10 @@ async def test_what_an_owner_does_is_waited_out(
         assert await bot.ended(delivery) == "waiting"
         assert act.said in bot.row(delivery).reason
         await sandbox.webhooks.drained()
-        if act.mend is None:
+        if act.fix is None:
             return
         assert (tag(repository), trailers(repository)) == ("1-dev", [])
-        act.mend(sandbox, repository)
+        act.fix(sandbox, repository)
         await freed(bot.row, delivery)
         assert await bot.ended(delivery) == "committed"
     assert (tag(repository), trailers(repository)) == ("2-dev", [delivery])
@@ -417,13 +417,13 @@ async def freed(row: Callable[[str | None], Row], delivery: str | None) -> None:
 async def test_a_lost_commit_is_found_when_the_owner_lets_us_look(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
     """It landed, its answer was lost, and then nothing may be read any more: waiting, and no second commit later."""
     act, repository = ACTS[name], gitops_with(sandbox)
-    assert act.mend is not None
+    assert act.fix is not None
     async with draining(sandbox, tmp_path) as bench:
         delivery = await lose(bench, repository)
         act.happen(sandbox, repository)
         assert await bench.drain(repository) is None
         assert bench.row(delivery).state == "waiting"
-        act.mend(sandbox, repository)
+        act.fix(sandbox, repository)
         assert await bench.inbox.resume(target=repository.id) == [repository.id]
         assert await bench.drain(repository) is None
         assert bench.row(delivery)[:1] == ("committed",)

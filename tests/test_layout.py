@@ -88,7 +88,7 @@ def test_the_local_verbs_need_no_network_library(verb: str) -> None:
 
 
 @pytest.mark.parametrize("module", [*MODULES, *BENCH])
-def test_a_module_has_at_most_300_lines_and_its_functions_50(module: str) -> None:
+def test_a_module_has_at_most_500_lines_and_its_functions_60(module: str) -> None:
     """What is longer has two topics."""
     lines = len((ROOT / module).read_text().splitlines())
     functions = {
@@ -96,5 +96,5 @@ def test_a_module_has_at_most_300_lines_and_its_functions_50(module: str) -> Non
         for node in ast.walk(tree(module))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
-    assert lines <= 300
-    assert {name: length for name, length in functions.items() if length > 50} == {}
+    assert lines <= 500
+    assert {name: length for name, length in functions.items() if length > 60} == {}

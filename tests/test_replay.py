@@ -209,7 +209,7 @@ async def test_a_flood_of_replays_is_bounded(sandbox: Sandbox, repository: Repos
     """Ten of a body are held back; the others get 503 and leave nothing: a real one among them the sweep fetches."""
     async with running(sandbox, tmp_path, SWEEP_INTERVAL="0") as bot:
         body = await deployed(sandbox, bot, "1.0", "2.0")
-        await sandbox.webhooks.drained()
+        await sandbox.webhooks.drained()  # the push of the last commit
         before = len(rows(tmp_path))
         asked = len(sandbox.requests)
         answers = [await send(sandbox, bot, body) for _ in range(40)]

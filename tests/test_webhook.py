@@ -343,14 +343,14 @@ async def test_a_pending_delivery_that_comes_again_is_done_once(
 
 
 async def test_a_redelivery_gives_what_failed_another_try(sandbox: Sandbox, gitops: Repository, tmp_path: Path) -> None:
-    """Somebody mended the mapping file and pressed the button on GitHub's page: the same id, a commit this time."""
+    """Somebody fixed the mapping file and pressed the button on GitHub's page: the same id, a commit this time."""
     gitops.commit({".github/pointsman.yaml": "version: 2\n"}, "Break")
     body = dispatch_of(sandbox, gitops)
     sent = headers(sandbox, body, X_GitHub_Event="repository_dispatch")
     async with running(sandbox, tmp_path) as bot:
         await post(bot, body, sent)
         assert await bot.ended(ID) == "failed"
-        gitops.commit({".github/pointsman.yaml": f"version: 1\n{RULE}\n"}, "Mend")
+        gitops.commit({".github/pointsman.yaml": f"version: 1\n{RULE}\n"}, "Fix")
         answer = await post(bot, body, sent)
         assert answer == (202, {"delivery": ID, "outcome": "pending", "reason": "received before; taken up again"})
         assert await bot.ended(ID) == "committed"

@@ -204,7 +204,7 @@ async def test_branches_that_time_out_are_written_to_last(sandbox: Sandbox, tmp_
 async def test_a_clock_that_is_set_back_keeps_nobody_waiting(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The pause was noted by a clock that was a day fast: when that is mended the next attempt is made at once."""
+    """The pause was noted by a clock that was a day fast: when that is fixed the next attempt is made at once."""
     repository = gitops_with(sandbox)
     sandbox.faults.cause("502", operation="Commit")
     async with draining(sandbox, tmp_path) as bench:

@@ -199,7 +199,7 @@ async def _scenes(
         if not as_expected:
             console.print(f"This should have ended as {scene.state}.", style="bold red")
         good = good and as_expected
-    repository.commit({".github/pointsman.yaml": MAPPINGS}, "Mend the mappings")
+    repository.commit({".github/pointsman.yaml": MAPPINGS}, "Fix the mappings")
     console.rule(style="dim")
     return good
 

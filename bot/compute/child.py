@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import FrameType
 
-# Webhooks, health and the event loop come first: a process of the pool gives way to them.
-NICENESS = 10
-# So often an alarm looks at the budget, in seconds of CPU. One that hits a destructor is lost; the next one follows.
+# The CPU time between two alarms that look at the budget. Python drops an exception that an alarm raises inside a
+# destructor, so the alarm repeats.
 LOOK_SECONDS = 0.1
 
 
 class Computed(NamedTuple):
-    """What a computation returned, and the seconds of CPU that it took, by what they were spent on."""
+    """The result of a computation and its costs."""
 
     value: Any
     costs: Mapping[str, float]
+    """Seconds of CPU by the names that the meter was charged with."""
 
 
 class Exceeded(Exception):  # noqa: N818 - names the state
-    """A computation took all of its share. `costs` are the seconds of CPU, by what they were spent on."""
+    """A computation used its CPU time up. `costs` are as in `Computed`."""
 
     def __init__(self, costs: Mapping[str, float]) -> None:
         super().__init__(costs)
@@ -43,30 +43,32 @@ class Exceeded(Exception):  # noqa: N818 - names the state
 
 
 def serve(memory: int) -> None:
-    """Compute what comes on standard input until that ends; this process may use `memory` bytes.
+    """Answer the requests on standard input until it ends; this process may use `memory` bytes.
 
     A request is a pickled (seconds, function, args), an answer a pickled Computed or exception, each behind its length.
     """
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    # Whatever a computation prints must not come between the answers.
+    # Standard output becomes standard error, so that nothing that a computation prints gets between the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     while head := requests.read(LENGTH.size):
         answer = _answer(memory, requests.read(*LENGTH.unpack(head)))
-        answers.write(LENGTH.pack(len(answer)))
-        answers.write(answer)
-        answers.flush()
+        try:
+            answers.write(LENGTH.pack(len(answer)))
+            answers.write(answer)
+            answers.flush()
+        except BrokenPipeError:  # the bot was killed meanwhile
+            os._exit(1)
 
 
 def _answer(memory: int, request: bytes) -> bytes:
     try:
         seconds, function, args = pickle.loads(request)  # noqa: S301 - the bot's own bytes
         return pickle.dumps(_run(memory, seconds, function, args), pickle.HIGHEST_PROTOCOL)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the bot must know
+    except Exception as error:  # noqa: BLE001 - the bot raises it again
         try:
             return pickle.dumps(error, pickle.HIGHEST_PROTOCOL)
-        except Exception:  # noqa: BLE001 - an error that holds what cannot be sent
+        except Exception:  # noqa: BLE001 - the error holds something that cannot be pickled
             return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
 
 
@@ -78,7 +80,7 @@ def _run(memory: int, seconds: float, function: Callable[..., Any], args: tuple[
     try:
         return _measured(seconds, function, args)
     except MemoryError:
-        # What is kept of others' mapping files may be in the way: try again without.
+        # The cache of mapping files, those of other repositories too, may have taken the memory: try again without it.
         jobs.forget()
         gc.collect()
     try:
@@ -103,9 +105,9 @@ def _measured(seconds: float, function: Callable[..., Any], args: tuple[Any, ...
 
 @contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
-    """Raise OverBudget in the block once it has taken so many seconds of CPU, and again until it ends.
+    """Raise OverBudget in the block when it has taken `seconds` of CPU, and again and again until the block ends.
 
-    A process whose bot was killed meanwhile ends.
+    The process exits if its bot was killed meanwhile.
     """
     end, bot = time.process_time() + seconds, os.getppid()
 
@@ -124,5 +126,5 @@ def _alarm(seconds: float) -> Iterator[None]:
         while signal.getitimer(signal.ITIMER_PROF) != (0.0, 0.0):
             try:
                 signal.setitimer(signal.ITIMER_PROF, 0.0)
-            except OverBudget:  # it came in the very moment before
+            except OverBudget:  # an alarm came just before this line: switch it off again
                 continue

@@ -1,4 +1,4 @@
-"""Computing in the calling thread, for the command line: nobody else waits there."""
+"""Computing in the calling thread, for the command line, where nobody else waits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class InPlace:
-    """Computes at once. A budget is looked at between the steps of a computation, not in the middle of one."""
+    """Computes at once. The budget is checked between the steps of a computation, not in the middle of a step."""
 
     async def run(
         self,

@@ -1,4 +1,4 @@
-"""Turns at a number of processes: one at a time for each installation, and installations one after the other."""
+"""Who may use a process next: each installation has one job at a time, and installations take turns."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-# The id of an installation; None is our own work.
+# The id of an installation; None is work for no installation, such as reading a webhook's body.
 Key: TypeAlias = int | None
 
 
 class Lane:
     """A queue before `size` processes.
 
-    An installation that has a job running waits for its end, whatever is free. Of the waiting installations the one
-    whose last turn is the longest ago comes next, so ten thousand jobs of one delay another's by one job.
+    An installation has one job running at a time, even if processes are free. The next turn goes to the waiting
+    installation whose last turn is the longest ago. So ten thousand jobs of one installation delay a job of another
+    one by a single job.
     """
 
     def __init__(self, size: int) -> None:
         self._free = size
         self._running: set[Key] = set()
-        # By installation, the one to come next first: the turns that its jobs wait for, and since when.
+        # Installations in the order of their next turns; for each the jobs that wait, as (turn, waiting since).
         self._waiting: OrderedDict[Key, deque[tuple[asyncio.Future[None], float]]] = OrderedDict()
 
     @asynccontextmanager
     async def turn(self, key: Key) -> AsyncIterator[None]:
-        """Wait for a turn of this installation, and keep it for the block."""
+        """Wait for a turn of the installation `key`, and keep it for the block."""
         if self._free and key not in self._running:
             self._take(key)
         else:
@@ -41,9 +42,9 @@ class Lane:
             self._give_back(key)
 
     def longest_wait(self) -> float:
-        """Return for how many seconds the job waits that waits longest; 0 when none does.
+        """Return how many seconds the longest-waiting job has waited, 0 if none waits.
 
-        A job does not count while one of its own installation runs.
+        A job that waits for another job of its own installation does not count.
         """
         now = time.monotonic()
         return max((now - queue[0][1] for key, queue in self._waiting.items() if key not in self._running), default=0.0)
@@ -54,7 +55,7 @@ class Lane:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # the turn came in the same moment: somebody else may have it
+            if turn.done() and not turn.cancelled():  # the turn came just before the cancellation: pass it on
                 self._give_back(key)
             else:
                 self._leave(key, turn)
@@ -70,7 +71,8 @@ class Lane:
         if key in self._waiting:
             self._waiting.move_to_end(key)
         while self._free:
-            following = next((one for one in self._waiting if one not in self._running), ...)
+            # None is a key, so `...` stands for: no installation may run a job now.
+            following = next((waiting for waiting in self._waiting if waiting not in self._running), ...)
             if following is ...:
                 return
             self._take(following)
@@ -82,7 +84,7 @@ class Lane:
     def _leave(self, key: Key, turn: asyncio.Future[None]) -> None:
         """Forget a turn that nobody waits for any more."""
         queue = self._waiting.get(key, deque())
-        kept = deque(one for one in queue if one[0] is not turn)
+        kept = deque(waiting for waiting in queue if waiting[0] is not turn)
         if kept:
             self._waiting[key] = kept
         else:

@@ -1,4 +1,4 @@
-"""A small pool of processes for what foreign rules and files make expensive: see docs/adr/0008."""
+"""A small pool of processes that evaluate foreign rules: docs/adr/0008 has the reasons."""
 
 from __future__ import annotations
 
@@ -29,24 +29,25 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-# Seconds of CPU after which a job is a long one. Ordinary jobs take a few milliseconds.
+# A job that takes more CPU time is a long one. Ordinary jobs take a few milliseconds.
 QUICK_SECONDS = 0.25
-# A repository whose job was a long one has its next jobs treated as long for so many seconds.
+# After a long job, further jobs of the same repository count as long for this time.
 LONG_FOR_SECONDS = 30.0
-# So many repositories are remembered for that.
+# How many repositories with long jobs are remembered.
 _MOST_LONG = 10_000
-# A process that gets no CPU for so long is not coming back: the machine is overloaded, or it hangs.
+# The time by the clock after which a job is stopped. Its CPU budget is smaller, so the machine is overloaded, or the
+# process hangs.
 WALL_SECONDS = 120.0
-# A process that nothing was asked of for so long is ended, but for the last one.
+# An idle process is ended after this time; one process always stays.
 IDLE_SECONDS = 300.0
 
 
 class Pool:
     """Runs functions in `processes` processes, each of which may use `memory` bytes.
 
-    Half of them take quick jobs only: every job begins there, and one that turns out to be long is stopped, and begins
-    again before the other half. So a job of milliseconds never waits for one of seconds. An installation has one job
-    at a time in each half.
+    Half of the processes take quick jobs only. Every job begins as a quick one; a job that turns out to be long is
+    stopped and begins again in the queue for the other half. So a job of milliseconds never waits for one of seconds.
+    An installation has one job at a time in each half.
     """
 
     def __init__(self, processes: int, memory: int) -> None:
@@ -54,21 +55,22 @@ class Pool:
         quick = max(processes // 2, 1)
         self._quick = Lane(quick)
         self._long = Lane(max(processes - quick, 1))
-        # Processes that have nothing to do, the last used one at the end, and since when.
+        # Idle processes, each with the time since when. The one that was used last is at the end.
         self._idle: list[tuple[Process, float]] = []
-        # The long jobs, waiting or running, and processes that are being closed.
+        # The long jobs that wait or run, and the processes that are being closed.
         self._long_jobs: set[asyncio.Task[child.Computed]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
+        # Repositories (ids) whose jobs count as long.
         self._slow: TTLCache[int | None, None] = TTLCache(_MOST_LONG, LONG_FOR_SECONDS, time.monotonic)
 
     async def warm_up(self) -> None:
         """Start a process, so that the first dispatch need not wait for it. Raises nothing."""
-        with suppress(Transient):  # it is logged, and the first dispatch tries again
+        with suppress(Transient):  # `_run` logs it, and the first dispatch tries again
             await self._run(QUICK_SECONDS, jobs.nothing, ())
 
     def stop(self) -> None:
-        """End the long jobs, and begin no other: the bot need not wait for what changes nothing outside of it."""
+        """End the long jobs and begin no other long one. They change nothing outside of the bot, so nothing is lost."""
         self._stopping.set()
         for job in self._long_jobs:
             job.cancel()
@@ -81,7 +83,7 @@ class Pool:
         await asyncio.gather(*self._closing, return_exceptions=True)
 
     def longest_wait(self) -> float:
-        """Return for how many seconds the job waits that waits longest for a process; 0 when none does."""
+        """Return how many seconds the longest-waiting job has waited for a process, 0 if none waits."""
         return max(self._quick.longest_wait(), self._long.longest_wait())
 
     async def run(
@@ -133,7 +135,7 @@ class Pool:
         self, installation: Key, budget: Budget, function: Callable[..., Any], args: Any
     ) -> child.Computed:
         async with self._long.turn(installation):
-            # Another job for the same delivery may have used the budget up meanwhile.
+            # Another job for the same delivery may have used up the budget while this one waited.
             return await self._run(budget.left, function, args)
 
     async def _run(self, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]) -> child.Computed:
@@ -145,7 +147,7 @@ class Pool:
             took = f"in {WALL_SECONDS:.0f} s it got less CPU than it may use"
             raise Transient(f"the process that computes it was stopped: {took}") from None
         except (DiedError, OSError) as error:
-            # Killed for memory by the system, by hand, or never started: no fault of what it computed.
+            # The process was killed (by hand, or by the system for memory), or could not be started.
             log.warning("a computing process ended", reason=repr(error))
             raise Transient("the process that computes it ended without an answer") from error
         if isinstance(answer, Exception):
@@ -153,7 +155,7 @@ class Pool:
         return cast("child.Computed", answer)
 
     async def _ask(self, request: bytes) -> bytes:
-        """Let a process answer. One that is not left to answer is ended."""
+        """Return the answer of an idle or a new process, which is ended if waiting for it fails or is cancelled."""
         process = self._idle.pop()[0] if self._idle else await Process.start(self._memory)
         try:
             answer = await process.ask(request)

@@ -11,17 +11,17 @@ from bot.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-# How many objects and lists may be inside each other. GitHub's own events have six; what a `client_payload` adds is
-# read by Jinja2, by YAML writers and by gidgethub, all of which recurse.
+# How deep objects and lists may be nested. GitHub's own events have six levels. A `client_payload` may have more, and
+# Jinja2, the YAML writer and gidgethub read it by recursion.
 MOST_DEPTH = 100
 
 _NO_JSON = "the body is not JSON; set the webhook's content type to application/json"
 
 
 class BadBodyError(InputError):
-    """The body is a JSON object, but one that must not be worked on: it ends as `failed`.
+    """The body is a JSON object that must not be carried out: the delivery ends as `failed`.
 
-    `payload` is what was read of the body, empty if nothing could be.
+    `payload` is the object, empty if it could not be read.
     """
 
     def __init__(self, sentence: str, payload: Mapping[str, Any] | None = None) -> None:
@@ -36,8 +36,8 @@ class _RepeatedKeyError(ValueError):
 def read_body(body: bytes, parse_float: Callable[[str], float] = float) -> dict[str, Any]:
     """Return the JSON object in `body`.
 
-    Raises InputError if the body is no JSON object, and BadBodyError if it is one that nobody should work on: nested
-    more than MOST_DEPTH levels deep, an integer with thousands of digits, or a key twice in one object.
+    Raises InputError if the body is not a JSON object. Raises BadBodyError if it is nested more than MOST_DEPTH levels
+    deep, or has an integer of thousands of digits, or has a key twice in one object.
     """
     try:
         payload = json.loads(
@@ -50,7 +50,7 @@ def read_body(body: bytes, parse_float: Callable[[str], float] = float) -> dict[
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(_NO_JSON) from error
     except ValueError as error:
-        # Python reads no longer ones: https://docs.python.org/3/library/stdtypes.html#int-max-str-digits
+        # Python limits the digits of integers: https://docs.python.org/3/library/stdtypes.html#int-max-str-digits
         raise _unreadable(body, "the body has an integer of thousands of digits; send it as text") from error
     if not isinstance(payload, dict):
         raise InputError("the body is not a JSON object")
@@ -60,11 +60,11 @@ def read_body(body: bytes, parse_float: Callable[[str], float] = float) -> dict[
 
 
 def digest(payload: Mapping[str, Any]) -> bytes:
-    """Return the SHA-256 of what a body says, the same however its JSON is written.
+    """Return the SHA-256 of the JSON in one form: keys sorted, no blanks, and `1.10` written as 1.1.
 
-    GitHub sends a webhook's bytes, and its list of deliveries has the same object written anew: both must count as the
-    same body. So keys are sorted, blanks left out and `1.10` is 1.1. That two bodies count as one which differ in that
-    alone costs a look at GitHub's list, nothing else. Raises BadBodyError for what no file or commit could hold.
+    GitHub's list of deliveries has the same object as the webhook, but in other bytes. Both must count as the same
+    body. If two bodies differ only in their form, the second one costs a look at GitHub's list and nothing else. Raises
+    BadBodyError for a text or number that no file or commit could hold.
     """
     try:
         text = json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -99,7 +99,7 @@ def _too_deep() -> str:
 
 
 def _is_too_deep(payload: Mapping[str, Any]) -> bool:
-    """Measure level by level: a function that calls itself would end where the depth does."""
+    """Say whether a body is nested too deep. The loop goes level by level, as recursion would fail on such a body."""
     level: list[Any] = [payload]
     for _ in range(MOST_DEPTH):
         level = [

@@ -1,4 +1,4 @@
-"""The commit message of a change for which the mapping file has none: its mappings, and what changed where."""
+"""The commit message if the mapping file has none: the names of the mappings, and each change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # https://git-scm.com/docs/git-commit#_discussion: GitHub cuts a longer headline
 HEADLINE = 72
-# So many changes are listed in the body.
+# How many changes the body lists.
 _LISTED = 50
 
 
@@ -30,12 +30,12 @@ def default_message(changeset: Changeset) -> str:
 
 
 def names(mappings: Iterable[str]) -> str:
-    """Return the names of mappings, which are the mapping file's own words, on one line."""
+    """Return the names of mappings on one line. They keep their effect, as people reviewed the mapping file."""
     return ", ".join(one_line(name) for name in mappings)
 
 
 def _value(path: str, span: Span) -> str:
-    """Return what a headline says of a change: the new value, where there is one."""
+    """Return a change as the headline shows it: the new value if there is one."""
     if _is_file(span):
         return f"{path} {'created' if span.field == CREATED else 'deleted'}"
     return one_line(span.new[:MAX_LINE].strip("\"'")) or f"no {span.field}"

@@ -1,7 +1,8 @@
-"""What foreign text must not do inside a commit message: close issues, skip checks, name people or forge trailers.
+"""Cleaning of commit messages: foreign text in them closes no issues, skips no checks and forges no trailers.
 
-Foreign is what a payload or a file of the repository says: values, paths, field paths. The mapping file's own words
-keep their effect. A finished message is cleaned as a whole, because two harmless pieces may join to `fixes #1`.
+Values of a payload, and values, paths and field paths of the repository's files are foreign. The words of the mapping
+file itself keep their effect. A finished message is cleaned as a whole, because two harmless pieces may join to
+`fixes #1`.
 
 Sources: GitHub's "Linking a pull request to an issue", "Skipping workflow runs" and "About status checks", the manuals
 of CI services that look for words in brackets, and `git interpret-trailers`. Mentions are left alone: in a commit of
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # A piece of a message, and whether it is foreign.
 Piece: TypeAlias = tuple[str, bool]
 
-# In characters. GitHub shows 72 of a headline; a longer one is there in full on the commit's own page.
+# In characters. GitHub shows 72 of a headline in lists, and all of it on the page of the commit.
 MAX_HEADLINE = 250
 MAX_LINE = 1_000
 MAX_MESSAGE = 60_000
@@ -29,23 +30,21 @@ MAX_MESSAGE = 60_000
 _BLANKS = regex.compile(r"\s+")
 _BREAK = regex.compile(r"[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 _CONTROL = regex.compile(r"\p{Cc}")
-# What nobody sees: controls but for blanks, marks of the writing direction, joiners, fillers, halves of characters.
-# Between two letters they would hide a word from the rules below, and a reader or a tool would still see that word.
+# Characters that nobody sees: controls except for blanks, marks of the writing direction, joiners, fillers, lone
+# surrogates. One of them inside `fixes` would hide the word from the rules below, but not from people and tools.
 _INVISIBLE = regex.compile(r"(?:(?!\s)[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}])+")
-# The blank of Braille is a symbol to Unicode, and empty to a reader.
+# A message must have at least one such character. The blank of Braille (U+2800) is a symbol in Unicode, but empty.
 _SHOWN = regex.compile(r"[^\s\p{M}\u2800]")
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """Something that has an effect, and the same as a person would read it without one.
-
-    pattern: what is looked for; the group `means` has what follows the match and counts as a part of it.
-    harmless: what takes the place of the match.
-    """
+    """A text that has an effect, and a replacement that reads alike and has none."""
 
     pattern: regex.Pattern[str]
+    """The group `means` is text behind the match that belongs to the effect, and stays as it is."""
     harmless: str
+    """The replacement of the match."""
 
 
 def _rule(pattern: str, harmless: str) -> _Rule:
@@ -59,22 +58,22 @@ _RULES = (
         (?=(?<means>(?:(?:[\w.-]++(?:/[\w.-]++)?)?+\#\d|GH-\d|https?:|www\.)\S*))""",
         r"\g<0>issue ",
     ),
-    # [skip ci], [ci skip], [skip netlify], [skip-ci], [no ci] and their like, of whichever service.
+    # [skip ci], [ci skip], [skip netlify], [skip-ci], [no ci] and the like, for any CI service.
     _rule(
         r"""\[ (?=[^\[\]]{0,80}\]) (?=[^\[\]]*? (?:skip|no[\W_]*(?:ci|cd|build|deploy|action|check))) ([^\[\]]*) \]""",
         r"(\1)",
     ),
     _rule(r"\*+ \s* (no[\s_-]*ci|skip[\s_-]*ci|ci[\s_-]*skip) \s* \*+", r"(\1)"),
     _rule(r"(?<![a-z0-9]) ((?:skip|request)-checks) \s*:\s* (?=(?<means>true))", r"\1="),
-    # In the first line Git reads no trailer. Only names that other tools look for anywhere are quoted there, so that
-    # `feat: …` and `kube-proxy: …` stay as they are.
+    # Git reads no trailer in the first line, but some tools look for these names in every line. Others stay as they are
+    # there, such as `feat: …` and `kube-proxy: …`.
     _rule(
         r"""\A ([^\S\n]*)
         (?=(?<means>[a-z0-9-]*-(?:by|checks|delivery|for|from|id|of|on|to)[^\S\n]*:|---|diff\ -))""",
         r"\1> ",
     ),
-    # Every other line that begins with a word and a colon may be a trailer, and three dashes end the message for
-    # `git am`. No space or tab before the colon makes a difference to Git.
+    # Any other line that begins with a word and a colon may be a trailer, with or without blanks before the colon.
+    # Three dashes end the message for `git am`.
     _rule(
         r"""(?<=\n) ([^\S\n]*)
         (?=(?<means>[a-z0-9-]+[^\S\n]*:|---|diff\ -|\(cherry\ picked\ from\ ))""",
@@ -83,17 +82,12 @@ _RULES = (
 )
 
 
-def defuse(text: str) -> str:
-    """Make one foreign text a commit message: one line, nothing invisible, words without effect."""
-    return clean_message([(text, True)])
-
-
 def clean_message(pieces: Iterable[Piece], headline: int = MAX_HEADLINE) -> str:
-    """Join the pieces of a message, without what foreign text must not do, alone or together with its neighbours.
+    """Join the pieces of a message, and take the effects out that foreign pieces have, alone or with their neighbours.
 
-    Each foreign piece becomes one line. The first line with something to see is the headline, of `headline`
-    characters at most. Other lines that have foreign text, and the message, are bounded too. The result is empty if
-    there is nothing to see in it.
+    Each foreign piece becomes one line. The first line with a visible character is the headline, which is cut to
+    `headline` characters. Other lines with foreign text, and the whole message, are bounded too. A message without a
+    visible character becomes "".
     """
     flat = [(one_line(text) if foreign else text, foreign) for text, foreign in pieces]
     text, foreign = _stripped(
@@ -106,7 +100,7 @@ def clean_message(pieces: Iterable[Piece], headline: int = MAX_HEADLINE) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return the text without what nobody sees; each line break, with the blanks around it, is one space."""
+    """Return the text without invisible characters. Each line break, with the blanks around it, becomes one space."""
     return _BLANKS.sub(_blank, _INVISIBLE.sub("", text))
 
 
@@ -115,7 +109,7 @@ def _blank(found: regex.Match[str]) -> str:
 
 
 def _stripped(text: str, foreign: str) -> tuple[str, str]:
-    """Strip the message, and empty its lines that have nothing to see: they are no headline."""
+    """Strip the message, and empty the lines without a visible character, so that none of them is the headline."""
     texts: list[str] = []
     flags: list[str] = []
     start = 0
@@ -133,18 +127,18 @@ def _stripped(text: str, foreign: str) -> tuple[str, str]:
 
 
 def _cut(text: str, foreign: str, headline: int) -> tuple[str, str]:
-    """Cut the lines that are too long and have foreign text, then the message."""
+    """Cut the long lines that have foreign text, then the message."""
     texts: list[str] = []
     flags: list[str] = []
     start = 0
     for line in text.split("\n"):
-        own = foreign[start : start + len(line)]
+        marks = foreign[start : start + len(line)]
         start += len(line) + 1
         most = MAX_LINE if texts else headline
-        if len(line) > most and "1" in own:
-            line, own = f"{line[: most - 1]}…", f"{own[: most - 1]}1"  # noqa: PLW2901 - the line as it is kept
+        if len(line) > most and "1" in marks:
+            line, marks = f"{line[: most - 1]}…", f"{marks[: most - 1]}1"  # noqa: PLW2901 - the line as it is kept
         texts.append(line)
-        flags.append(own)
+        flags.append(marks)
     text, foreign = "\n".join(texts), "0".join(flags)
     if len(text) > MAX_MESSAGE:
         text, foreign = f"{text[: MAX_MESSAGE - 1]}…", f"{foreign[: MAX_MESSAGE - 1]}1"
@@ -152,7 +146,7 @@ def _cut(text: str, foreign: str, headline: int) -> tuple[str, str]:
 
 
 def _exchange(text: str, foreign: str, rule: _Rule) -> tuple[str, str]:
-    """Exchange what the rule finds, if some of it is foreign; `foreign` has one flag a character and stays in step."""
+    """Replace the matches of a rule that have foreign text. `foreign` has a flag for each character of `text`."""
     texts: list[str] = []
     flags: list[str] = []
     end = 0

@@ -1,8 +1,8 @@
-"""What a path is called on the file systems of Windows and macOS, which take several names for the same file.
+"""The other names that the file systems of Windows and macOS have for a path.
 
 A path that is an ordinary one to Linux and to GitHub's API may lead into `.git` in a checkout elsewhere. The rules are
 Git's own: `verify_path` of https://github.com/git/git/blob/master/read-cache.c with `core.protectHFS` and
-`core.protectNTFS`. Git asks them of `.git` only; here they hold for every name that matters.
+`core.protectNTFS`. Git applies them to `.git` only; here they apply to every protected name.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ import unicodedata
 
 import regex
 
-# HFS+ drops 16 code points from names (`next_hfs_char`, https://github.com/git/git/blob/master/utf8.c). All that
-# Unicode calls ignorable are dropped here, which has these among them: a reader sees none of them.
+# HFS+ drops 16 code points from names (`next_hfs_char`, https://github.com/git/git/blob/master/utf8.c). All code points
+# that Unicode calls ignorable are dropped here, which include those 16: nobody sees any of them.
 _IGNORABLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}]+")
 
-# Besides these, whatever breaks a line or has no encoding: nothing that a payload may put into a path.
+# Characters that no payload may put into a path: the ignorable ones, line separators and lone surrogates.
 INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]")
 
 # A backslash separates folders on Windows (`verify_path` looks behind each one too).
 _SEPARATOR = re.compile(r"[/\\]")
 
-# Most paths of a repository need no closer look; a repository may have a hundred thousand.
+# A quick test, as a repository may have a hundred thousand paths and most of them need no closer look.
 _MAY_BE_GIT = re.compile(r"(?:\.git|git~1)[. ]*(?:[:/\\]|$)")
 
-# `STARTS~1.EXT`: eight characters at most, three behind the dot.
+# `STARTS~1.EXT`: eight characters at most, and three after the dot.
 _SHORT_NAME = re.compile(r"(?P<start>[^~]{0,6})~(?P<number>[1-9][0-9]{0,6})(?:\.(?P<extension>[^.]*))?")
 _HASH = re.compile(r"[0-9a-f]*")
 
-# Names that mean something else on Windows, some of the ones that Git does not check out there:
+# Some of the names that Git does not check out on Windows, where they mean a device:
 # `is_valid_win32_path`, https://github.com/git/git/blob/master/compat/mingw.c
 _DEVICE = re.compile(r"(?:aux|con|conin\$|conout\$|nul|prn|com[1-9]|lpt[0-9]) *(?:[.:].*)?", re.IGNORECASE | re.DOTALL)
 
 
 def fold(path: str) -> tuple[str, ...]:
-    """Return the parts of a path in the one form that all spellings of the same file have.
+    """Return the parts of a path in a form that is the same for all spellings of one file.
 
-    It is lower case, of compatible characters one, without those that are ignored, without the dots and blanks at the
-    end that Windows drops, and without a drive in front or a stream behind (`C:name`, `name:stream`).
+    Letters become lower case, compatible characters (NFKC) the same one. Ignorable characters, dots and blanks at the
+    end of a part (Windows drops them), a drive (`C:name`) and a stream (`name:stream`) are left out.
     """
     if not path.isascii():
         folded = unicodedata.normalize("NFKC", _IGNORABLE.sub("", path)).casefold()
@@ -52,8 +52,8 @@ def fold(path: str) -> tuple[str, ...]:
 def is_short_name(part: str, name: str) -> bool:
     """Say whether NTFS may have made `part` as the short name of `name`, both folded: `github~1` of `.github`.
 
-    The names are shortened to six characters and a number; after a few of them to two and a hash. Which hash it is
-    makes no difference here (`is_ntfs_dot_generic`, https://github.com/git/git/blob/master/path.c).
+    A short name has the first six characters and a number; after a few equal ones, the first two and a hash. Every hash
+    counts here (`is_ntfs_dot_generic`, https://github.com/git/git/blob/master/path.c).
     """
     found = _SHORT_NAME.fullmatch(part) if "~" in part else None
     if found is None:
@@ -79,9 +79,9 @@ def in_git(path: str) -> bool:
 
 
 def other_on_windows(path: str) -> str | None:
-    """Return what a path is on Windows if not the file of this name, as the end of a sentence; None if it is.
+    """Return why Windows takes a path for something else than this file, as the end of a sentence; None if it does not.
 
-    A character that no file has there, such as a star, only ends the checkout.
+    Characters that no name has on Windows, such as a star, need no refusal: they only make the checkout fail.
     """
     for part in path.split("/"):
         if _DEVICE.fullmatch(part):

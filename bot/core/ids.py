@@ -1,4 +1,4 @@
-"""Whom a webhook concerns: repository, installation, sender and account, by ids as GitHub has them."""
+"""The ids in a webhook: of its repository, installation, sender and account."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from bot.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Ids are SQLite's integers too.
+# The largest integer of SQLite, which stores ids.
 _MOST_ID = 2**63 - 1
-# Characters of a foreign value that an error quotes.
+# How many characters of a foreign value an error quotes.
 _QUOTED = 60
 
 
@@ -22,41 +22,38 @@ def check_ids(body: Mapping[str, Any]) -> None:
     Raises InputError with a sentence that names the field.
     """
     for name in ("repository", "installation", "sender"):
-        told = body.get(name)
-        if told is None:
+        found = body.get(name)
+        if found is None:
             continue
-        if not isinstance(told, dict):
+        if not isinstance(found, dict):
             raise InputError(f"the body's '{name}' is not an object as GitHub sends it")
-        if "id" in told and not is_id(told["id"]):
-            raise InputError(f"the body's '{name}.id' is not an id as GitHub has them: {_shown(told['id'])}")
+        if "id" in found and not is_id(found["id"]):
+            raise InputError(f"the body's '{name}.id' is not an id as GitHub has them: {_shown(found['id'])}")
 
 
 def id_of(body: Mapping[str, Any], name: str) -> int:
     """Return the id of an object in the body, 0 if there is none."""
-    told = body.get(name)
-    value = told.get("id") if isinstance(told, dict) else None
+    found = body.get(name)
+    value = found.get("id") if isinstance(found, dict) else None
     return int(value) if value is not None and is_id(value) else 0
 
 
 def account(body: Mapping[str, Any]) -> Account | None:
-    """Return whose webhook it is: the owner of its repository, else the account of its installation.
-
-    None if the body tells neither.
-    """
+    """Return the owner of the repository, else the account of the installation; None if the body has neither."""
     for name, role in (("repository", "owner"), ("installation", "account")):
-        told = body.get(name)
-        if not isinstance(told, dict):
+        found = body.get(name)
+        if not isinstance(found, dict):
             continue
-        found = told.get(role)
-        if isinstance(found, dict) and is_id(found.get("id")) and isinstance(found.get("login"), str):
-            return Account(found["id"], found["login"])
+        holder = found.get(role)
+        if isinstance(holder, dict) and is_id(holder.get("id")) and isinstance(holder.get("login"), str):
+            return Account(holder["id"], holder["login"])
         if name == "repository":
             return None
     return None
 
 
 def is_id(value: object) -> bool:
-    """Say whether this is an id of GitHub's: to Python `true` is an integer as well, and JSON has no largest one."""
+    """Say whether a value can be an id of GitHub's. Python counts `true` as an integer, and JSON has no largest one."""
     return type(value) is int and 0 < value <= _MOST_ID
 
 

@@ -1,4 +1,4 @@
-"""What computing costs: seconds of CPU, by what they are spent on, and the budget of one delivery or mapping file."""
+"""The CPU time of computations, by what it is spent on, and the budget of a delivery or mapping file."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from bot.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-# A report names the costliest ones; more would only make answers large.
+# How many of the costliest names `Meter.costs` returns.
 MOST_NAMED = 5
 _LONGEST_NAME = 200
 
 
 class OverBudget(BaseException):
-    """The budget is used up. An alarm raises it in the middle of whatever is being computed."""
+    """The budget is used up. In a process of the pool an alarm raises it in the middle of a computation."""
 
 
 class Meter:
-    """Measures one computation: `charge` says what the time is spent on.
+    """Measures one computation.
 
-    `clock` returns seconds of CPU and only rises. `seconds` is the budget.
+    `clock` returns seconds of CPU and only rises. `seconds` is the budget. `charge` names the work that a block does.
     """
 
     def __init__(self, clock: Callable[[], float], seconds: float = float("inf")) -> None:
@@ -40,9 +40,9 @@ class Meter:
 
     @contextmanager
     def charge(self, name: str) -> Iterator[None]:
-        """Charge what the block takes to `name`, without what inner blocks charge to other names.
+        """Charge the time of the block to `name`, except for the time of inner blocks that charge other names.
 
-        Raises OverBudget at the beginning of a block when the budget is used up.
+        Raises OverBudget at the beginning of a block if the budget is used up.
         """
         if self.spent > self.seconds:
             raise OverBudget
@@ -55,7 +55,7 @@ class Meter:
             self._names.pop()
 
     def costs(self) -> Mapping[str, float]:
-        """Return the seconds of the costliest names, the costliest first; "" is what no block was charged with."""
+        """Return the seconds of the costliest names, the costliest first; "" has the time outside of all blocks."""
         self._settle()
         return dict(sorted(self._costs.items(), key=itemgetter(1), reverse=True)[:MOST_NAMED])
 
@@ -69,8 +69,8 @@ class Meter:
 class Budget:
     """The seconds of CPU that one delivery or one mapping file may take, over all computations for it.
 
-    `whose` begins the sentence when they are used up ("the delivery", "the mapping file"). `setting` is the variable
-    by which the operator sets it, if there is one.
+    `whose` begins the sentence of the error ("the delivery", "the mapping file"). `setting` is the environment variable
+    by which the operator can raise the budget, None if there is none.
     """
 
     def __init__(self, seconds: float, whose: str, setting: str | None = None) -> None:
@@ -81,15 +81,15 @@ class Budget:
         self.left = seconds
 
     def spend(self, costs: Mapping[str, float]) -> None:
-        """Take note of what a computation took, by name."""
+        """Subtract the costs of a computation."""
         for name, seconds in costs.items():
             self._costs[name] = self._costs.get(name, 0.0) + seconds
         self.left = max(self.left - sum(costs.values()), 0.0)
 
     def exceeded(self) -> InputError:
-        """Return the error that says so, and what cost most; nothing is left from now on."""
+        """Return the error for a budget that is used up, with what cost most; from now on nothing is left."""
         self.left = 0.0
-        name = max((name for name in self._costs if name), key=lambda one: self._costs[one], default=None)
+        name = max((name for name in self._costs if name), key=self._costs.__getitem__, default=None)
         most = f"; {name} took most of it, {self._costs[name]:.1f} s" if name else ""
         remedy = f", or let the operator raise {self._setting}" if self._setting else ""
         return InputError(

@@ -1,4 +1,4 @@
-"""What to note of an edit that leaves files as they are."""
+"""The notes on an edit that leaves files as they are."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
     from bot.core.plan import Edit
 
-# Of many files so many are named.
+# The most files that a note names.
 _SHOWN = 5
 
 
 def left_out(edit: Edit, reasons: Sequence[str]) -> list[str]:
-    """Note the files that a glob matches and rules may not write; `reasons` has a sentence for each."""
+    """Return notes on files that a glob matches and rules may not write. `reasons` has a sentence for each file."""
     notes = [f"mapping '{edit.mapping}' leaves a file out: {why}" for why in reasons[:_SHOWN]]
     others = len(reasons) - _SHOWN
     return notes if others <= 0 else [*notes, f"mapping '{edit.mapping}' leaves {others} more such files out"]
 
 
 def nothing_done(edit: Edit, paths: Sequence[str], *, found: bool) -> str:
-    """Say why an edit changes nothing in these files; `found` says that what it is to change is there."""
+    """Return why an edit changes nothing in these files. `found`: at least one has the value that it is to change."""
     operation, shown = edit.operation, ", ".join(paths[:_SHOWN])
     globs = ", ".join(f"'{file.pattern}'" for file in edit.files)
     if not paths:

@@ -1,4 +1,4 @@
-"""Where an update goes: its branch and its files, rendered, or refused."""
+"""Where an update goes: its branch and its files are rendered, or refused."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from bot.core.template import Template
 
 
-def branch(template: Template, scope: Mapping[str, Json], default_branch: str) -> str:
-    """Render a destination: the default branch is "", also where it is called by its name."""
+def render_branch(template: Template, scope: Mapping[str, Json], default_branch: str) -> str:
+    """Render the branch of an update. The default branch is "", even if the template says its name."""
     name = template.render(scope)
     if refusal := refused_branch(name):
         raise InputError(template.position.problem(refusal))
     return "" if name == default_branch else name
 
 
-def files(update: Update, scope: Mapping[str, Json]) -> tuple[Glob, ...]:
-    """Render the globs of an entry. Raises InputError for a path that is refused."""
+def render_files(update: Update, scope: Mapping[str, Json]) -> tuple[Glob, ...]:
+    """Render the globs of an update. Raises InputError if a path is refused."""
     files = tuple(_glob(template, scope) for template in update.files)
     for file, template in zip(files, update.files, strict=True):
         creates = isinstance(update.operation, CreateOperation)
@@ -45,9 +45,10 @@ def _glob(template: Template, scope: Mapping[str, Json]) -> Glob:
 
 
 def _refused_value(file: Glob, template: Template, *, creates: bool) -> str | None:
-    """Return why a path is refused that misleads by what a value brings into it, as a sentence; None if it does not.
+    """Return why a path is refused because of a value of the payload in it, as a sentence; None if it is not.
 
-    The text of the mapping file may have such names: people reviewed it. A protected file is for the verdict to deny.
+    The text of the mapping file itself may have such names, as people reviewed it. Protected files are left to the
+    verdict, which denies them.
     """
     if template.is_fixed or (file.literal is not None and protected.refusal(file.literal, protected.Protection())):
         return None

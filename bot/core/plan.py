@@ -242,12 +242,12 @@ class _Making:
         branch = ""
         if mapping.branch is not None:
             try:
-                branch = places.branch(mapping.branch, scope, self.dispatch.repository.default_branch)
+                branch = places.render_branch(mapping.branch, scope, self.dispatch.repository.default_branch)
             except InputError as error:
                 self.note(error)
         for update in mapping.update:
             try:
-                files = places.files(update, scope)
+                files = places.render_files(update, scope)
                 made = render(update.operation, scope)
                 self.edits.append(Edit(mapping.name, files, made, branch, mapping.order))
             except InputError as error:

@@ -1,6 +1,7 @@
-"""The files that rules do not write, however a path spells them: never some, others unless the mapping file says so.
+"""The files that rules may not write: some of them never, the others only if `allow_files` lists them.
 
-Mappings, API calls and comments are rules. A person who names a file on the command line (`pointsman set`) is none.
+A path counts in every spelling that some file system takes for the same file. A person who names a file on the command
+line (`pointsman set`) is not bound by this.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import regex
 from bot.core import git_paths
 from bot.core.braces import expand
 from bot.core.glob import Glob, Globs
-from bot.core.readers import READERS
+from bot.core.machine_files import MACHINE_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,28 +28,28 @@ _CODEOWNERS = "codeowners"
 # https://forgejo.org/docs/latest/user/code-owners/, https://support.atlassian.com/bitbucket-cloud/docs/set-up-and-use-code-owners/
 _CODEOWNERS_FOLDERS = frozenset({"docs", _GITHUB, ".gitlab", ".gitea", ".forgejo", ".bitbucket"})
 
-_NAMES = {name: reader for pattern, reader in READERS.items() for name in expand(pattern)}
-_FOLDERS = {name.rstrip("/"): reader for name, reader in _NAMES.items() if name.endswith("/")}
-# Without its stars a pattern is the usual name, of which there may be a short one.
-_FILES = {name.replace("*", ""): reader for name, reader in _NAMES.items() if not name.endswith("/")}
-_WITH_STARS = [(regex.compile(Glob(name).source), reader) for name, reader in _NAMES.items() if "*" in name]
+_NAMES = {name: machine for pattern, machine in MACHINE_FILES.items() for name in expand(pattern)}
+_FOLDERS = {name.rstrip("/"): machine for name, machine in _NAMES.items() if name.endswith("/")}
+# A pattern without its stars is the usual name of the file. Windows may have a short name (`GITLAB~1.YML`) for it.
+_FILES = {name.replace("*", ""): machine for name, machine in _NAMES.items() if not name.endswith("/")}
+_WITH_STARS = [(regex.compile(Glob(name).source), machine) for name, machine in _NAMES.items() if "*" in name]
 
 _FOR_PEOPLE = "people change it, in a pull request"
 
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """What the rules of one mapping file may write of the files on which machines act."""
+    """The exceptions and the location that decide which files the rules of one mapping file may write."""
 
     allow_files: tuple[Glob, ...] = ()
-    """Globs of those that they may write, as people reviewed them."""
+    """Globs of machine files that rules may write all the same: people reviewed the list."""
 
     mapping_path: str = MAPPING_PATH
-    """Where the mapping file itself is in the repository."""
+    """The path of the mapping file in the repository."""
 
 
 def refusals(paths: Iterable[str], protection: Protection) -> dict[str, str]:
-    """Return those of `paths` that no rule may write, each with why, as a sentence.
+    """Return the paths that no rule may write, each with the reason as a sentence.
 
     Raises InputError if the globs of `allow_files` take too long to match: there is one time limit for all paths.
     """
@@ -57,9 +58,9 @@ def refusals(paths: Iterable[str], protection: Protection) -> dict[str, str]:
     for path in paths:
         parts = git_paths.fold(path)
         why = _never(parts, protection.mapping_path)
-        if why is None and (reader := _reader(parts)):
+        if why is None and (machine := _machine_of(parts)):
             closed.append(path)
-            why = f"is a file on which {reader} acts by itself: list it under 'allow_files:' if mappings may change it"
+            why = f"is a file on which {machine} acts by itself: list it under 'allow_files:' if mappings may change it"
         if why:
             is_plain = "/".join(parts) == path.lower() and "~" not in path
             refused[path] = f"{path if is_plain else f'{path!r}, as some file systems read it,'} {why}"
@@ -89,7 +90,7 @@ def below_dot_github(path: str) -> bool:
 
 
 def _never(parts: tuple[str, ...], mapping_path: str) -> str | None:
-    """Return what the file is if nothing opens it to rules, as the end of a sentence."""
+    """Return the end of a sentence that says what the file is if nothing opens it to rules, else None."""
     if not parts:
         return None
     if any(_is(parts, git_paths.fold(own)) for own in (MAPPING_PATH, mapping_path)):
@@ -106,21 +107,21 @@ def _never(parts: tuple[str, ...], mapping_path: str) -> str | None:
     return f"is below .github/, where code that runs may be; {_FOR_PEOPLE}"
 
 
-def _reader(parts: tuple[str, ...]) -> str | None:
+def _machine_of(parts: tuple[str, ...]) -> str | None:
     """Return the machine that acts on a file by itself, None if none does."""
     found = (_look_up(part, _FOLDERS) for part in parts[:-1])
-    reader = next((reader for reader in found if reader), None)
-    if reader or not parts:
-        return reader
+    machine = next((machine for machine in found if machine), None)
+    if machine or not parts:
+        return machine
     return _look_up(parts[-1], _FILES) or next(
-        (reader for pattern, reader in _WITH_STARS if pattern.fullmatch(parts[-1])), None
+        (machine for pattern, machine in _WITH_STARS if pattern.fullmatch(parts[-1])), None
     )
 
 
-def _look_up(part: str, readers: Mapping[str, str]) -> str | None:
+def _look_up(part: str, machines: Mapping[str, str]) -> str | None:
     if "~" not in part:
-        return readers.get(part)
-    return next((reader for name, reader in readers.items() if _stands_for(part, name)), None)
+        return machines.get(part)
+    return next((machine for name, machine in machines.items() if _stands_for(part, name)), None)
 
 
 def _is(parts: tuple[str, ...], path: tuple[str, ...]) -> bool:

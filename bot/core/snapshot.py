@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bot.core.glob import Globs
 from bot.core.protected import below_dot_github
-from bot.errors import InputError
+from bot.errors import InputError, TooMuchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +26,8 @@ SUBMODULE = 0o160000
 # One operation of a mapping changes so many files at most, and none that is larger; more is never read either.
 MAX_FILES = 500
 MAX_FILE_BYTES = 4_000_000
+# The bytes of all files that are read of a branch at a time.
+MAX_READ_BYTES = 32_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,20 @@ class Snapshot:
     files: Mapping[str, File] = field(default_factory=lambda: MappingProxyType({}))
     folders: frozenset[str] = frozenset()
     fresh: bool = True
+
+    @property
+    def size(self) -> int:
+        """The bytes of the files that were read."""
+        return sum(file.size for file in self.files.values() if file.data is not None)
+
+    def check_room(self, sizes: Iterable[int]) -> None:
+        """Raise TooMuchError if files of these sizes have no room beside those that were read."""
+        size = self.size + sum(size for size in sizes if size <= MAX_FILE_BYTES)
+        if size > MAX_READ_BYTES:
+            raise TooMuchError(
+                f"the files that are named on '{self.branch}' have {size:,} bytes together, and {MAX_READ_BYTES:,} may "
+                "be read at a time: name fewer or smaller files"
+            )
 
     def with_(self, changeset: Changeset) -> Snapshot:
         """Return the view that the next delivery of the same drain has: as if `changeset` were committed."""

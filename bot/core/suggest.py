@@ -1,4 +1,4 @@
-"""The nearest name, for every error about a name that is not there.
+"""The nearest name, for errors about an unknown name.
 
 Names come from payloads and mapping files, so whoever writes those chooses how many there are and how long they are:
 the cost of a suggestion is bounded, and only the first few errors get one.
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 # A longer name is not compared.
 MAX_LENGTH = 64
-# So many names are looked at, and so many of them, which begin and end most alike, are compared letter by letter.
+# How many names are looked at. Of these, the MAX_COMPARED that begin and end most alike are compared letter by letter.
 MAX_NAMES = 2_000
 MAX_COMPARED = 50
-# So many errors of one mapping file or one plan get a suggestion.
+# How many errors of one mapping file or one plan get a suggestion.
 MAX_HINTS = 20
 
 
@@ -47,13 +47,13 @@ def listed(names: Collection[str]) -> str:
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """`; did you mean 'x'?` with the name that resembles `name` most, or an empty string where none does."""
+    """`; did you mean 'x'?` with the name that resembles `name` most, or an empty string if none does."""
     near = nearest(name, names)
     return f"; did you mean '{near}'?" if near else ""
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """Return the name that resembles `name` most, None where none does."""
+    """Return the name that resembles `name` most, None if none does."""
     if not 0 < len(name) <= MAX_LENGTH:
         return None
     # Names whose lengths differ more have too few letters in common to be near.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from bot.core.model import Json
 
-# What those who render need beside Template: one import for them.
+# Modules that render import these together from here.
 __all__ = ["OPEN", "Position", "Template", "UndefinedError", "text_of"]
 
 OPEN = "${{"
@@ -70,7 +70,7 @@ class Template:
         while (start := source.find(OPEN, end)) >= 0:
             found = _EXPRESSION.match(source, start)
             if found is None:
-                # The first one ends it: each of thousands would be looked for to the end of the text.
+                # Stop at the first one: a text may have thousands, and each search goes to the end of the text.
                 sentence = f"the text '{source[:80]}' opens {OPEN} and never closes it with }}}}"
                 raise InputError(position.problem(sentence))
             parts += [source[end:start], _parse(found["source"], position)]
@@ -174,7 +174,7 @@ class Template:
 
 
 def _quote_after(text: str, quote: str) -> str:
-    """Return the quote that is open after `text`, "" for none, where `quote` was open before it."""
+    """Return the quote that is open after `text`, "" for none. `quote` is the one that was open before it."""
     characters = iter(text)
     for character in characters:
         if quote and character == "\\":

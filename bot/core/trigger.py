@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TRAILER = "Pointsman-Delivery"
 PAYLOAD = "client_payload"
 
-# What else stays of a webhook, object by object.
+# The objects of a body that say whom it concerns, and which of their properties are stored.
 _KEPT = {
     "repository": ("id", "full_name", "default_branch"),
     "installation": ("id",),
@@ -195,9 +195,7 @@ def essential(body: Mapping[str, Any]) -> bytes:
     A push has all of its commits in its body, up to 25 MB, and a hundred of them may wait at a time.
     """
     kept: dict[str, Any] = {key: body[key] for key in ("action", "ref", "after", "deleted") if key in body}
-    for key, fields in _KEPT.items():
-        if isinstance(body.get(key), dict):
-            kept[key] = {name: body[key][name] for name in fields if name in body[key]}
+    kept |= _parties(body)
     for key in ("repositories", "repositories_added"):
         if isinstance(body.get(key), list):
             kept[key] = [{"id": row["id"]} for row in body[key] if isinstance(row, dict) and is_id(row.get("id"))]
@@ -211,16 +209,23 @@ def trimmed(body: bytes, properties: frozenset[str] | None) -> bytes:
     """
     try:
         payload = read_body(body)
-        kept = {key: payload[key] for key in ("action", PAYLOAD) if key in payload}
-        for key, fields in _KEPT.items():
-            if isinstance(payload.get(key), dict):
-                kept[key] = {name: payload[key][name] for name in fields if name in payload[key]}
     except InputError:
         return b""
-    told = kept.get(PAYLOAD)
-    if properties is not None and isinstance(told, dict):
-        kept[PAYLOAD] = {name: value for name, value in told.items() if name in properties}
+    kept: dict[str, Any] = {key: payload[key] for key in ("action", PAYLOAD) if key in payload}
+    kept |= _parties(payload)
+    values = kept.get(PAYLOAD)
+    if properties is not None and isinstance(values, dict):
+        kept[PAYLOAD] = {name: value for name, value in values.items() if name in properties}
     return json.dumps(kept, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _parties(body: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the objects of a body that say whom it concerns, each with the properties that are kept of it."""
+    return {
+        key: {name: body[key][name] for name in fields if name in body[key]}
+        for key, fields in _KEPT.items()
+        if isinstance(body.get(key), dict)
+    }
 
 
 def installation_id(body: Mapping[str, Any]) -> int:

@@ -1,12 +1,12 @@
-"""The keys by which the bodies of GitHub's webhooks tell what they are about.
+"""The keys in the bodies of GitHub's webhooks that show which event a body belongs to.
 
 https://docs.github.com/en/webhooks/webhook-events-and-payloads
 """
 
 from __future__ import annotations
 
-# `X-GitHub-Event` is not signed, so somebody may send a captured body on under the name of another event. These keys
-# tell what a body is about: a body that has one which its event has not belongs to another event.
+# `X-GitHub-Event` is not signed: somebody may send a captured body again under the name of another event. If a body has
+# one of these keys that its event does not have, it belongs to another event.
 KEYS_OF_EVENTS = frozenset(
     {
         "after",

@@ -24,9 +24,9 @@ REST_SECONDS = 1.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 300.0
 
 # For so long the start, and a delivery of a login that is not known, wait for GitHub's list: longer ones get a 503.
-FIRST_LOOK_SECONDS = 5.0
+FIRST_LOOKUP_SECONDS = 5.0
 
-# Deliveries of an account whose login is looked up are turned away until that is done.
+# The reason for turning deliveries away until the login of their account was looked up.
 _UNKNOWN = "which account '{login}' in ALLOWED_ACCOUNTS is cannot be seen in GitHub's list yet"
 
 
@@ -38,7 +38,7 @@ class Installations(Protocol):
 
 
 class AllowedAccounts:
-    """The accounts of ALLOWED_ACCOUNTS: ids, and logins that are turned into ids once. None at all: every account.
+    """The accounts of ALLOWED_ACCOUNTS, by id. If the setting is empty, every account is allowed.
 
     A login is looked up in GitHub's list of installations, again when a delivery of it comes. What the delivery says
     itself is no proof: a captured one may be from whoever had the login before. The inbox keeps which id it was:
@@ -46,10 +46,12 @@ class AllowedAccounts:
     """
 
     def __init__(self, allowed: Collection[int | str], known: KnownAccounts) -> None:
-        self._ids = {one for one in allowed if isinstance(one, int)}
-        self._unresolved = {one.lower() for one in allowed if isinstance(one, str)}
+        self._ids = {account for account in allowed if isinstance(account, int)}
+        self._unresolved = {login.lower() for login in allowed if isinstance(login, str)}
+        # Whether every account is allowed.
         self.all = not allowed
         self._known = known
+        # Set when GitHub was asked for the first time, with or without success.
         self._tried = asyncio.Event()
         # Who waits for the next look at GitHub's list: whether it succeeded.
         self._asking: list[asyncio.Future[bool]] = []
@@ -58,7 +60,7 @@ class AllowedAccounts:
         self._away = False
 
     async def load(self) -> None:
-        """Take the logins that the inbox knows, and say in the log who is served."""
+        """Take the ids that the inbox knows of the logins, and log who is served."""
         if self.all:
             log.info("ALLOWED_ACCOUNTS is empty: whoever installs the App is served")
             return
@@ -117,9 +119,9 @@ class AllowedAccounts:
         return None
 
     async def settle(self) -> None:
-        """Return when the logins were looked up for the first time, with or without success, or some seconds later."""
+        """Return when the logins were looked up once, with or without success, or after FIRST_LOOKUP_SECONDS."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._tried.wait(), FIRST_LOOK_SECONDS)
+            await asyncio.wait_for(self._tried.wait(), FIRST_LOOKUP_SECONDS)
 
     async def allow(self, account: Account | None) -> bool:
         """Say whether the deliveries of an account are stored.
@@ -144,7 +146,7 @@ class AllowedAccounts:
         self._asking.append(answer)
         self._asked.set()
         try:
-            return await asyncio.wait_for(answer, FIRST_LOOK_SECONDS)
+            return await asyncio.wait_for(answer, FIRST_LOOKUP_SECONDS)
         except TimeoutError:
             # A look that is under way has taken it out already.
             with suppress(ValueError):

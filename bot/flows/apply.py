@@ -1,4 +1,4 @@
-"""The one way in which a change is made: decide, commit to each branch, look again where a branch moved."""
+"""The one way in which a change is made: decide, commit to each branch, and decide again if a branch moved."""
 
 from __future__ import annotations
 
@@ -29,16 +29,17 @@ if TYPE_CHECKING:
     from bot.flows.progress import Applied
     from bot.ports import Journal
 
-# How often the rules are evaluated anew because the branch moved under us, before the delivery waits for its next turn.
+# How often the rules are evaluated before a delivery waits for its next attempt. Each time somebody else's commit came
+# between reading the branch and writing to it.
 EVALUATIONS = 8
 
-# How many refusals in a row it takes to believe that the branch refuses everything: halving a batch of 100 takes 8.
+# After so many refusals in a row the branch is taken to refuse everything. Halving a batch of 100 takes 8.
 BLOCKED_ATTEMPTS = 12
 
-# After so many seconds no other branch is begun: what came meanwhile may go into the commits that are left to make.
+# After this time no other branch is begun. Dispatches that arrived meanwhile can go into the commits that are left.
 SECONDS = 10.0
 
-# Of CPU for one commit message.
+# The CPU time for one commit message.
 MESSAGE_SECONDS = 10.0
 
 
@@ -47,14 +48,14 @@ async def apply(
 ) -> Applied:
     """Decide and act on requests of one repository, in order.
 
-    On each branch one commit carries all of them that change something there. What landed before something stopped the
-    rest is in the answer, as it cannot be taken back. The `journal` is told before each commit what it is to be: after
-    an answer that never came it is looked for, instead of made again.
+    Each branch gets one commit, which carries all requests that change something there. If an error stops the rest, the
+    result has the commits that landed before, as they cannot be taken back. Each commit is noted in the `journal`
+    before it is made: if GitHub's answer never comes, the next attempt looks for the commit before it makes one.
     """
     application = _Application(decider, repository, journal)
     try:
         await application.run(requests)
-    except Exception as error:  # noqa: BLE001 - handed to the caller, beside what had landed by then
+    except Exception as error:  # noqa: BLE001 - the caller gets it beside the outcomes so far
         return application.progress.applied(requests, error)
     return application.progress.applied(requests)
 
@@ -68,20 +69,21 @@ class _Application:
         self._repository = repository
         self._journal = journal
         self.progress = Progress()
-        # The deliveries of this call, and at which head of a branch their commits were looked for last.
+        # The deliveries of this call.
         self._deliveries: set[str] = set()
+        # By branch, the head at which commits of theirs were looked for last.
         self._looked_at: dict[str, str] = {}
         self._refusals: Counter[str] = Counter()
-        # What commits wrote that are to be looked at again, by branch: the inbox has only what is settled.
+        # Fields written by commits whose deliveries are evaluated again, by branch. The inbox has only settled ones.
         self._wrote: dict[str, dict[Field, Writer]] = {}
-        # Branches that answered as if there was nothing, once.
+        # Branches for which GitHub answered once that there is nothing.
         self._gone: set[str] = set()
         self._slots = asyncio.Semaphore(self._forge.at_once)
         self._limited = False
         self._until = asyncio.get_running_loop().time() + SECONDS
 
     async def run(self, requests: Sequence[Request], only: str | None = None) -> None:
-        """Commit what the rules say of `requests`, evaluated again as often as a branch moves under us."""
+        """Commit what the rules say of `requests`, and evaluate them again when a branch moved meanwhile."""
         fresh = False
         self._deliveries.update(request.delivery for request in requests)
         for _ in range(EVALUATIONS):
@@ -92,7 +94,7 @@ class _Application:
                 self.progress.note(requests, decided)
                 again = await self._act_on_all(decided.destinations)
             else:
-                # Below a turn that has its slot already, and hears of what passes.
+                # `_apart` called this within the slot of the branch, and `_in_turn` handles a Transient.
                 again = set().union(*[await self._act(destination) for destination in decided.destinations])
             if not again:
                 return
@@ -109,7 +111,7 @@ class _Application:
         return {**known, **self._wrote.get(branch, {})}
 
     async def _without_landed(self, requests: Sequence[Request]) -> list[Request]:
-        """End those whose commit was made although no answer said so, before anything is written again."""
+        """Look for commits whose answer never came. End the requests whose commit landed, and return the others."""
         doubtful = sorted(
             {intent for request in requests for intent in request.intents if intent[0] not in request.ended}
         )
@@ -134,7 +136,7 @@ class _Application:
 
     async def _act_on_all(self, destinations: Sequence[Destination]) -> set[str]:
         """Commit to branches, which have nothing to do with each other; return the deliveries to evaluate again."""
-        # Those whose turn it is go before those that fail again and again, for seconds maybe.
+        # A branch whose requests all wait for their next attempt goes last: it may fail again, after seconds.
         turns = sorted(destinations, key=lambda one: all(decision.request.along for decision in one.decisions))
         acted = await asyncio.gather(*map(self._in_turn, turns), return_exceptions=True)
         for result in acted:
@@ -152,7 +154,7 @@ class _Application:
             try:
                 return await self._act(destination)
             except Transient as error:
-                # A limit would refuse the others too: it is no attempt of theirs.
+                # A limit would refuse the other branches too. They are left, which does not count as an attempt.
                 if error.retry_after is not None:
                     self._limited = True
                 self.progress.fail(deliveries, error, branch)
@@ -173,23 +175,24 @@ class _Application:
         except StaleHead:
             return deliveries
         except Unavailable:
-            # Only the branch may be gone since it was read. Reading again tells, and raises what concerns all.
+            # Perhaps only this branch is gone since it was read. Reading it again shows that, or raises an error that
+            # concerns all branches.
             if snapshot.branch in self._gone:
                 raise
             self._gone.add(snapshot.branch)
             return deliveries
         except Blocked as error:
             if not snapshot.fresh and any(decision.outcome is not None for decision in destination.decisions):
-                return deliveries  # these must not end on what is only remembered
+                return deliveries  # what is only remembered must not end a delivery
             await self._apart(destination, error)
             return set()
         if commit is None and not snapshot.fresh:
-            # Only a commit shows that the branch is still as it was remembered.
+            # Without a commit nothing shows that the branch is still as it was remembered.
             return deliveries
         if commit is not None:
             self._refusals[snapshot.branch] = 0
             self._wrote.setdefault(snapshot.branch, {}).update(ending.wrote(destination))
-        # If it landed on another head than the one that the rules were evaluated on, look again what they say.
+        # If the commit landed on another head than the rules were evaluated on, evaluate them again.
         settled = commit is None or commit.parent == snapshot.head
         await self._end([ending.outcome(one, destination, commit) for one in destination.decisions], settled=settled)
         return set() if settled else deliveries
@@ -202,7 +205,7 @@ class _Application:
         return doubtful and self._looked_at.get(branch) not in {"", head}
 
     async def _commit(self, destination: Destination) -> Commit | None:
-        """Make one commit of all that may change something; None where nothing does."""
+        """Make one commit of all changes that are allowed; return None if there are none."""
         changes = [
             (decision.request.delivery, decision.plan, decision.changeset)
             for decision in destination.decisions
@@ -219,22 +222,22 @@ class _Application:
         try:
             return await self._forge.commit(self._repository, combined, message)
         except (StaleHead, Blocked):
-            # Certain not to have landed: nothing needs to be looked for, unless an earlier one on this base may have.
+            # It is certain that this commit did not land. Only an earlier one on the same base may have: keep its note.
             certain = [one.request.delivery for one in destination.decisions if not _intended(one, combined)]
             await self._journal.withdraw(combined.branch, combined.base, certain)
             raise
 
     async def _message(self, changes: Sequence[tuple[str, Plan, Changeset]], destination: Destination) -> CommitMessage:
-        # Of a hundred deliveries it takes long enough for a webhook to notice. The bytes of the files are not in it.
+        # For a hundred deliveries this takes so long that webhooks would be answered late. It needs no bytes of files.
         light = [(delivery, plan, _without_bytes(changeset)) for delivery, plan, changeset in changes]
         budget = Budget(MESSAGE_SECONDS, "the commit message")
         return await self._decider.compute.run(self._repository, budget, jobs.write_message, light, destination.commit)
 
     async def _apart(self, destination: Destination, error: Blocked) -> None:
-        """GitHub refused a commit: of one delivery it ends so, of several halve until only the refused ones stay out.
+        """Find the deliveries for which GitHub refused a commit: try each half alone until only those are left out.
 
-        Where the branch refuses all, each further attempt only costs quota: after BLOCKED_ATTEMPTS refusals with no
-        commit between them those that are left count as blocked with the last ones.
+        If the branch refuses everything, each further attempt only costs quota. So after BLOCKED_ATTEMPTS refusals with
+        no commit between them all remaining deliveries end as `blocked`.
         """
         decisions, branch = destination.decisions, destination.snapshot.branch
         self._refusals[branch] += 1
@@ -246,7 +249,7 @@ class _Application:
             middle = decisions.index(waiting[len(waiting) // 2])
             parts = [decisions[:middle], decisions[middle:]]
         else:
-            # Those behind the refused one were decided on what it would have written.
+            # The deliveries after the refused one were decided on a view that had its changes: decide them again.
             middle = decisions.index(waiting[0])
             await self._end([ending.outcome(one, destination, None) for one in decisions[:middle]])
             await self._end([ending.blocked(waiting[0], destination, error)])
@@ -255,10 +258,10 @@ class _Application:
             await self.run([decision.request for decision in part], branch)
 
     async def _end(self, outcomes: Sequence[Outcome], *, settled: bool = True) -> None:
-        """Note how deliveries ended on a branch; what is `settled` is not evaluated again."""
+        """Note how deliveries ended on a branch. If they are not `settled`, they are evaluated again."""
         ended = self.progress.end(outcomes, settled=settled)
         if settled and self._journal is not None and any(outcome.state == "committed" for outcome in ended):
-            # An older delivery that is decided next, in this very call maybe, must see who wrote.
+            # The next decision, maybe in this very call, may be of an older delivery: it must see who wrote last.
             await self._journal.record(ended)
 
 
@@ -271,5 +274,5 @@ def _without_bytes(changeset: Changeset) -> Changeset:
 
 
 def _intended(decision: Decision, changeset: Changeset) -> bool:
-    """Whether an earlier attempt began the same commit, and nobody knows how that went."""
+    """Whether an earlier attempt began a commit on the same base, which may have landed."""
     return (changeset.branch, changeset.base) in decision.request.intents

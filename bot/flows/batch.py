@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from bot.core.model import Delivery
     from bot.ports import Inbox
 
-# Where deliveries go to many branches, so many times BATCH are looked through for those that go together.
+# If deliveries go to many branches, up to this many times BATCH are looked through for those of the same branch.
 SPREAD = 10
 
-# A kill that hits a batch twice in a row may be its own doing: memory, say.
+# The process was killed so often in a row during a batch: one of its deliveries may be the cause, by using too much
+# memory for example.
 SUSPICIOUS = 2
 
-# Of so many targets, and of so many deliveries, we remember what we learned. One that is forgotten is treated as at the
-# start: its next dispatches do not gather until its rules are read again, or it goes with others once more.
+# How many targets and deliveries are remembered. A forgotten one is treated as at the start: dispatches of the target
+# do not gather until its rules are read again, and the delivery goes together with others once more.
 _KEPT = 10_000
 
-# So many attempts are made alone at last: it may be the neighbours that make it fail.
+# A delivery's last attempts are made without others, in case another delivery of the batch causes the failure.
 LAST = 2
 
 

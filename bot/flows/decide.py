@@ -13,7 +13,7 @@ from bot.core.order import Order
 from bot.core.outcome import Outcome
 from bot.core.rendered import Create
 from bot.core.verdict import MAPPING_PATH
-from bot.errors import InputError, Transient
+from bot.errors import InputError, TooMuchError, Transient
 from bot.flows import jobs
 from bot.flows.decisions import BATCH, Decided, Decision, Destination, Request, Turn
 from bot.flows.rules import RulesReader
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 # Of CPU, for matching the globs of all deliveries that go to a branch together.
 GLOB_SECONDS = 1.0
+
+# Branches that are read and decided at a time, and the bytes of files after which no other one is begun in a turn.
+BRANCHES = 8
+TURN_BYTES = 64_000_000
 
 
 _Planned: TypeAlias = tuple["Request", "Plan"]
@@ -75,12 +79,30 @@ class Decider:
                 return await self.decide(repository, replace(turn, fresh=True))
             nowhere = replace(default, branch="")
         later = tuple((request.delivery, branch) for branch, plans in branches.items() for request, _ in plans[BATCH:])
-        # Branches have nothing to do with each other, so they are read at the same time.
-        destinations = await asyncio.gather(
-            *(self._contained(default, _Branch(branch, plans[:BATCH], turn)) for branch, plans in branches.items())
+        decided = await self._decide_all(
+            default, [_Branch(name, plans[:BATCH], turn) for name, plans in branches.items()]
         )
-        made = (replace(destination, commit=rules.commit) for destination in destinations)
+        made = [replace(destination, commit=rules.commit) for destination in decided if destination.decisions]
+        later += tuple((one, destination.snapshot.branch) for destination in decided for one in destination.later)
         return Decided((*([Destination(nowhere, tuple(failed))] if failed else []), *made), rules.window, later)
+
+    async def _decide_all(self, default: Snapshot, branches: Sequence[_Branch]) -> Sequence[Destination]:
+        """Read and decide branches, some at a time: they have nothing to do with each other.
+
+        When what was read fills the memory that a turn may take, the rest is left for the next turn.
+        """
+        slots, sizes = asyncio.Semaphore(BRANCHES), list[int]()
+
+        async def decide(to: _Branch) -> Destination:
+            async with slots:
+                if sum(sizes) > TURN_BYTES:
+                    absent = replace(default, branch=to.name)
+                    return Destination(absent, (), later=tuple(request.delivery for request, _ in to.planned))
+                destination = await self._contained(default, to)
+                sizes.append(destination.snapshot.size)
+                return destination
+
+        return await asyncio.gather(*map(decide, branches))
 
     async def _plan(
         self, rules: ReadRules, requests: Sequence[Request], nowhere: Snapshot
@@ -112,22 +134,30 @@ class Decider:
     async def _destination(self, default: Snapshot, to: _Branch) -> Destination:
         """Read what the plans for one branch name there, and decide them."""
         snapshot, branch, planned = default, to.name, to.planned
+        literal: list[str] = []
         if branch != default.branch:
             named = (glob.literal for _, made in planned for glob in made.globs)
             literal = list(dict.fromkeys(path for path in named if path is not None))
+            remembered = not to.turn.fresh
             try:
-                snapshot = await self.forge.open(default.repository, literal, branch, remembered=not to.turn.fresh)
+                snapshot = await self.forge.open(default.repository, literal, branch, remembered=remembered)
+            except TooMuchError:  # for one or for all: they are read one by one below
+                snapshot = await self.forge.open(default.repository, [], branch, remembered=remembered)
+                literal.clear()
             except InputError as error:
                 # Said at the head of the default branch, as this one is not there.
                 absent = replace(default, branch=branch)
                 return Destination(absent, tuple(_ended(request, "failed", error, absent) for request, _ in planned))
-        snapshot, refused = await self._read(snapshot, planned, opened=branch != default.branch)
-        return Destination(snapshot, tuple(await self._decide(to, refused, snapshot)))
+        snapshot, refused = await self._read(snapshot, planned, opened=bool(literal))
+        # What is too much alone is refused; what is too much only beside the others has its turn after them.
+        later = [delivery for delivery, error in refused.items() if isinstance(error, _BesideOthersError)]
+        to = to._replace(planned=[(request, made) for request, made in planned if request.delivery not in later])
+        return Destination(snapshot, tuple(await self._decide(to, refused, snapshot)), later=tuple(later))
 
     async def _read(
         self, snapshot: Snapshot, planned: Sequence[_Planned], *, opened: bool
     ) -> tuple[Snapshot, dict[str, InputError]]:
-        """Read the files of all plans; where a glob is refused, its plan is, by delivery, and alone.
+        """Read the files of all plans. A plan whose files are refused is refused alone: why, by delivery.
 
         `opened` says that literal paths were read already.
         """
@@ -143,13 +173,25 @@ class Decider:
         try:
             return await self.forge.read(snapshot, globs, shared), {}
         except InputError:
-            refused: dict[str, InputError] = {}
+            bare, refused = snapshot, dict[str, InputError]()
             for request, made in planned:
                 try:
                     snapshot = await self.forge.read(snapshot, wanted(made), request.budget)
+                except TooMuchError as error:
+                    refused[request.delivery] = await self._too_much(error, bare, wanted(made), request)
                 except InputError as error:
                     refused[request.delivery] = error
             return snapshot, refused
+
+    async def _too_much(
+        self, error: TooMuchError, bare: Snapshot, globs: Sequence[Glob], request: Request
+    ) -> InputError:
+        """Return why the files of a delivery cannot be read: by themselves, or beside those of others."""
+        try:
+            await self.forge.read(bare, globs, request.budget)
+        except InputError as alone:
+            return alone
+        return _BesideOthersError(error.problems)
 
     async def _decide(self, to: _Branch, refused: Mapping[str, InputError], snapshot: Snapshot) -> list[Decision]:
         # A file that is gone was written too, by who deleted it.
@@ -220,6 +262,10 @@ def _branches(planned: Sequence[_Planned], default: str) -> dict[str, list[_Plan
             if branch not in request.ended:
                 branches.setdefault(branch, []).append((request, replace(made, edits=tuple(own))))
     return {branch: plans for branch, plans in branches.items() if plans}
+
+
+class _BesideOthersError(TooMuchError):
+    """The files of a delivery fit into memory, but not beside those of the deliveries before it."""
 
 
 class _Branch(NamedTuple):

@@ -1,4 +1,4 @@
-"""What is asked for and what is decided, as it is handed on from one step of the flow to the next."""
+"""Requests and decisions, as one step of the flow hands them to the next."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bot.core.verdict import Verdict
     from bot.errors import Transient
 
-# One commit message and one check run still say everything about this many.
+# The most deliveries in one commit: its message and check run can still list them all.
 BATCH = 100
 
 
@@ -45,20 +45,20 @@ class Request:
     intents: frozenset[tuple[str, str]] = frozenset()
     along: bool = False
     budget: Budget = field(default_factory=unlimited, compare=False)
-    """What may be spent on computing for it, over all branches and evaluations of one attempt."""
+    """The CPU time of one attempt, over all branches and evaluations."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Requests to decide, in order: on the branch `only` where that is given, on `fresh` heads if they must be.
-
-    `writers` tells who wrote the fields of files last, by the branch and the paths.
-    """
+    """One evaluation of the rules: the requests to decide, in order."""
 
     requests: Sequence[Request]
     only: str | None = None
+    """The one branch to decide for; None: all branches that the requests go to."""
     fresh: bool = False
+    """Whether the heads of branches must be read anew, instead of taken from memory."""
     writers: Callable[[str, Collection[str]], Awaitable[Mapping[Field, Writer]]] | None = None
+    """Returns who wrote each field last, given a branch and paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +80,21 @@ class Destination:
     decisions: tuple[Decision, ...]
     commit: CommitSettings = field(default_factory=CommitSettings)
     stopped: Transient | None = None
+    later: tuple[str, ...] = ()
+    """The deliveries that are not decided yet, as their files did not fit into memory beside the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The decisions for all branches that requests go to, the default one first; the window of the rules, if any.
-
-    `later` are (delivery, branch) that are not decided yet: more than BATCH go to that branch.
-    """
+    """The decisions for all branches that requests go to, the default branch first."""
 
     destinations: tuple[Destination, ...]
     window: float | None = None
+    """The `batch.window` of the mapping file in seconds; None if no rules were read."""
     later: tuple[tuple[str, str], ...] = ()
+    """(delivery, branch) that are not decided yet: more than BATCH go there, or their files need too much memory."""
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
-        """All of them, branch by branch."""
+        """The decisions for all branches, branch by branch."""
         return tuple(decision for destination in self.destinations for decision in destination.decisions)

@@ -1,4 +1,4 @@
-"""The one way into the inbox: whether a delivery is stored, held back, taken up again or turned away."""
+"""The one way into the inbox: a delivery is stored, held back, taken up again or turned away."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cachetools import LRUCache, TTLCache
 from bot.core.meter import Budget
 from bot.errors import Busy
 from bot.flows import jobs
-from bot.flows.receive import received
+from bot.flows.receive import read_webhook
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -24,27 +24,30 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# Larger bodies are read in another process: they take more than a few milliseconds.
+# Larger bodies are read in another process: to parse one takes longer than the event loop should stand still.
 IN_PLACE_BYTES = 200_000
-# Of CPU for that.
+# The CPU time for reading one body.
 BODY_SECONDS = 20.0
 
-# Bodies that ended on arrival, the last ones: sent under one new id after the other they leave no further rows.
+# How many bodies are remembered that ended on arrival. Somebody may send the same ignored body under one new id after
+# another: only the first one becomes a row of the database.
 MOST_ENDED = 10_000
 
-# Who floods the door must not flood the log: a line for each account, body or reason within so many seconds.
+# Somebody who floods the webhook must not flood the log: one line an hour for each account or reason, and for at most
+# so many of them.
 QUIET_SECONDS, MOST_QUIET = 3600.0, 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What to answer: how the delivery stands (`pending`, or how it ended) and why."""
+    """What became of a delivery, for the answer to whoever sent it."""
 
     delivery: str
     state: str
+    """`pending`, or how the delivery ended."""
     reason: str = ""
-    # False if it comes from an account that is not served.
     allowed: bool = True
+    """False if the delivery comes from an account that is not served."""
 
 
 class Intake:
@@ -63,14 +66,14 @@ class Intake:
     async def accept(self, arrival: Arrival, *, listed: bool = False) -> Accepted:
         """Take one delivery, and return what became of it.
 
-        `listed`: GitHub's own list of deliveries has it. Raises InputError for what is no webhook, and Busy if it can
-        be taken later: then nothing is stored.
+        `listed`: GitHub's own list of deliveries has it. Raises InputError if it is not a webhook of GitHub's, and Busy
+        if it can only be taken later; then nothing is stored.
         """
         if len(arrival.body) > IN_PLACE_BYTES:
             budget = Budget(BODY_SECONDS, "reading the body")
             taken = await self._compute.run(None, budget, jobs.receive, arrival)
         else:
-            taken = received(arrival)
+            taken = read_webhook(arrival)
         try:
             if not await self._is_allowed(taken):
                 return self._turn_away(taken.delivery, taken.account)
@@ -78,11 +81,11 @@ class Intake:
                 return Accepted(arrival.id, taken.outcome.state, taken.outcome.reason)
             if await self._inbox.add(taken.delivery, taken.outcome, listed=listed):
                 return await self._note(taken, listed=listed)
-            if listed:
-                return Accepted(arrival.id, "pending", "received before")  # the webhook took it meanwhile
+            if listed:  # it came by the webhook while the sweep fetched it
+                return Accepted(arrival.id, "pending", "received before")
             return await self._take_again(taken)
         except Busy as error:
-            self._say("turned away for now", str(error), delivery=arrival.id, reason=str(error))
+            self._warn("turned away for now", str(error), delivery=arrival.id, reason=str(error))
             raise
 
     async def _is_allowed(self, taken: Received) -> bool:
@@ -90,7 +93,7 @@ class Intake:
 
     def _turn_away(self, delivery: Delivery, account: Account | None) -> Accepted:
         whose = f"the account {account.login} (id {account.id})" if account else "an account that it does not tell"
-        self._say(
+        self._warn(
             "ignored: not in ALLOWED_ACCOUNTS",
             account.id if account else None,
             account=account.login if account else None,
@@ -124,10 +127,10 @@ class Intake:
         return Accepted(delivery.id, "pending")
 
     async def _take_again(self, taken: Received) -> Accepted:
-        """Answer a redelivery: it wakes what is unfinished, and gives what ended without effect another try.
+        """Answer a redelivery: wake an unfinished delivery, and try one that ended without effect again.
 
-        Somebody asks for it, on GitHub's page or by its API, after fixing what was wrong; GitHub never does so by
-        itself.
+        Somebody fixes what was wrong and presses Redeliver on GitHub's page, or calls its API. GitHub redelivers
+        nothing by itself.
         """
         delivery, outcome = taken.delivery, taken.outcome
         reopened = outcome is None and await self._inbox.reopen(delivery)
@@ -137,8 +140,8 @@ class Intake:
             self._engine.wake(delivery.target)
         return Accepted(delivery.id, state, "received before; taken up again" if reopened else "received before")
 
-    def _say(self, what: str, key: Hashable, **facts: object) -> None:
-        """Log a warning, unless it was logged for the same key not long ago."""
-        if (what, key) not in self._said:
-            self._said[what, key] = True
-            log.warning(what, **facts)
+    def _warn(self, event: str, key: Hashable, **facts: object) -> None:
+        """Log a warning, unless it was logged for the same key within QUIET_SECONDS."""
+        if (event, key) not in self._said:
+            self._said[event, key] = True
+            log.warning(event, **facts)

@@ -1,6 +1,6 @@
-"""What is computed for a delivery apart from the event loop: pure functions of plain data.
+"""The computations for deliveries that run outside of the event loop: pure functions of plain data.
 
-Each takes a Meter first (`ports.Compute`). They run in another process, so arguments and results are pickled.
+Each takes a Meter first (`ports.Compute`). They run in another process, so arguments and results must be picklable.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bot.core.changeset import Changeset, NoChange, compute
 from bot.core.model import Writer
 from bot.core.snapshot import matching
 from bot.core.verdict import judge
-from bot.flows import receive as receiving
+from bot.flows.receive import read_webhook
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from bot.core.yaml import Limits
     from bot.flows.receive import Arrival, Received
 
-# Of the mapping files that a process has read, as many characters are kept in their parsed form.
+# The mapping files that a process keeps in parsed form have at most this many characters together.
 KEPT_CHARACTERS = 512 * 1024
 
 
@@ -49,10 +49,10 @@ class RulesText:
     name: str
     """Its path as people know it."""
     path: str | None = None
-    """Where it lies in the repository, when that is not the usual place."""
+    """Its path in the repository if that is not MAPPING_PATH: rules must not write it."""
 
 
-# A mapping file, or one that was never a text: the search-and-replace action's inputs.
+# A MappingFile has no text if it was made of the search-and-replace action's inputs.
 Rules: TypeAlias = "RulesText | MappingFile"
 
 # Mapping files by their text, with its length.
@@ -65,14 +65,14 @@ class ReadRules:
 
     rules: Rules
     commit: CommitSettings
-    """Who makes the commits. The message is a plan's."""
+    """Author and committer. The message is a part of the plan."""
     window: float
-    """For how many seconds dispatches gather."""
+    """How many seconds dispatches gather before they are carried out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a delivery asks for on one branch, as far as it matters for the decision."""
+    """One delivery on one branch, with all that its decision depends on."""
 
     delivery: str
     actor: Actor
@@ -84,14 +84,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What would change, and whether it may."""
+    """The changeset of a delivery on one branch, and whether it may be made."""
 
     changeset: Changeset
     verdict: Verdict
 
 
 def nothing(meter: Meter) -> None:
-    """Compute nothing: a process that has done it is ready."""
+    """Compute nothing. The pool runs this in a new process, which is ready when it answers."""
     del meter
 
 
@@ -101,7 +101,7 @@ def forget() -> None:
 
 
 def read_rules(meter: Meter, rules: Rules) -> ReadRules:
-    """Read a mapping file. Raises InputError with all that is wrong in it."""
+    """Read a mapping file. Raises InputError with every problem in it."""
     file = _file(meter, rules)
     return ReadRules(rules, replace(file.commit, message=None), file.window)
 
@@ -124,24 +124,24 @@ def decide(meter: Meter, asked: Asked, view: Snapshot, limits: Limits) -> Change
 
 
 def receive(meter: Meter, arrival: Arrival) -> Received:
-    """Return what to store of a webhook. Raises InputError for what is no webhook."""
+    """Return what to store of a webhook. Raises InputError if it is not a webhook of GitHub's."""
     with meter.charge("its JSON"):
-        return receiving.received(arrival)
+        return read_webhook(arrival)
 
 
 def match(meter: Meter, globs: Sequence[Glob], paths: Collection[str]) -> list[str]:
-    """Return those of `paths` that one of the globs means, sorted. Raises InputError."""
+    """Return the paths that at least one glob matches, sorted. Raises InputError."""
     with meter.charge("matching the globs"):
         return matching(globs, paths)
 
 
 def match_each(meter: Meter, globs: Sequence[Glob], paths: Collection[str]) -> list[list[str]]:
-    """Return for each of the globs what `match` returns. Raises InputError."""
+    """Return the matching paths of each glob, as `match` does. Raises InputError."""
     return [match(meter, [glob], paths) for glob in globs]
 
 
 def enter(meter: Meter, globs: Sequence[Glob], folders: Collection[str]) -> list[str]:
-    """Return those of `folders` that may contain what one of the globs means. Raises InputError."""
+    """Return the folders that may contain a file that a glob matches. Raises InputError."""
     entered = []
     for folder in folders:
         with meter.charge("matching the globs"):
@@ -165,7 +165,7 @@ def write_reports(meter: Meter, outcomes: Sequence[Outcome]) -> list[CheckRun]:
 
 
 def lying_at(path: str | None, file: MappingFile) -> MappingFile:
-    """Return rules that leave their own mapping file alone, which is at `path` of the repository."""
+    """Return rules that may not write the file at `path`, which they come from; None changes nothing."""
     return replace(file, protection=replace(file.protection, mapping_path=path)) if path else file
 
 

@@ -1,4 +1,4 @@
-"""A webhook's bytes → a Delivery: the same whether GitHub sent it or the sweep found it in GitHub's list."""
+"""A webhook's bytes → a Delivery, whether GitHub sent the webhook or the sweep fetched it from GitHub's list."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bot.core.model import Account, Actor
 
-# A GUID; it becomes a trailer of a commit, so nothing else may come in here.
+# A GUID. It becomes a trailer of a commit, so other characters must not get in.
 _DELIVERY_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _EVENT = re.compile(r"[a-z_]{1,64}")
 
@@ -28,46 +28,46 @@ _EVENT = re.compile(r"[a-z_]{1,64}")
 class Arrival:
     """A webhook as it came in."""
 
-    # The headers `X-GitHub-Delivery` and `X-GitHub-Event`.
     id: str
+    """The header `X-GitHub-Delivery`."""
     event: str
-    # The JSON that came with them.
+    """The header `X-GitHub-Event`."""
     body: bytes
-    # Who is proven to have sent it; the sender that the body names is added.
     actor: Actor
-    # When it came about (UTC).
+    """Who is proven to have sent it, without the sender that the body names."""
     time: datetime
+    """When the webhook arrived, or when GitHub sent it if the sweep fetched it (UTC)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What came in, understood as far as it takes to store it."""
+    """What to store of a webhook."""
 
     delivery: Delivery
-    # How the delivery ended, if nothing is left to do for it; None: it is pending.
     outcome: Outcome | None
-    # Whose it is; None if the body does not tell.
+    """How the delivery ended on arrival; None: it is pending."""
     account: Account | None
+    """The account whose repository or installation it concerns; None if the body does not say."""
 
 
-def received(arrival: Arrival) -> Received:
-    """Return what to store of a webhook. Raises InputError for what is no webhook: nothing can be stored of it."""
+def read_webhook(arrival: Arrival) -> Received:
+    """Return what to store of a webhook. Raises InputError if it is not a webhook of GitHub's: nothing is stored."""
     if not _DELIVERY_ID.fullmatch(arrival.id) or not _EVENT.fullmatch(arrival.event):
         raise InputError("the headers X-GitHub-Delivery (a GUID) and X-GitHub-Event are needed")
     try:
         payload: Mapping[str, Any] = read_body(arrival.body)
         check_ids(payload)
-        told = digest(payload)
+        body_digest = digest(payload)
     except BadBodyError as error:
-        # GitHub vouches for it, so it is answered with how it ended: refused, GitHub would list it as failed, and every
-        # sweep would meet it again.
+        # The body is signed, so the delivery ends as `failed` with an answer of 202. With an answer of 400 GitHub would
+        # list it as failed, and every sweep would fetch it again.
         check_ids(error.payload)
-        # The sender's login may be what is wrong with it.
+        # The actor stays without the sender that the body names: its login may be what is wrong with the body.
         delivery = _delivery(arrival, arrival.actor, error.payload)
         return Received(delivery, Outcome(arrival.id, "failed", str(error)), account(error.payload))
     delivery = _delivery(arrival, _named(arrival.actor, payload), payload)
     body = arrival.body if arrival.event == trigger.DISPATCH else trigger.essential(payload)
-    delivery = replace(delivery, body=body, digest=told)
+    delivery = replace(delivery, body=body, digest=body_digest)
     return Received(delivery, _ended(delivery, payload), account(payload))
 
 
@@ -94,7 +94,7 @@ def _ended(delivery: Delivery, payload: Mapping[str, Any]) -> Outcome | None:
 
 
 def _named(actor: Actor, payload: Mapping[str, Any]) -> Actor:
-    """Add the sender: GitHub says who it is in what it vouches for."""
+    """Return the actor with the sender that the signed body names."""
     sender = payload.get("sender")
     if not isinstance(sender, dict):
         return actor

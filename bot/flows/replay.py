@@ -1,4 +1,4 @@
-"""Deliveries whose body came before: acted on only if GitHub's own list of deliveries has them.
+"""The check of deliveries whose body came before: they are carried out only if GitHub's list of deliveries has them.
 
 A signature covers the body alone. Somebody captures a signed dispatch of 1.0, waits until 2.0 is deployed, and sends
 the same bytes under a new delivery id: without this, production would be rolled back.
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# GitHub lists a delivery when it has been answered, or somewhat later: that it is not listed counts only after looks
-# over so long a time.
+# GitHub lists a delivery after it was answered, sometimes seconds later. So a delivery counts as a replay only if it
+# was looked for over this time.
 PATIENCE = timedelta(seconds=60)
-# The pauses between looks for one delivery: as long as it has been looked for, within these bounds.
+# The pause before the next look for one delivery is as long as it has been looked for, within these bounds.
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=3), timedelta(seconds=20)
-# Between any two looks; and after looks that failed, twice as long each time.
+# The least pause between two looks. After each failed look in a row it doubles, up to LONGEST_AWAY.
 PAUSE, LONGEST_AWAY = timedelta(seconds=3), timedelta(seconds=300)
 
-# What tests and people look for at the beginning of the reason.
+# The reason that the delivery ends with; docs/operations.md names its beginning.
 REPLAY = (
     "replay: this body came before under another delivery id, and GitHub's list of deliveries does not have this one"
 )
 
 
 class ReplayCheck:
-    """Lets deliveries go that the inbox holds back because their body came before, or ends them as `ignored`.
+    """Releases the deliveries that the inbox holds back because their body came before, or ends them as `ignored`.
 
-    One look at the list serves all of them. A list that is out of reach decides nothing: they stay held back.
+    One look at GitHub's list serves all of them. While the list cannot be read they stay held back.
     """
 
     def __init__(self, deliveries: Deliveries, holds: Holds, engine: Engine, clock: Clock) -> None:
@@ -50,9 +50,11 @@ class ReplayCheck:
         self._holds = holds
         self._engine = engine
         self._clock = clock
-        # When a look did not find a delivery for the first time.
+        # By delivery, the time of the first look that did not find it.
         self._missing: dict[str, datetime] = {}
+        # Before this time GitHub is not asked again.
         self._next: datetime | None = None
+        # The pause after the next look that fails.
         self._away = PAUSE
 
     async def look(self) -> None:
@@ -64,7 +66,7 @@ class ReplayCheck:
         self._missing = {one.delivery: self._missing[one.delivery] for one in held if one.delivery in self._missing}
         try:
             found, whole = await self._listed(held)
-        except Exception as error:  # noqa: BLE001 - it is logged there, and decides nothing
+        except Exception as error:  # noqa: BLE001 - `_wait` logs it, and the deliveries stay held back
             await self._wait(held, error)
             return
         self._away = PAUSE
@@ -78,7 +80,7 @@ class ReplayCheck:
             await self._holds.hold([one.delivery for one in missing], self._next + LONGEST_PAUSE)
 
     async def _listed(self, held: Sequence[Held]) -> tuple[Collection[str], bool]:
-        """Return which of these GitHub lists, with the same event, and whether the list was read far enough."""
+        """Return the deliveries that GitHub lists with the same event, and whether the list was read far enough."""
         sought = {one.delivery: one.event for one in held}
         since = min(one.since for one in held) - OVERLAP
         found: set[str] = set()
@@ -103,7 +105,7 @@ class ReplayCheck:
             self._engine.wake(target)
 
     async def _judge(self, missing: Sequence[Held]) -> None:
-        """End what was looked for long enough, and note when to look for the others again."""
+        """End the deliveries that were looked for over PATIENCE, and note when to look for the others again."""
         now = self._clock()
         for one in missing:
             passed = now - self._missing.setdefault(one.delivery, now)
@@ -116,15 +118,15 @@ class ReplayCheck:
             log.warning("ignored: replay", delivery=one.delivery, event_name=one.event, target=one.target)
 
     async def _wait(self, held: Sequence[Held], error: Exception) -> None:
-        """Look again later: GitHub does not tell now."""
+        """Note when to look again after GitHub's list could not be read."""
         pause = self._away
         if isinstance(error, Transient) and error.retry_after is not None:
             pause = max(pause, timedelta(seconds=error.retry_after))
         self._away = min(self._away * 2, LONGEST_AWAY)
         self._next = self._clock() + pause
-        told = {"held": len(held), "pause": pause.total_seconds()}
+        facts = {"held": len(held), "pause": pause.total_seconds()}
         if isinstance(error, PointsmanError):
-            log.warning("held back: GitHub's list of deliveries cannot be read", reason=str(error), **told)
+            log.warning("held back: GitHub's list of deliveries cannot be read", reason=str(error), **facts)
         else:
-            log.error("held back: GitHub's list of deliveries cannot be read", exc_info=error, **told)
+            log.error("held back: GitHub's list of deliveries cannot be read", exc_info=error, **facts)
         await self._holds.hold([one.delivery for one in held], self._next)

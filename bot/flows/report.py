@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# A report is a courtesy: it must not hold the commits up that wait behind it.
+# Commits wait behind reports, so a report is given up soon.
 RETRY = Retry(attempts=3, first=0.5, longest=5.0)
+# The time for all reports of a batch.
 SECONDS = 60.0
+# The CPU time for writing them: diffs of large files take a while.
 CPU_SECONDS = 10.0
 
 
@@ -33,10 +35,9 @@ async def report(
 ) -> None:
     """Create the check runs that these outcomes call for.
 
-    What GitHub refuses is logged; nothing is raised, as the outcomes are recorded and stay what they are.
+    Errors are logged and not raised: the outcomes are recorded already.
     """
     try:
-        # Diffs of large files take a while.
         budget = Budget(CPU_SECONDS, "the check run")
         runs = await compute.run(repository, budget, jobs.write_reports, outcomes)
         async with asyncio.timeout(SECONDS):
@@ -44,7 +45,7 @@ async def report(
                 try:
                     await _create(forge, repository, check_run, retry)
                 except Transient:
-                    raise  # it would meet the others too, and insisting is not wanted
+                    raise  # the other check runs would fail too, and GitHub does not want clients that insist
                 except PointsmanError as error:
                     log.warning("report lost", check_run=check_run.name, head=check_run.head, reason=str(error))
     except (PointsmanError, TimeoutError) as error:

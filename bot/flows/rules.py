@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from bot.flows.jobs import ReadRules, Rules
     from bot.ports import Compute, Forge
 
-# A mapping file is read anew after so many seconds, in case what refused it was no fault of its own.
+# After this time a mapping file is read anew: it may have been refused for a passing reason, such as a busy machine.
 KEPT_SECONDS = 600.0
-# As many characters of mapping files are remembered, each with what reading it gave.
+# The remembered mapping files have at most this many characters together.
 KEPT_CHARACTERS = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Seconds:
-    """How much CPU time may be spent."""
+class CpuSeconds:
+    """How many seconds of CPU may be spent."""
 
     delivery: float = float("inf")
-    """On one delivery, whatever it is evaluated for: DELIVERY_CPU_SECONDS."""
+    """On one delivery, over all branches and evaluations: DELIVERY_CPU_SECONDS."""
     mapping_file: float = float("inf")
     """On reading one mapping file: MAPPINGS_CPU_SECONDS."""
 
@@ -42,19 +42,23 @@ class Seconds:
 class MappingSource:
     """Where mappings come from, and within which limits they are carried out.
 
-    The repository's own file, if `own`; where there is none, that of the owner's `.github` repository, if
-    `organization`; where there is none, `text` (`name` is its path for messages); where that is None, `rules`.
-    `path` is where the file of `text` or `rules` lies in the repository, if it does: no rule writes it.
+    The first of these that exists holds: the repository's own file, the owner's file, `text`, `rules`.
     """
 
     own: bool = True
+    """Whether the repository's own mapping file is looked for."""
     organization: bool = False
+    """Whether the mapping file of the owner's `.github` repository is looked for."""
     name: str = ""
+    """The path of `text` as messages show it."""
     text: bytes | None = None
+    """The server's or the command line's mapping file."""
     rules: MappingFile | None = None
+    """Rules that were never a file, or are read already."""
     path: str | None = None
+    """The path of `text` or `rules` in the repository if they are a file of it: no rule may write that file."""
     limits: yaml.Limits = yaml.LIMITS
-    seconds: Seconds = field(default_factory=Seconds)
+    seconds: CpuSeconds = field(default_factory=CpuSeconds)
 
     def budget(self) -> Budget:
         """Return the budget of one delivery."""
@@ -62,7 +66,7 @@ class MappingSource:
 
 
 class RulesReader:
-    """Reads the mapping file that holds for a repository, and remembers by its text what came of that."""
+    """Reads the mapping file that holds for a repository, and remembers the result for each text."""
 
     def __init__(self, forge: Forge, compute: Compute, source: MappingSource) -> None:
         self._forge = forge
@@ -73,9 +77,9 @@ class RulesReader:
         )
 
     async def read(self, repository: Repository, snapshot: Snapshot) -> ReadRules | None:
-        """Return the rules for `repository`, whose default branch is `snapshot`; None when there are none.
+        """Return the rules for `repository`, whose default branch is `snapshot`; None if there are none.
 
-        Raises InputError with all that is wrong in them.
+        Raises InputError with every problem in them.
         """
         rules = await self._find(repository, snapshot)
         if not isinstance(rules, RulesText):
@@ -99,7 +103,7 @@ class RulesReader:
         return await self._compute.run(repository, budget, jobs.read_rules, rules)
 
     async def _find(self, repository: Repository, snapshot: Snapshot) -> Rules | None:
-        """Return the rules that hold, unread."""
+        """Return the rules that hold, not yet parsed."""
         name, file = MAPPING_PATH, snapshot.files.get(MAPPING_PATH) if self._source.own else None
         if file is None and self._source.organization:
             name = f"{repository.owner}/.github/{MAPPING_PATH}"
@@ -109,7 +113,7 @@ class RulesReader:
             if data is None:
                 return jobs.lying_at(self._source.path, self._source.rules) if self._source.rules else None
         elif file.data is None:
-            # Going on to the next source would let other rules govern than the ones people see here.
+            # The next source is not taken instead: other rules would hold than those that people see in the repository.
             raise InputError(Problem("the mapping file must be an ordinary file of at most 4 MB, no link", name))
         else:
             data = file.data

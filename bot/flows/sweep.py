@@ -1,4 +1,4 @@
-"""The sweep: webhooks that never reached the inbox are taken from GitHub's own list of them.
+"""The sweep: fetch webhooks that never reached the inbox from GitHub's own list of deliveries.
 
 GitHub does not redeliver by itself, and keeps what it could not deliver for three days:
 https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# What is asked for, and what may free deliveries that wait. All else (pushes) is a hint that may as well be lost.
+# Dispatches, and events after which waiting deliveries may go. All others (pushes) are hints that may be lost.
 EVENTS = frozenset({trigger.DISPATCH, "installation", "installation_repositories", "repository"})
 
 KEPT = timedelta(days=3)
@@ -48,10 +48,10 @@ MOST_LEFT = 20
 
 # A payload that cannot be read is asked for in so many sweeps, as the answer may have been garbled on the way.
 MOST_TRIES = 3
-# How many deliveries and installations are remembered that need not be asked for again.
+# How many deliveries and installations are remembered that are not asked for again.
 MOST_REMEMBERED = 10_000
 
-# Where there is one sweep only, at the start, and it did not get through.
+# The pause before the next try if there is to be one sweep only, at the start, and it failed.
 AGAIN_SECONDS = 300.0
 
 # The proof is not a signature here: GitHub itself lists the delivery to whoever has the App's private key.
@@ -59,10 +59,10 @@ _PROVEN = Actor(via="webhook", login="")
 
 
 class Sweep:
-    """Stores what the webhook missed, with the time at which GitHub sent it, and wakes its targets.
+    """Stores deliveries that the webhook missed, with the time at which GitHub sent them, and wakes their targets.
 
-    Whatever one delivery raises is that delivery's: the others are taken all the same. Installations take turns, so
-    that none of them keeps another's deliveries back.
+    If one delivery raises an error, the others are taken all the same. Installations take turns, so a thousand
+    deliveries of one installation do not keep back those of another one.
     """
 
     def __init__(self, deliveries: Deliveries, inbox: Inbox, intake: Intake, clock: Clock) -> None:
@@ -75,7 +75,7 @@ class Sweep:
         self._left: list[Stretch] = []
         # By the delivery's GUID: in how many sweeps its payload could not be read.
         self._tries: LRUCache[str, int] = LRUCache(maxsize=MOST_REMEMBERED)
-        # GUIDs that nothing can be made of, and installations of accounts that are not served.
+        # Deliveries (GUIDs) that are not tried again, and installations of accounts that are not served.
         self._given_up: LRUCache[str, bool] = LRUCache(maxsize=MOST_REMEMBERED)
         self._strangers: LRUCache[int, bool] = LRUCache(maxsize=MOST_REMEMBERED)
         # Installations whose payloads failed in the last sweep: they come last in the next one.
@@ -93,7 +93,7 @@ class Sweep:
                     pause = max(pause, error.retry_after)
                 log.warning("sweep failed; again later", reason=str(error), pause=pause)
             except Exception:
-                # A bug of ours, or the inbox: webhooks must be taken all the same, and the next sweep may go.
+                # A bug of ours, or an error of the database. Webhooks are taken all the same; the next sweep may go.
                 log.exception("sweep failed", pause=pause)
             await asyncio.sleep(pause)
 
@@ -184,9 +184,9 @@ class Sweep:
         return sorted(missed, key=lambda listed: (listed.delivered_at, listed.id)), left
 
     async def _take_all(self, missed: Sequence[Listed]) -> bool:
-        """Take what was missed; return whether nothing must be tried again.
+        """Take the missed deliveries; return whether none of them must be tried again.
 
-        Raises Transient if GitHub asks for a pause, or answers for none.
+        Raises Transient if GitHub asks for a pause, or if MOST_FAILED or more fetches failed at the end.
         """
         failed: Counter[int] = Counter()
         fetched = failed_in_a_row = 0
@@ -221,10 +221,10 @@ class Sweep:
             arrival = Arrival(listed.guid, listed.event, body, _PROVEN, listed.delivered_at)
             taken = await self._intake.accept(arrival, listed=True)
         except Unavailable as error:
-            # Gone from the list: another attempt would not help.
+            # GitHub no longer lists it: another attempt would not help.
             self._given_up[listed.guid] = True
             log.warning("missed for good", delivery=listed.guid, event_name=listed.event, reason=str(error))
-        except Exception as error:  # noqa: BLE001 - whatever one delivery raises is that delivery's, and logged there
+        except Exception as error:  # noqa: BLE001 - `_fail` logs it, and the other deliveries are taken
             return await self._fail(listed, error)
         else:
             if not taken.allowed and listed.installation:
@@ -232,10 +232,10 @@ class Sweep:
         return None
 
     async def _fail(self, listed: Listed, error: Exception) -> Transient | None:
-        """Do what is right for a delivery that raised an error; return as `_try` does.
+        """Note that a delivery raised an error, and return as `_try` does.
 
-        It is tried again as long as GitHub lists it if the error may pass, and given up after MOST_TRIES sweeps if the
-        error is the delivery's own.
+        If the error may pass, the delivery is tried again as long as GitHub lists it. If it cannot be read or raises an
+        unexpected error, it is given up after MOST_TRIES sweeps; after an InputError it is given up at once.
         """
         sentence = str(error)
         if not isinstance(error, PointsmanError):
@@ -250,7 +250,7 @@ class Sweep:
         try:
             await self._record(listed, sentence)
         except Exception:
-            # The inbox itself, maybe: then nothing is given up.
+            # The database may be out of order: the delivery is not given up.
             log.exception("unexpected error", delivery=listed.guid)
             return Transient(sentence)
         self._given_up[listed.guid] = True
@@ -260,7 +260,7 @@ class Sweep:
     async def _record(self, listed: Listed, sentence: str) -> None:
         """Store a delivery as `failed` that has no body to store, so that people find it and no sweep asks again."""
         if self._intake.accounts is not None and not self._intake.accounts.all:
-            return  # whose it is stands in the body
+            return  # only its body would say whether its account is allowed
         delivery = Delivery(
             id=listed.guid,
             event=listed.event,

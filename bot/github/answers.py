@@ -1,4 +1,4 @@
-"""What an answer of GitHub's means, told apart once for all callers; and what of it is believed."""
+"""The meaning of GitHub's answers for all callers: which error an answer is, and whether it can be read."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     import gidgethub
 
 UNREADABLE = "GitHub's answer cannot be read"
-# What GitHub says is stored, logged and shown as a part of our own sentences.
+# GitHub's sentences become a part of ours, which are stored, logged and shown.
 _SENTENCE_CHARACTERS = 1000
-# GitHub's own pauses end within the hour. A header that says a year, of a proxy maybe, must not stop us for so long.
+# GitHub's own pauses end within the hour. If a proxy sends a header with a year, it must not stop us for so long.
 _LONGEST_PAUSE = 86_400.0
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
@@ -29,8 +29,8 @@ _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 def readable() -> Iterator[None]:
     """Raise Unreadable if an answer is cut off, no JSON, or JSON of another shape than GitHub documents.
 
-    Many things go wrong in gidgethub then: a status that HTTP does not know, an unknown charset, a header that is no
-    number, a list in place of an object.
+    gidgethub then raises many kinds of errors: for a status that HTTP does not know, an unknown charset, a header that
+    is not a number, a list in place of an object.
     """
     try:
         yield
@@ -39,15 +39,14 @@ def readable() -> Iterator[None]:
     except (json.JSONDecodeError, UnicodeError) as error:
         raise Unreadable(UNREADABLE) from error
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError) as error:
-        if "integer string conversion" in str(
-            error
-        ):  # https://docs.python.org/3/library/stdtypes.html#int-max-str-digits
+        # https://docs.python.org/3/library/stdtypes.html#int-max-str-digits
+        if "integer string conversion" in str(error):
             raise Unreadable(f"{UNREADABLE}: it has a number that is too long") from error
         raise Unreadable(UNREADABLE) from error
 
 
 def said(text: object) -> str:
-    """Return what GitHub says as a part of a sentence of ours: not longer than a person reads, without controls."""
+    """Return a text of GitHub's for a sentence of ours: bounded, and without control characters."""
     shown = "".join(character if character.isprintable() or character == "\n" else " " for character in str(text))
     return shown if len(shown) <= _SENTENCE_CHARACTERS else f"{shown[:_SENTENCE_CHARACTERS]} …"
 
@@ -100,7 +99,7 @@ def query_error(error: Mapping[str, Any]) -> Transient | Unavailable:
     """Return what a GraphQL error means that is not about the content of a commit."""
     kind, sentence = error.get("type"), said(error.get("message"))
     if kind == "NOT_FOUND":
-        return NotFound(f"GitHub answers: {sentence}; install the App there, or mend the name")
+        return NotFound(f"GitHub answers: {sentence}; install the App there, or fix the name")
     if kind in {"FORBIDDEN", "INSUFFICIENT_SCOPES"}:
         return Unavailable(f"GitHub forbids it: {sentence}; accept the App's permissions, or unsuspend it")
     return Transient(f"GitHub's GraphQL API answered: {sentence}")

@@ -70,7 +70,7 @@ class Tokens:
         """Return a token for `scope`, another one than `refused`, which GitHub answered with 401.
 
         Raises Unavailable where the App is not installed, is suspended, or lacks a permission; Transient where GitHub
-        does not take the App's own credentials: whoever runs the bot can mend that while deliveries wait.
+        does not take the App's own credentials: whoever runs the bot can fix that while deliveries wait.
         """
         cached = self._cache.get(scope)
         # Of several that were refused at once, one makes the new token and the others find it here.

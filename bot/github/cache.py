@@ -1,4 +1,4 @@
-"""A cache bounded by bytes, in which nobody's entries push out those of somebody who has fewer."""
+"""A cache bounded by bytes, in which an owner of many entries cannot push out those of an owner of few."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 K = TypeVar("K", bound="Hashable")
 V = TypeVar("V")
 
-# What each entry takes beside its key and its value: places in two dictionaries, a tuple, a number.
+# The memory of an entry beside its key and value: slots in two dictionaries, a tuple, a number.
 ENTRY_BYTES = 300
 
 
@@ -24,7 +24,7 @@ def text_bytes(text: str | None) -> int:
 
 @dataclass(slots=True)
 class _Share(Generic[K, V]):
-    """What one owner has in a cache."""
+    """The entries of one owner."""
 
     # Values with their weights. The one that was used last is at the end.
     entries: OrderedDict[K, tuple[V, int]] = field(default_factory=OrderedDict)
@@ -34,9 +34,9 @@ class _Share(Generic[K, V]):
 class FairCache(Generic[K, V]):
     """Keeps values by key, for owners (installations, say), within `limit` bytes in all.
 
-    `weigh` returns the bytes of a key and its value. If there is no room, what the owner with the most bytes has not
-    used for the longest time goes. So an owner who is alone may use everything, and one who fills the cache on purpose
-    pushes out their own entries.
+    `weigh` returns the bytes of a key and its value. If there is no room, the least recently used entry of the owner
+    with the most bytes is removed. So an owner who is alone may use the whole cache, and an owner who fills it on
+    purpose pushes out their own entries.
     """
 
     def __init__(self, limit: int, weigh: Callable[[K, V], int]) -> None:
@@ -56,7 +56,7 @@ class FairCache(Generic[K, V]):
         return len(self._owners)
 
     def get(self, key: K) -> V | None:
-        """Return what is kept, None if it is nothing."""
+        """Return the value of a key, None if none is kept."""
         owner = self._owners.get(key)
         if owner is None:
             return None
@@ -65,7 +65,7 @@ class FairCache(Generic[K, V]):
         return entries[key][0]
 
     def put(self, owner: Hashable, key: K, value: V) -> bool:
-        """Keep a value for `owner`, who is not None, if there is room for it; return whether it is kept."""
+        """Keep a value for `owner`, which must not be None, if there is room; return whether it is kept."""
         self.remove(key)
         weight = self._weigh(key, value) + ENTRY_BYTES
         if weight > self.limit or not self._make_room(owner, weight):
@@ -90,9 +90,9 @@ class FairCache(Generic[K, V]):
             del self._shares[owner]
 
     def _make_room(self, owner: Hashable, weight: int) -> bool:
-        """Forget entries until `weight` more bytes fit; return False if only those could go who have fewer bytes."""
+        """Remove entries until `weight` more bytes fit. Return False if all others have fewer bytes than this owner."""
         while self.weight + weight > self.limit:
-            largest = max(self._shares, key=lambda one: self._shares[one].weight)
+            largest = max(self._shares, key=lambda other: self._shares[other].weight)
             own = self._shares[owner].weight if owner in self._shares else 0
             if self._shares[largest].weight <= own + weight:
                 if owner not in self._shares:

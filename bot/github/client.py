@@ -1,4 +1,4 @@
-"""One installation's access to the API, with what can go wrong told apart once for all callers."""
+"""The API as one installation and as the App; errors of connections and limits are sorted here for all callers."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ _CHUNKED_BYTES = 1_000_000
 # The points of a request that reads and of one that writes, of both APIs:
 # https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#calculating-points-for-the-secondary-rate-limit
 _READ_POINTS, _WRITE_POINTS = 1, 5
-# Whatever is not known to read may write.
+# A GraphQL document that is surely a query. All others count as writes.
 _QUERY = re.compile(rb'\s*\{\s*"query":\s*"(?:\\n|\s)*(?:query\b|\{)')
-# Of the Git Data API: objects that no branch has yet.
+# The paths of the Git Data API that make objects, which are on no branch yet.
 _OBJECTS = re.compile(r"/git/(?:blobs|trees|commits)$")
 
 
@@ -104,7 +104,7 @@ class InstallationAPI(_API):
                 data = await self.graphql(document, endpoint=self._graphql_url, **variables)
             self.governor.succeeded()
         except gidgethub.QueryError as error:
-            # A limit comes with status 200, and where it is the hourly one with headers, which were obeyed already:
+            # A limit comes with status 200. The hourly one also comes with headers, which `_note` has obeyed already:
             # https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
             if any(each.get("type") == "RATE_LIMITED" for each in errors_of(error)):
                 known = self.governor.state().paused_for
@@ -123,7 +123,7 @@ class InstallationAPI(_API):
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
     ) -> tuple[int, Mapping[str, str], bytes]:
         token, answered = await self._send(method, url, headers, body)
-        if answered[0] == 401:  # revoked, or expired by a clock that differs from ours
+        if answered[0] == 401:  # the token was revoked, or has expired by GitHub's clock
             _, answered = await self._send(method, url, headers, body, token)
         if answered[0] == 404 and url == self._graphql_url:
             raise NoGraphQL(f"no GraphQL at {url}")
@@ -142,13 +142,15 @@ class InstallationAPI(_API):
             token = await self._obeyed(self._token(refused))
             self.governor.check()
             signed = {**headers, "authorization": f"Bearer {token}"}
-            sent = send(self._session, self.base_url, Request(method, url, signed, body), self.governor.large_answer)
+            sent = send(
+                self._session, self.base_url, HTTPRequest(method, url, signed, body), self.governor.large_answer
+            )
             answered = await self._obeyed(sent)
             self._note(answered[0], answered[1], graphql=cost.graphql)
             return token, answered
 
     async def _obeyed(self, answer: Awaitable[T]) -> T:
-        """Return what comes of a request; if GitHub asks for a pause, the governor knows it before anybody else."""
+        """Return the answer of a request. If GitHub asks for a pause, the governor knows of it before any caller."""
         try:
             return await answer
         except Transient as error:
@@ -159,7 +161,7 @@ class InstallationAPI(_API):
     def _cost(self, method: str, url: str, body: bytes) -> Cost:
         """Return what a request uses.
 
-        GitHub does not tell which requests it counts as content; here all that may change something do.
+        GitHub does not say which requests it counts as content creation. Here all that may change something count.
         """
         graphql = url == self._graphql_url
         if _QUERY.match(body) if graphql else method == "GET":
@@ -177,7 +179,7 @@ class InstallationAPI(_API):
             pause = pause_of(headers)
             if pause is not None:
                 self.governor.limited(pause, LIMITED)
-        # Of GraphQL the status does not tell.
+        # The status of a GraphQL answer does not say whether it succeeded.
         if status < 400 and not graphql:
             self.governor.succeeded()
 
@@ -188,11 +190,11 @@ class AppAPI(_API):
     async def _request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
     ) -> tuple[int, Mapping[str, str], bytes]:
-        return await send(self._session, self.base_url, Request(method, url, headers, body))
+        return await send(self._session, self.base_url, HTTPRequest(method, url, headers, body))
 
 
-class Request(NamedTuple):
-    """What is sent; `headers` have the token."""
+class HTTPRequest(NamedTuple):
+    """A request as it is sent; `headers` have the token."""
 
     method: str
     url: str
@@ -203,10 +205,10 @@ class Request(NamedTuple):
 async def send(
     session: aiohttp.ClientSession,
     base: str,
-    request: Request,
+    request: HTTPRequest,
     large: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
 ) -> tuple[int, Mapping[str, str], bytes]:
-    """Send one request and return (status, headers, body); what may go away by itself is raised as Transient.
+    """Send one request and return (status, headers, body). Raises Transient for faults that may pass.
 
     A redirect is followed within the REST API at `base`, with the same method and body. `large` is entered before much
     memory is used.
@@ -228,10 +230,10 @@ async def send(
 
 
 async def _send_once(
-    session: aiohttp.ClientSession, request: Request, large: Callable[[], AbstractAsyncContextManager[None]]
+    session: aiohttp.ClientSession, request: HTTPRequest, large: Callable[[], AbstractAsyncContextManager[None]]
 ) -> tuple[int, Mapping[str, str], bytes]:
     method, url, headers, body = request
-    # aiohttp sends bytes in one piece, however many, and the event loop waits; a stream goes in chunks.
+    # aiohttp sends bytes in one piece, however many, while the event loop stands still. A stream goes in chunks.
     data = io.BytesIO(body) if len(body) > _CHUNKED_BYTES else body
     middlewares = () if method == "GET" else (_once,)
     try:
@@ -251,7 +253,7 @@ async def _send_once(
             try:
                 answer = await transport.read(response, transport.bound(url, status), large)
             except transport.TooLarge:
-                # The status of an error says enough without its page.
+                # For an error the status says enough.
                 if status < 300:
                     raise
                 answer = b""
@@ -263,9 +265,9 @@ async def _send_once(
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Let a write go once only: a PUT whose connection breaks aiohttp would send again by itself.
+    """Send a write only once: aiohttp would send a PUT again by itself when its connection breaks.
 
-    The second one meets what the first one wrote, and its 409 would look as if nothing had been.
+    The first PUT makes the commit and the connection breaks. The second one gets a 409, as if there were no commit.
     """
     try:
         return await handler(request)

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 # https://docs.github.com/en/rest/apps/webhooks#list-deliveries-for-an-app-webhook
 _LIST = "/app/hook/deliveries?per_page=100"
 _ONE = "/app/hook/deliveries/{id}"
-# Twice as many as a sweep looks at. A list whose pages are empty, or lead in a circle, has an end too.
+# Twice as many as a sweep looks at. Ends the reading of a list whose pages are empty or lead in a circle.
 _MOST_PAGES = 100
 
 
 class DeliveryList:
-    """Reads the list as the App itself; what it says is GitHub's own word.
+    """Reads the list as the App itself, so what it has is proven to come from GitHub.
 
     Every method raises Transient (try again later; credentials that GitHub does not take count as such) and
     Unavailable (not there, or not for us).
@@ -81,8 +81,8 @@ def _listed(entry: Mapping[str, Any], page: str) -> Listed:
         event=str(entry["event"]),
         delivered_at=delivered_at.astimezone(UTC),
         status=int(entry["status_code"] or 0),
-        redelivery=bool(entry["redelivery"]),
         installation=int(entry.get("installation_id") or 0),
         repository=int(entry.get("repository_id") or 0),
+        redelivery=bool(entry["redelivery"]),
         page=page,
     )

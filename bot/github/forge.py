@@ -24,8 +24,8 @@ from bot.github.deliveries import DeliveryList
 from bot.github.installations import InstallationList
 from bot.github.landed import landed
 from bot.github.objects import Objects
-from bot.github.places import Places
 from bot.github.quota import Governor, Quota
+from bot.github.semaphore import FairSemaphore
 from bot.github.snapshot import Reader
 from bot.github.views import Views
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# What each step needs and no more; metadata comes with every token.
+# The permissions that each step needs; every token has metadata too.
 _CONTENTS = (("contents", "write"),)
 _READ = (("contents", "read"),)
 _CHECKS = (("checks", "write"),)
@@ -52,16 +52,16 @@ GRAPHQL_AGAIN_SECONDS = 600.0
 
 _KEPT = 1024
 
-# Of CPU, for the globs of a branch that is read again ahead of time.
+# The CPU time for the globs of a branch that is read again in the background.
 GLOB_SECONDS = 3.0
 
-# Connections to GitHub at a time, of all installations and of one. A session needs some more: the App asks for tokens
-# and for its list of deliveries.
+# Connections to GitHub at a time: in all, of one installation, and of the App itself, which asks for tokens and for its
+# list of deliveries.
 CONNECTIONS, CONNECTIONS_EACH, CONNECTIONS_OF_THE_APP = 100, 25, 10
-# Answers of more than a megabyte that are read at a time, of all installations and of one.
+# How many answers of more than a megabyte are read at a time: in all, and of one installation.
 LARGE_ANSWERS, LARGE_ANSWERS_EACH = 4, 2
 
-# Of the branches of one repository that are written to.
+# How many branches of one repository are written to at a time.
 AT_ONCE = 8
 
 
@@ -75,12 +75,12 @@ def connect(connections: int) -> aiohttp.ClientSession:
 
 
 class GitHub:
-    """GitHub, or an Enterprise Server, at the REST address `url`; each installation may use `quota`, None: GitHub's.
+    """GitHub or an Enterprise Server at the REST address `url`. Each installation has `quota` (None: GitHub's limits).
 
     Installations share the connections of `session`.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - it is what GitHub is reached by
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that GitHub is reached with
         self,
         session: aiohttp.ClientSession,
         url: str,
@@ -94,18 +94,20 @@ class GitHub:
         limit = session.connector.limit if session.connector is not None else 0
         connections = max((limit or CONNECTIONS) - CONNECTIONS_OF_THE_APP, 1)
         each = min(CONNECTIONS_EACH, max(connections // 4, 1))
-        self._connections = Places(connections, each, "all connections to GitHub are in use")
-        self._large_answers = Places(LARGE_ANSWERS, LARGE_ANSWERS_EACH, "many large answers of GitHub's are being read")
+        self._connections = FairSemaphore(connections, each, "all connections to GitHub are in use")
+        self._large_answers = FairSemaphore(
+            LARGE_ANSWERS, LARGE_ANSWERS_EACH, "many large answers of GitHub's are being read"
+        )
         self._url = url
         app = app_api(session, url, app_id, private_key)
         self.deliveries = DeliveryList(app)
         self.installations = InstallationList(app)
         self._tokens = Tokens(app)
         quota = quota or Quota()
-        # What would have no connection waits with the governor, which knows what goes first.
+        # A request for which there is no connection waits with the governor, which knows what goes first.
         self._quota = replace(quota, concurrent=min(quota.concurrent or each, each))
         self._apis: LRUCache[Scope, InstallationAPI] = LRUCache(maxsize=_KEPT)
-        # By installation, the one that was needed last at the end.
+        # By installation. The one that was needed last is at the end.
         self._governors: OrderedDict[int, Governor] = OrderedDict()
         self._objects = Objects()
         self._views = Views(self._objects, compute)
@@ -171,7 +173,7 @@ class GitHub:
         try:
             commit = await Writer(api, repository, graphql=self._graphql).write(changeset, message)
         except BaseException:
-            # Moved by others, or perhaps by us: what the branch is like now has to be read.
+            # Others moved the branch, or our commit landed and its answer got lost: the branch has to be read again.
             self._views.forget(repository, changeset.branch)
             raise
         self._views.advance(repository, changeset, commit)
@@ -233,8 +235,8 @@ class GitHub:
             governor = self._governors[installation] = Governor(
                 self._quota,
                 asyncio.get_running_loop(),
-                partial(self._connections.place, installation, patience),
-                partial(self._large_answers.place, installation, TIMEOUT.total or 0.0),
+                partial(self._connections.acquire, installation, patience),
+                partial(self._large_answers.acquire, installation, TIMEOUT.total or 0.0),
             )
             self._forget_idle_governors()
         self._governors.move_to_end(installation)
@@ -252,7 +254,7 @@ class GitHub:
     def _api(self, scope: Scope) -> InstallationAPI:
         governor = self._governor(scope.installation)
         api = self._apis.get(scope)
-        # Two governors of one installation would let twice as much go.
+        # An API object with a forgotten governor is replaced: two governors would let twice as many requests go.
         if api is None or api.governor is not governor:
 
             async def token(refused: str | None) -> str:

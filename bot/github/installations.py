@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 # https://docs.github.com/en/rest/apps/apps#list-installations-for-the-authenticated-app
 _LIST = "/app/installations?per_page=100"
-# Strangers may install an App that is public: no more of their accounts are looked through.
+# No more accounts are looked through: strangers may install an App that is public.
 MOST_INSTALLATIONS = 10_000
-# A list whose pages are empty, or lead in a circle, has an end too.
+# Ends the reading of a list whose pages are empty or lead in a circle.
 _MOST_PAGES = MOST_INSTALLATIONS // 100 + 1
 
 
@@ -52,6 +52,6 @@ class InstallationList:
             url = following
 
 
-def _account(told: dict[str, Any]) -> Account:
+def _account(account: dict[str, Any]) -> Account:
     # An enterprise has a slug instead of a login.
-    return Account(int(told["id"]), str(told.get("login") or told.get("slug") or ""))
+    return Account(int(account["id"]), str(account.get("login") or account.get("slug") or ""))

@@ -1,4 +1,4 @@
-"""What was read of Git objects. They are named by their content, so what was read once is never read again."""
+"""Caches of Git objects. An object is named by its content, so it never has to be read again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.github.cache import FairCache, text_bytes
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-# What a key takes in a dictionary, and an Entry with its two numbers.
+# The memory of a key in a dictionary, and of an Entry with its two numbers.
 PLACE_BYTES, ROW_BYTES = 100, 130
 
 
@@ -23,7 +23,7 @@ class Entry(NamedTuple):
 
 
 class Objects:
-    """Blobs and trees by oid, and what globs match at a commit, bounded by bytes: those of keys count too."""
+    """Blobs and trees by oid, and the matches of globs at a commit. The bytes of keys count for the bounds too."""
 
     def __init__(
         self, blob_bytes: int = 64_000_000, tree_bytes: int = 64_000_000, match_bytes: int = 16_000_000
@@ -33,12 +33,12 @@ class Objects:
         self.matches: FairCache[str, Mapping[str, Entry]] = FairCache(match_bytes, _weigh_listing)
 
     def of(self, installation: int) -> OwnObjects:
-        """Return these objects as an installation uses them: what it keeps counts as its own."""
+        """Return a view for one installation: what it keeps counts as its own."""
         return OwnObjects(self, installation)
 
 
 class OwnObjects:
-    """All objects, to be read by one installation. An oid names its content, whoever read it first."""
+    """The objects as one installation uses them. It reads those of all others too, as an oid names its content."""
 
     def __init__(self, objects: Objects, installation: int) -> None:
         self.blobs = objects.blobs
@@ -55,16 +55,16 @@ class OwnObjects:
         self.trees.put(self._installation, oid, tree)
 
     def find_matches(self, head: str, patterns: Collection[str]) -> Mapping[str, Entry] | None:
-        """Return what globs match at a commit, None if that is not known."""
+        """Return the files that globs match at a commit, None if that is not known."""
         return self._matches.get(_matches_key(head, patterns))
 
     def keep_matches(self, head: str, patterns: Collection[str], entries: Mapping[str, Entry]) -> None:
-        """Keep what globs match at a commit if there is room for it."""
+        """Keep the files that globs match at a commit if there is room for them."""
         self._matches.put(self._installation, _matches_key(head, patterns), entries)
 
 
 def _matches_key(head: str, patterns: Collection[str]) -> str:
-    # Patterns may come from payloads, and be as long as these; a key must not be.
+    # Patterns may come from payloads and be very long; a key must be short.
     lines = "\n".join(sorted(set(patterns)))
     return f"{head} {hashlib.sha256(lines.encode('utf-8', 'surrogatepass')).hexdigest()}"
 

@@ -1,4 +1,4 @@
-"""The GraphQL that asks for files, and what its answers leave out."""
+"""The GraphQL query for files, and the errors of its answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def file_fields(paths: Sequence[str]) -> tuple[str, str, dict[str, str]]:
 
 
 def despite_missing_files(error: gidgethub.QueryError) -> Any:
-    """Return the data of an answer whose only errors are files that do not exist; raise for all other errors."""
+    """Return the data of an answer whose only errors are missing files. Raises the error for all others."""
     for each in errors_of(error):
         if each.get("type") == "NOT_FOUND" and "file" in str((each.get("path") or [""])[-1]):
             continue

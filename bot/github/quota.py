@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.github.limits import Cost, Pause, Window
-from bot.github.waiting import Waiter, refusal
+from bot.github.waiting import Waiter, turn_refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -77,7 +77,7 @@ class Governor:
     ) -> None:
         self._quota = quota
         self._timer = timer
-        # What installations share: a connection to GitHub, and a place for an answer that takes much memory.
+        # Places that installations share: for a connection to GitHub, and for reading a large answer.
         self._connection = connection
         self.large_answer = large_answer
         self._rest = Window(quota.rest_points, 60.0, "REST points a minute")
@@ -86,9 +86,11 @@ class Governor:
         self._hour = Window(quota.writes_hour, 3600.0, "writes an hour")
         self._pause = Pause()
         self._landed: dict[int | None, float] = {}
-        # In order of arrival; what those of them need that are no reports; the number of each repository's last turn.
+        # In order of arrival.
         self._waiting: dict[Waiter, None] = {}
+        # The needs of the waiting requests that are no reports.
         self._wanted: Counter[Window] = Counter()
+        # The number of each repository's last turn.
         self._turns: dict[int | None, int] = {}
         self._granted = 0
         self._in_flight = 0
@@ -101,7 +103,7 @@ class Governor:
         await self._turn(cost)
         try:
             async with self._connection():
-                # A pause may have begun while the connection was waited for.
+                # A pause may have begun while we waited for the connection.
                 self.check()
                 yield
         finally:
@@ -116,7 +118,7 @@ class Governor:
         """Raise Transient where a pause began since the slot was given."""
         wait = self._pause.until - self._timer.time()
         if wait > 0:
-            raise refusal(wait, self._pause.reason)
+            raise turn_refusal(wait, self._pause.reason)
 
     def limited(self, seconds: float | None, reason: str) -> float:
         """GitHub wants a pause of `seconds`, None if it does not say how long: send nothing until then.
@@ -166,7 +168,7 @@ class Governor:
             if wait >= self._quota.patience:
                 self._remove(waiter)
                 self._pump()
-                raise refusal(wait, reason)
+                raise turn_refusal(wait, reason)
         try:
             refused = await waiter.answer
         except asyncio.CancelledError:
@@ -176,7 +178,7 @@ class Governor:
             raise refused
 
     def _pump(self) -> None:
-        """Let go who may, refuse who has waited for too long, and set the alarm for the next."""
+        """Let requests go that may, refuse those that waited for too long, and set the alarm for the next one."""
         while self._round():
             pass
         now = self._timer.time()
@@ -189,7 +191,8 @@ class Governor:
             if not self._in_flight:
                 self._turns.clear()
             return
-        # All have the same patience: who came first loses it first. Places of requests under way need no alarm.
+        # All waiters have the same timeout, so the oldest expires first. When a request under way ends, `slot` calls
+        # `_pump`, so this needs no alarm.
         waits = [next(iter(self._waiting)).deadline - now]
         if self._has_place():
             waits += [self._obstacle(waiter.cost)[0] for waiter in self._next()]
@@ -254,7 +257,7 @@ class Governor:
         wait, reason = self._obstacle(waiter.cost)
         self._remove(waiter)
         if not waiter.answer.done():
-            waiter.answer.set_result(refusal(wait, reason))
+            waiter.answer.set_result(turn_refusal(wait, reason))
 
     def _remove(self, waiter: Waiter) -> None:
         del self._waiting[waiter]

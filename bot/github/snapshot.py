@@ -255,6 +255,7 @@ class Reader:
     async def _with_files(self, snapshot: Snapshot, entries: Mapping[str, Entry]) -> Snapshot:
         folders = frozenset(path for path, entry in entries.items() if entry.mode == _DIRECTORY)
         blobs = {path: entry for path, entry in entries.items() if path not in folders}
+        snapshot.check_room([entry.size for path, entry in blobs.items() if path not in snapshot.files])
         files = await asyncio.gather(*(self._file(entry) for entry in blobs.values()))
         found = dict(zip(blobs, files, strict=True))
         return replace(

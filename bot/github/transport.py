@@ -1,4 +1,4 @@
-"""What is believed of an answer before it is understood: how large it may be, and where else it may send us."""
+"""Bounds for GitHub's answers: how many bytes one may have, and to which addresses it may send us."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Bytes after decompression. A file that is edited has 4 MB at most: 5.5 MB as base64 in JSON.
 ANSWER_BYTES = 8_000_000
-# The texts of fifty files; an answer that is larger is asked for again in halves.
+# An answer with the texts of fifty files. If it is larger, the files are asked for again in halves.
 GRAPHQL_BYTES = 16_000_000
 # GitHub lists 100,000 entries of a tree at most, 300 bytes of JSON each; a webhook's payload has 25 MB at most:
 # https://docs.github.com/en/rest/git/trees#get-a-tree, https://docs.github.com/en/webhooks/webhook-events-and-payloads
@@ -27,7 +27,7 @@ LARGE_ANSWER_BYTES = 32_000_000
 ERROR_BYTES = 256_000
 _LARGE = re.compile(r"/git/trees/|/compare/|/app/hook/deliveries/\d")
 
-# Beyond this an answer needs one of the few places for large answers.
+# A larger answer needs one of the few places for large answers.
 SMALL_BYTES = 1_000_000
 
 # GitHub answers for a renamed repository with one redirect; a second rename may add another.
@@ -36,7 +36,7 @@ REDIRECTS = frozenset({301, 302, 307, 308})
 
 
 class TooLarge(Unreadable):
-    """An answer has more bytes than any that GitHub is known to give."""
+    """An answer has more bytes than an answer of its kind may have."""
 
 
 def bound(url: str, status: int) -> int:
@@ -50,23 +50,23 @@ def bound(url: str, status: int) -> int:
 
 
 def same_api(base: str, url: str) -> URL | None:
-    """Return `url` if it is an address of the REST API at `base`: there the same token may be sent. Else None.
+    """Return `url` if it is an address of the REST API at `base`, where the same token may be sent, else None.
 
-    Scheme, host and port are the same, and the path is below that of `base`.
+    Scheme, host and port must be the same, and the path must be below that of `base`.
     """
     try:
         api, target = URL(base), URL(base).join(URL(url))
-        origins = {(one.scheme, one.host, one.port) for one in (api, target)}
+        origins = {(address.scheme, address.host, address.port) for address in (api, target)}
     except ValueError:
         return None
     inside = target.path.startswith(api.path.removesuffix("/") + "/")
-    # A server may take %2F or a backslash for a slash; then dots would lead out of the API.
+    # A server may take %2F or a backslash for a slash. Then `..` behind one would lead out of the API.
     dots = ".." in re.split(r"[/\\]", target.path)
     return target if len(origins) == 1 and inside and not dots and target.user is None else None
 
 
 def redirected(base: str, url: str, headers: Mapping[str, str]) -> str:
-    """Return the address that an answer redirects to, which is within the API at `base`. Raises Transient if not.
+    """Return the address that an answer redirects to. Raises Transient if it is not within the API at `base`.
 
     GitHub redirects to where a renamed repository is now:
     https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects
@@ -82,7 +82,7 @@ def redirected(base: str, url: str, headers: Mapping[str, str]) -> str:
 
 
 def next_page(base: str, url: str) -> str:
-    """Return the address of the next page if it is within the API at `base`. Raises Transient if not."""
+    """Return the address of the next page. Raises Transient if it is not within the API at `base`."""
     target = same_api(base, url)
     if target is None:
         try:
@@ -93,12 +93,12 @@ def next_page(base: str, url: str) -> str:
     return str(target)
 
 
-def _elsewhere(what: str, target: URL, base: str) -> str:
-    # Of a foreign address only the host is said: the rest may be as long as it likes, or hold a secret.
+def _elsewhere(subject: str, target: URL, base: str) -> str:
+    # The error names only the host of a foreign address: the rest may be very long, or hold a secret.
     where = (target.host or "an unknown place")[:100]
     if target.host == URL(base).host:
         where = f"another part of {where}"
-    return f"{what} at {where}, where nothing is sent; GITHUB_API_URL must be the API's own address"
+    return f"{subject} at {where}, where nothing is sent; GITHUB_API_URL must be the API's own address"
 
 
 async def read(
@@ -106,7 +106,7 @@ async def read(
 ) -> bytes:
     """Return the body of an answer, inflated piece by piece. Raises TooLarge beyond `limit` bytes.
 
-    More than SMALL_BYTES are read within `large`, of which only a few are open at a time.
+    `large()` is entered before more than SMALL_BYTES are held; only a few of these contexts are open at a time.
     """
     body = bytearray()
     async with AsyncExitStack() as stack:
@@ -114,7 +114,7 @@ async def read(
         async for chunk in response.content.iter_any():
             body += chunk
             if len(body) > limit:
-                # The rest must not be read, not even to use the connection again.
+                # Closing the connection keeps aiohttp from reading the rest to use the connection again.
                 response.close()
                 raise TooLarge(f"an answer of GitHub's has more than {limit:,} bytes")
             if len(body) > SMALL_BYTES and not is_large:

@@ -1,4 +1,4 @@
-"""What is known of branches: their heads and the entries of the paths in use, moved on by the commits that we make."""
+"""Remembered branches: their heads and the entries of the paths in use, moved on by our own commits."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
     from bot.github.objects import Objects
     from bot.ports import Compute
 
-# So many of our last heads are known as ours: their push comes after the next commit was made, when many are.
+# How many of our last heads are remembered. Under load, the push webhook for a commit arrives after we have made the
+# next one.
 _OWN = 50
-# More paths than this of a branch are not in use at once, unless one glob matches them: names that come from payloads
-# would gather for ever, and all of them are read again when somebody else pushes.
+# The most paths of a branch, unless one glob matches more. Paths that come from payloads would gather for ever, and all
+# of them are read again when somebody else pushes.
 _MOST = 1000
-# Of one branch: what needs more is read anew each time.
+# The bytes of one branch. A branch that needs more is read anew each time.
 _MOST_BYTES = 2_000_000
-# Of all branches together.
+# The bytes of all branches together.
 _ALL_BYTES = 32_000_000
-# Of an empty view, and of one more head of a commit.
+# The memory of an empty view, and of each of our own heads.
 _VIEW_BYTES, _HEAD_BYTES = 1000, 100
 
 
@@ -50,7 +51,7 @@ class View:
     own: deque[str] = field(default_factory=lambda: deque(maxlen=_OWN))
 
     def weigh(self) -> int:
-        """Return how many bytes of memory it takes."""
+        """Return how many bytes of memory the view takes."""
         # A glob has a regular expression too, once it has matched.
         globs = sum(10 * text_bytes(pattern) + PLACE_BYTES for pattern in self.listed)
         folders = sum(text_bytes(folder) + PLACE_BYTES for folder in self.folders)
@@ -59,7 +60,7 @@ class View:
 
 
 class Views:
-    """Views by repository and branch; a forgotten one is read again. Bytes are those of `objects`."""
+    """Views by repository and branch; a forgotten one is read again. The bytes of files are in `objects`."""
 
     def __init__(self, objects: Objects, compute: Compute, size: int = _ALL_BYTES) -> None:
         self._objects = objects
@@ -73,11 +74,11 @@ class Views:
         return self._views.get((repository.id, branch))
 
     def _put(self, repository: Repository, branch: str, view: View) -> None:
-        """Keep what is known of a branch, or what has changed in it: it counts for the repository's installation."""
+        """Keep the view of a branch, or weigh it anew after a change. It counts for the repository's installation."""
         self._views.put(repository.installation, (repository.id, branch), view)
 
     def open(self, repository: Repository, branch: str, paths: Sequence[str]) -> Snapshot | None:
-        """Return the branch with these paths if all of them are known, else None."""
+        """Return the branch with the files at these paths if all are known, else None."""
         view = self.get(repository, branch)
         if view is None or not view.head or not repository.id or not all(path in view.entries for path in paths):
             return None
@@ -130,7 +131,7 @@ class Views:
         self._put(snapshot.repository, snapshot.branch, view)
 
     def advance(self, repository: Repository, changeset: Changeset, commit: Commit) -> None:
-        """Move on to a commit of ours; where it is not on the head that is known, forget the branch."""
+        """Move a branch on to a commit of ours. If the commit is not on the known head, forget the branch."""
         view = self.get(repository, changeset.branch)
         if view is None:
             return
@@ -164,7 +165,7 @@ class Views:
             self._put(repository, branch, View("", own=view.own))
 
     def _with(self, snapshot: Snapshot, view: View, paths: Iterable[str]) -> Snapshot | None:
-        """Add the files at `paths`, all of which are known; None where the bytes of one are not at hand any more."""
+        """Add the files at `paths`, all of which are known. Return None if the bytes of a file are no longer cached."""
         files = {}
         for path in paths:
             entry = view.entries[path]

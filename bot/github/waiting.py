@@ -1,4 +1,4 @@
-"""What a governor keeps of requests that wait for their turn."""
+"""The requests that wait for their turn with a governor."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Handle(Protocol):
 
 
 class Timer(Protocol):
-    """What a governor needs of the event loop, a value so that no test has to sleep."""
+    """The clock and timers of an event loop. Tests pass their own, so that none has to sleep."""
 
     def time(self) -> float:
         """Return the time in seconds of some clock."""
@@ -34,16 +34,20 @@ class Timer(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Waiter:
-    """A request that waits for its turn until a deadline, or has had it at the time `granted`."""
+    """A request that waits for its turn."""
 
     cost: Cost
     deadline: float
-    # None: it may go. Else what to raise: a future's own exception is logged where nobody awaits it any more.
     answer: asyncio.Future[Transient | None]
+    """Its result is None if the request may go, else the error to raise.
+
+    The error is no exception of the future: asyncio would log it if the request was cancelled and nobody awaits it.
+    """
     granted: float | None = None
+    """The time at which the request got its turn."""
 
 
-def refusal(wait: float, reason: str) -> Transient:
-    """Return the error for who does not get a turn in time; without a reason others were before it all the time."""
+def turn_refusal(wait: float, reason: str) -> Transient:
+    """Return the error for a request that gets no turn in time. Without a `reason`, others were always before it."""
     wait = max(wait, 1.0)
     return Transient(f"{reason or 'too many requests to GitHub are under way'}: again in {math.ceil(wait)} s", wait)

@@ -16,7 +16,7 @@ from bot.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_MIGRATIONS = resources.files(__package__) / "migrations"
+MIGRATIONS = resources.files(__package__) / "migrations"
 
 # Writers, and with them webhooks, wait while the log is emptied: no longer than this for somebody who reads.
 _PATIENCE_SECONDS = 0.05
@@ -128,7 +128,7 @@ def _lock_file(path: Path) -> Path:
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    files = sorted(_MIGRATIONS.iterdir(), key=lambda file: file.name)
+    files = sorted(MIGRATIONS.iterdir(), key=lambda file: file.name)
     if version > len(files):
         raise InputError(
             f"DATABASE_URL: {path} was made by a newer version of Pointsman; run that one, or name another file"

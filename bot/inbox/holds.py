@@ -1,14 +1,13 @@
-"""What the inbox knows of bodies that came before and of accounts, and the deliveries that it holds back for that."""
+"""Bodies that came before, the deliveries that are held back because of that, and the ids of accounts."""
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from bot.core.model import Held
 from bot.errors import Busy
+from bot.inbox.statements import load_statements
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,24 +15,23 @@ if TYPE_CHECKING:
 
     from bot.core.model import Delivery
 
-_FILES = resources.files(__package__)
-_SQL = dict(re.findall(r"-- name: (\w+)\n(.*?;)", (_FILES / "holds.sql").read_text(encoding="utf-8"), re.DOTALL))
+_SQL = load_statements("holds.sql")
 
-# How many deliveries may be held back at a time: of one body that comes under new ids, of one installation (who sends
-# the same dispatches again and again must not keep out those of others), and of all together.
+# How many deliveries may be held back at a time: with the same body, of one installation, and in all. Who sends the same
+# dispatches again and again must not keep out those of others.
 MOST_HELD_OF_BODY, MOST_HELD_OF_INSTALLATION, MOST_HELD = 10, 200, 1_000
-# GitHub lists a delivery after it was answered.
+# The pause before the first look at GitHub's list, which has a delivery only after it was answered.
 FIRST_LOOK_SECONDS = 2.0
 
 
 class Holds:
-    """Holds deliveries back whose body came before under another id. Works on the connection of the inbox."""
+    """Holds deliveries back whose body came before under another id. Uses the database connection of the inbox."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def see(self, delivery: str, event: str, digest: bytes) -> None:
-        """Note that a body is acted on, so that it is known when it comes again under another id."""
+        """Note that a body is carried out, so that it is known if it comes again under another id."""
         seen = {"digest": digest, "delivery": delivery, "event": event, "received_at": datetime.now(UTC).isoformat()}
         self._connection.execute(_SQL["see"], seen)
 
@@ -67,11 +65,11 @@ class Holds:
         ]
 
     async def hold(self, deliveries: Sequence[str], until: datetime) -> None:
-        """Hold deliveries back that are, and note when to look at them again."""
+        """Note when to look again at deliveries that are held back."""
         self._change("hold_on", [{"id": delivery, "until": until.timestamp()} for delivery in deliveries])
 
     async def release(self, deliveries: Sequence[str]) -> None:
-        """Let deliveries go that were held back."""
+        """Let held deliveries go."""
         self._connection.execute("BEGIN IMMEDIATE")
         with self._connection:  # commits, or rolls back
             for delivery in deliveries:
@@ -79,7 +77,7 @@ class Holds:
                     self.see(delivery, row["event"], row["digest"])
 
     async def refuse(self, deliveries: Sequence[str], reason: str) -> None:
-        """End deliveries that were held back as `ignored`; nothing of their bodies stays."""
+        """End held deliveries as `ignored`; nothing of their bodies stays."""
         self._change(
             "refuse",
             [{"id": one, "reason": reason, "finished_at": datetime.now(UTC).isoformat()} for one in deliveries],

@@ -7,26 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import sqlite3
 import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from bot.core.suggest import did_you_mean
 from bot.core.trigger import trimmed
 from bot.errors import InputError
-from bot.inbox.file import forget_thoroughly
+from bot.inbox.file import MIGRATIONS, forget_thoroughly
+from bot.inbox.statements import load_statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-_FILES = resources.files(__package__)
-_SQL = dict(re.findall(r"-- name: (\w+)\n(.*?;)", (_FILES / "records.sql").read_text(encoding="utf-8"), re.DOTALL))
+_SQL = load_statements("records.sql")
 
 UNFINISHED = ("pending", "waiting")
 
@@ -123,7 +121,7 @@ class Records:
         except sqlite3.Error as error:
             self.close()
             raise InputError(f"DATABASE_URL: cannot open {path}: {error}") from error
-        if version != sum(1 for _ in (_FILES / "migrations").iterdir()):
+        if version != sum(1 for _ in MIGRATIONS.iterdir()):
             self.close()
             raise InputError(f"DATABASE_URL: {path} has the tables of another version of Pointsman; use that one's")
 

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from bot.core.model import Actor, Delivery, Writer
@@ -21,6 +19,7 @@ from bot.errors import InputError
 from bot.inbox import holds
 from bot.inbox.file import connect, lock
 from bot.inbox.holds import Holds
+from bot.inbox.statements import load_statements
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
 
     from bot.core.outcome import Outcome
 
-_FILES = resources.files(__package__)
-_SQL = dict(re.findall(r"-- name: (\w+)\n(.*?;)", (_FILES / "sqlite.sql").read_text(encoding="utf-8"), re.DOTALL))
+_SQL = load_statements("sqlite.sql")
 
 # Clocks are corrected by less than that.
 _SET_BACK_SECONDS = 60.0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # GitHub gives a receiver ten seconds; docs.github.com, "Best practices for using webhooks".
 ANSWER_SECONDS = 10
-KEPT = 1000
+KEPT = 10_000
 
 
 def sign(secret: str, body: bytes) -> str:

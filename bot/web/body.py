@@ -1,4 +1,4 @@
-"""The bodies of webhooks: what is checked before one is read, and how many bytes are held at a time."""
+"""The bodies of webhooks: checks before a body is read, and bounds for the bytes that are held at a time."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 # GitHub does not deliver more: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap
 MAX_BODY = 25 * 1024 * 1024
 
-# Nearly all of GitHub's webhooks are smaller: a client_payload has 64 KB at most. Bodies up to this size have bytes of
-# their own, which larger bodies cannot take.
+# Nearly all of GitHub's webhooks are smaller: a client_payload has 64 KB at most. Bodies up to this size share memory
+# that larger bodies cannot take.
 SMALL_BODY = 256 * 1024
 SMALL_BODIES = 16 * 1024 * 1024
 LARGE_BODIES = 32 * 1024 * 1024
@@ -34,9 +34,8 @@ EXPECTS_CONTINUE = web.RequestKey("expects_continue", bool)
 class Bodies:
     """Reads the bodies of requests, and bounds how many of their bytes are held at once.
 
-    A byte counts from its arrival until the request is answered. One peer may hold half of the bytes for small bodies,
-    and one body of the largest size of those for large ones: behind a proxy, which is the only peer then, webhooks
-    still have 8 MiB.
+    A byte counts from its arrival until the request is answered. One peer may hold half of SMALL_BODIES, and one body
+    of the largest size. Behind a proxy all webhooks come from one peer and have 8 MiB together.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -58,7 +57,7 @@ class Bodies:
             raise _full()
         if request.get(EXPECTS_CONTINUE):
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            # Only the answer counts as output: otherwise an error after this line could not be answered.
+            # aiohttp sends no error once there was output, and the line above was counted as output.
             request.writer.output_size = 0
         try:
             yield await self._collect(request, held)
@@ -85,10 +84,10 @@ class Bodies:
 
 
 class _Buffer:
-    """What has come of a body: a small one in the heap, a large one in pages of its own.
+    """Collects a body: a small one in the heap, a large one in an anonymous mapping (mmap).
 
-    Several large ones that grow in the heap leave holes of their former sizes there, and the process holds several
-    times their bytes. Pages are only taken when they are written to, and all are given back in the end.
+    Several large bodies that grow in the heap leave holes of their former sizes there, and the process then holds
+    several times their bytes. A mapping takes a page when it is written to, and gives all of them back in the end.
     """
 
     def __init__(self) -> None:
@@ -104,7 +103,7 @@ class _Buffer:
             self._large.close()
 
     def append(self, chunk: bytes) -> None:
-        """Add what came; never more than MAX_BODY in all."""
+        """Add a chunk. The caller adds no more than MAX_BODY bytes in all."""
         if self._large is not None:
             self._large.write(chunk)
         elif len(self._small) + len(chunk) <= SMALL_BODY:
@@ -116,17 +115,17 @@ class _Buffer:
             self._small.clear()
 
     def content(self) -> bytes:
-        """Return all of it."""
+        """Return all chunks as one."""
         return bytes(self._small) if self._large is None else self._large[: self._large.tell()]
 
 
 class _Held:
-    """The bytes that one body holds: of those for small bodies until it outgrows them, then of those for large ones."""
+    """The bytes that one body holds of SMALL_BODIES, or of LARGE_BODIES after it has grown beyond SMALL_BODY."""
 
     def __init__(self, bodies: Bodies, peer: str, announced: int) -> None:
         self._bodies = bodies
         self._peer = peer
-        # Of the body, as far as it has come.
+        # How many bytes of the body have come.
         self.size = 0
         self._shares = bodies.large if announced > SMALL_BODY else bodies.small
 
@@ -151,7 +150,7 @@ class _Held:
 
 
 def _check_headers(request: web.Request) -> None:
-    """Refuse what the headers alone tell: no signature, an encoded body, a body that is too large."""
+    """Refuse a request by its headers alone: no signature, an encoded body, a body that is too large."""
     signatures = request.headers.getall("X-Hub-Signature-256", [])
     if len(signatures) != 1 or not _SIGNATURE.fullmatch(signatures[0]):
         raise answer_error(

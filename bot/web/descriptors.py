@@ -1,4 +1,4 @@
-"""How many connections fit into the limit of open files, beside what else the process opens."""
+"""How many connections fit into the limit of open files, beside the other files that the process opens."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 MOST_CONNECTIONS = 512
 # aiohttp's own default for a client.
 MOST_GITHUB_CONNECTIONS = 100
-# Of probes and metrics, on ADMIN_PORT.
+# Connections to ADMIN_PORT: probes come one at a time.
 ADMIN_CONNECTIONS = 16
-# The event loop accepts so many connections at a time, and may have three times as many open before it can close
-# those that are too many.
+# The event loop accepts this many connections at a time. Up to three times as many may be open for a moment before the
+# surplus is closed.
 ACCEPTED_AT_ONCE = 8
 
-# The database and its lock (a dozen while they are tidied up), the log, both listening sockets and the event loop (a
-# dozen), mapping files and certificates.
+# Other open files: the database and its lock (a dozen during a checkpoint), the log, both listening sockets and the
+# event loop (a dozen), mapping files, certificates.
 _OTHER_FILES = 48
-# Pipes, and what the event loop watches a child process with.
+# Two pipes to each process that computes, and the files by which the event loop watches it.
 _FILES_OF_PROCESS = 4
 _FEWEST, _FEWEST_GITHUB = 8, 20
 
@@ -27,14 +27,14 @@ _FEWEST, _FEWEST_GITHUB = 8, 20
 class Connections:
     """How many connections there may be at a time."""
 
-    # From outside, on PORT.
     public: int
-    # To GitHub.
+    """From outside, to PORT."""
     github: int
+    """From the bot to GitHub."""
 
 
 def share_out(open_files: int | None, wanted: int | None, processes: int) -> Connections:
-    """Share out a limit of open files (None: there is none) beside so many child processes.
+    """Share out `open_files`, the limit of open files (None: no limit), beside `processes` child processes.
 
     `wanted` is MAX_CONNECTIONS, None if it is not set.
     """

@@ -1,7 +1,7 @@
-"""A door: one listening port, how many may come in through it, and how their answers leave.
+"""A door: one listening port, a bound for its connections, and how answers are sent.
 
-A connection serves one request and is closed. So nobody holds one idle, sends requests ahead, or leaves answers unread
-until buffers are full; a proxy opens a new one within its own network.
+Each connection serves one request and is closed. So nobody can keep a connection idle, send requests ahead, or leave
+answers unread until buffers are full. A proxy opens a new connection for each request, within its own network.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# What an answer says of the program: neither a version nor a library.
+# The `Server` header of answers: neither a version nor a library.
 SERVER = "pointsman"
 
-# A head (request line and headers) must be complete after so long, however it trickles in.
+# A head (request line and headers) must be complete within this time, even if bytes keep coming.
 HEAD_SECONDS = 10.0
 # GitHub's heads have one kilobyte; a proxy adds some headers.
 MOST_HEAD_BYTES = 32 * 1024
-# A client that is refused before its body is read should read the answer before the connection is reset. For so long
-# we wait for it to stop sending, and so many bytes of the rest are thrown away meanwhile.
+# A client that is refused before its body is read should get the answer before the connection is reset. We wait this
+# long for it to stop sending, and read and drop this many bytes meanwhile.
 LINGER_SECONDS = 1.0
 LINGER_BYTES = 256 * 1024
-# aiohttp stops reading from a connection with twice as many unread bytes of a body.
+# aiohttp stops reading from a connection that has twice as many unread bytes of a body.
 _READ_BYTES = 64 * 1024
 # So many bytes are read from a connection before others have their turn: in chunks of one byte they take some
 # milliseconds to parse. What a failed parse leaves behind is no larger either.
@@ -48,7 +48,7 @@ MOST_FRAMING_BYTES = 16 * 1024
 _BODY_PER_FRAMING = 8
 # Connections that the kernel has made and the event loop has not yet accepted.
 _BACKLOG = 511
-# Requests are answered in milliseconds; one that is not must not use up the time that drains have to end.
+# The time for open requests at the stop. Most are answered in milliseconds, and drains need the rest of the time.
 _SHUTDOWN_SECONDS = 3.0
 
 _HEAD_TOO_LARGE = b"".join(
@@ -61,7 +61,7 @@ _HEAD_TOO_LARGE = b"".join(
 
 
 class Door:
-    """Starts an application, and lets at most `most` connections at a time reach it, of one peer half of them."""
+    """Starts an application and bounds its connections: at most `most` at a time, half of them for one peer."""
 
     def __init__(self, application: web.Application, most: int) -> None:
         self._runner = web.AppRunner(application)
@@ -70,7 +70,7 @@ class Door:
         self._listening: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Start the application. Raises what its parts raise."""
+        """Start the application. Raises what its start-up hooks raise."""
         await self._runner.setup()
 
     async def listen(self, host: str, port: int) -> list[str]:
@@ -80,8 +80,8 @@ class Door:
             raise RuntimeError("the application is not started")
         self._server = _Server(application, self._connections)
         loop = asyncio.get_running_loop()
-        # To asyncio its backlog is also the number of connections that it accepts at a time. Each has a descriptor
-        # before it can be counted, so they must be few.
+        # asyncio accepts as many connections at a time as its backlog says. Each of them has a descriptor before it can
+        # be counted, so the number must be small. The kernel's queue is made longer below.
         self._listening = await loop.create_server(self._server, host, port, backlog=ACCEPTED_AT_ONCE)
         for listener in self._listening.sockets:
             with socket.fromfd(listener.fileno(), listener.family, listener.type) as same:
@@ -123,8 +123,8 @@ class _Server(web.Server):
         writer: AbstractStreamWriter,
         task: asyncio.Task[None],
     ) -> web.BaseRequest:
-        # aiohttp would answer `100 Continue` before any handler could refuse the request, and on routes that there
-        # are not. `Bodies.read` answers it.
+        # aiohttp would answer `100 Continue` before a handler can refuse the request, and on unknown routes too. So the
+        # header is taken out here, and `Bodies.read` answers it.
         expects = message.headers.get("Expect", "").lower() == "100-continue"
         if "Expect" in message.headers:
             others = CIMultiDict(message.headers)
@@ -150,7 +150,7 @@ class _Connection(web.RequestHandler, asyncio.BufferedProtocol):
             server,
             loop=asyncio.get_running_loop(),
             keepalive_timeout=HEAD_SECONDS,
-            # `_send` does it, with a bound on the bytes.
+            # `_send` lingers itself, with a bound on the bytes.
             lingering_time=0,
             read_bufsize=_READ_BYTES,
             auto_decompress=False,
@@ -158,7 +158,7 @@ class _Connection(web.RequestHandler, asyncio.BufferedProtocol):
         self._shares = server.connections_held
         self._buffer = server.receive_buffer
         self._peer: str | None = None
-        # Bytes of the head that have come, and the last of them; None when the head is complete.
+        # How many bytes of the head have come, and the last three of them; None when the head is complete.
         self._head: tuple[int, bytes] | None = (0, b"")
         # Bytes that have come after the head.
         self._after_head = 0
@@ -168,8 +168,8 @@ class _Connection(web.RequestHandler, asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection, or close it at once.
 
-        It is not left to wait for a free place: GitHub gives up after ten seconds, and the sweep fetches what was
-        refused.
+        A surplus connection does not wait for a free place: GitHub gives up after ten seconds anyway, and the sweep
+        fetches the delivery.
         """
         name = transport.get_extra_info("peername")
         peer = peer_of(name[0] if isinstance(name, tuple) else None)
@@ -205,7 +205,7 @@ class _Connection(web.RequestHandler, asyncio.BufferedProtocol):
             self._after_head += len(data)
         else:
             size, last = self._head
-            # Empty lines before the head are none of its end.
+            # Empty lines before the request line do not end the head.
             text = last + data if size else data.lstrip(b"\r\n")
             end = text.find(b"\r\n\r\n")
             size += (end if end >= 0 else len(text)) - len(last)
@@ -229,7 +229,7 @@ class _Connection(web.RequestHandler, asyncio.BufferedProtocol):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what is no HTTP in a sentence, and log it in a line: anybody on the internet can send it."""
+        """Answer malformed HTTP with a sentence, and log one line: anybody on the internet can send it."""
         if status == 400:
             log.info("refused", status=status, reason="not HTTP", error=type(exc).__name__)
             response: web.StreamResponse = web.json_response({"error": "this is not HTTP/1.1"}, status=status)
@@ -241,14 +241,13 @@ class _Connection(web.RequestHandler, asyncio.BufferedProtocol):
 
 
 async def _send(request: web.BaseRequest, response: web.StreamResponse) -> None:
-    """Complete the answer; if some of the body was not read, send it and wait for the client to stop sending."""
+    """Complete the answer. If the body was not read to its end, send it now and wait for the client to stop sending."""
     response.headers["Server"] = SERVER
     response.force_close()
     content: Any = request.content
     if content.is_eof():
         return
-    # What a client sent and nobody read makes the kernel reset the connection when it is closed, and the client may
-    # not see the answer then.
+    # If a connection is closed with unread bytes, the kernel resets it, and the client may not see the answer.
     with suppress(OSError, RuntimeError, web.RequestPayloadError):
         await response.prepare(request)
         await response.write_eof()

@@ -34,7 +34,7 @@ def answer_error(status: int, sentence: str) -> web.HTTPException:
 async def errors(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Log what was refused, and turn what nobody expected into a 500 that tells nothing."""
+    """Log refused requests, and answer an unexpected error with a 500 that tells no details."""
     structlog.contextvars.clear_contextvars()
     try:
         return await handler(request)
@@ -42,7 +42,7 @@ async def errors(
         # aiohttp's own have a plain text: no such route, method not allowed.
         reason = json.loads(error.text or "{}")["error"] if error.content_type == "application/json" else error.reason
         if error.status >= 400:
-            # Anybody on the internet asks for routes that there are not.
+            # Scanners on the internet ask for routes that do not exist.
             level = log.info if error.status in {404, 405} else log.warning
             level("refused", method=request.method, path=request.path, status=error.status, reason=reason)
         # Not raised again: its traceback would keep the body in memory until the connection is closed.

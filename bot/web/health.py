@@ -1,4 +1,4 @@
-"""`GET /healthz` and `GET /readyz`, for whoever keeps the process running."""
+"""`GET /healthz` and `GET /readyz`, for the orchestrator that keeps the process running."""
 
 from __future__ import annotations
 
@@ -11,23 +11,18 @@ routes = web.RouteTableDef()
 
 
 class Health:
-    """What the process knows of itself; the background tasks of `app.py` tell it, `/readyz` reads it.
+    """What the process knows of its own health. Background tasks (`web/watch.py`) note it, and `/readyz` shows it.
 
-    Whether deliveries can be stored decides if this process gets any. A degradation is only shown: one tenant can slow
-    down every replica, and all of them would be taken out of service at once.
+    The process is ready if deliveries can be stored. A degradation is only shown: one tenant can slow down every
+    replica, and all of them would be taken out of service at once.
     """
 
     def __init__(self) -> None:
         # Why no delivery can be stored, None if they can.
         self._not_storable: str | None = "starting"
         self._stopping = False
-        # A sentence for each degradation, by its name. Strangers may read them: they name no repository.
+        # A sentence for each degradation, by its name. Strangers may read the sentences, so they name no repository.
         self._degraded: dict[str, str] = {}
-
-    @property
-    def storable(self) -> bool:
-        """Whether deliveries can be stored."""
-        return self.reason is None
 
     @property
     def reason(self) -> str | None:
@@ -36,7 +31,7 @@ class Health:
 
     @property
     def degraded(self) -> dict[str, str]:
-        """What is worse than it should be: a sentence for each, by name."""
+        """A sentence for each degradation, by its name."""
         return dict(self._degraded)
 
     def stored(self) -> None:
@@ -52,17 +47,17 @@ class Health:
         self._not_storable = reason
 
     def stop(self) -> None:
-        """Note that no webhook is taken any more: the process ends."""
+        """Note that the process ends and takes no more webhooks."""
         self._stopping = True
 
     def degrade(self, name: str, sentence: str) -> None:
-        """Note that something is worse than it should be; logged when it starts."""
+        """Note a degradation; the log says when it begins."""
         if name not in self._degraded:
             log.warning("degraded", what=name, reason=sentence)
         self._degraded[name] = sentence
 
     def recover(self, name: str) -> None:
-        """Note that it is good again; logged when it was not."""
+        """Note that a degradation has ended; the log says so if there was one."""
         if self._degraded.pop(name, None) is not None:
             log.info("recovered", what=name)
 
@@ -72,13 +67,13 @@ HEALTH = web.AppKey("health", Health)
 
 @routes.get("/healthz")
 async def healthz(_: web.Request) -> web.Response:
-    """200 as long as the event loop turns."""
+    """Answer 200 as long as the event loop runs."""
     return web.json_response({"status": "ok"})
 
 
 @routes.get("/readyz")
 async def readyz(request: web.Request) -> web.Response:
-    """200 when deliveries can be stored, 503 when not: then GitHub should reach another process."""
+    """Answer 200 if deliveries can be stored, else 503: then GitHub should reach another process."""
     health = request.app[HEALTH]
     if health.reason is not None:
         return web.json_response({"status": health.reason}, status=503)

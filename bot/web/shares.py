@@ -7,13 +7,13 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 
 class Shares:
-    """Counts what is held, in all and by each peer; whatever would exceed either bound is refused."""
+    """Counts the amounts that are held, in all and by each peer. An amount that would exceed a bound is refused."""
 
     def __init__(self, most: int, most_of_peer: int) -> None:
         self.most = most
         self.most_of_peer = most_of_peer
         self.held = 0
-        # Only peers that hold something are in here.
+        # Has only peers that hold something.
         self._by_peer: Counter[str] = Counter()
 
     def has_room(self, peer: str, amount: int = 1) -> bool:
@@ -21,7 +21,7 @@ class Shares:
         return self.held + amount <= self.most and self._by_peer[peer] + amount <= self.most_of_peer
 
     def take(self, peer: str, amount: int = 1) -> bool:
-        """Let `peer` hold `amount` more; False, and nothing changes, if there is no room."""
+        """Let `peer` hold `amount` more. Return False, and change nothing, if there is no room."""
         if not self.has_room(peer, amount):
             return False
         self.held += amount
@@ -39,8 +39,8 @@ class Shares:
 def peer_of(address: str | None) -> str:
     """Return what counts as one peer: an IPv4 address, or the /64 network of an IPv6 address.
 
-    Whoever has one IPv6 address usually has the 2^64 others of its network. Headers such as X-Forwarded-For are not
-    looked at: anybody can write them.
+    Whoever has one IPv6 address usually has the 2^64 others of its network. Headers such as X-Forwarded-For do not
+    count: anybody can write them.
     """
     try:
         parsed: IPv4Address | IPv6Address = ip_address(address or "")

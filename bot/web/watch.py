@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     from bot.web.health import Health
 
 PROBE_SECONDS = 5.0
-# A disk that hangs: GitHub waits no longer for an answer either.
+# After this time a write counts as failed, because a disk may hang. GitHub waits no longer for an answer either.
 PROBE_TIMEOUT_SECONDS = 10.0
 
 LOOP_LOOK_SECONDS = 0.5
 # An answer that comes a second late is noticed; GitHub waits for ten.
 LATE_SECONDS = 1.0
-# A job may wait for as long as another one may take, and longer when many installations have long ones.
+# A job may wait for as long as another one takes, and longer if many installations have long jobs.
 STARVING_SECONDS = 20.0
-# Whoever looks at /readyz twice a minute must see that the loop stood still.
+# A degradation is shown for this long after it was seen last: a probe that asks for /readyz once a minute must see it.
 CALM_SECONDS = 60.0
 
 
 class Storage:
     """Notes whether deliveries can be stored, by a small write every few seconds.
 
-    `write` raises if they cannot. It runs in `thread`, which nothing else uses: the threads that all share may be busy
-    with rules, and the disk is not full because of that.
+    `write` raises if they cannot. It runs in `thread`, which nothing else uses. A write that waited for a busy thread
+    of asyncio's own would look like a disk that hangs.
     """
 
     def __init__(self, health: Health, thread: Executor, write: Callable[[], None]) -> None:
@@ -38,27 +38,27 @@ class Storage:
         self._write = write
 
     async def watch(self) -> None:
-        """Look again and again."""
+        """Write every PROBE_SECONDS."""
         while True:
             await asyncio.sleep(PROBE_SECONDS)
             await self.look()
 
     async def look(self) -> None:
-        """Write once, and note whether it succeeds. If it takes too long, note that before it has ended."""
+        """Write once, and note whether it succeeds. If the write takes too long, note that at once."""
         writing = asyncio.get_running_loop().run_in_executor(self._thread, self._write)
         _, unfinished = await asyncio.wait({writing}, timeout=PROBE_TIMEOUT_SECONDS)
         if unfinished:
             self._health.not_stored("a write to the database does not end")
         try:
             await writing
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing could be stored
+        except Exception as error:  # noqa: BLE001 - whatever the error is, nothing could be stored
             self._health.not_stored("deliveries cannot be stored", str(error))
         else:
             self._health.stored()
 
 
 async def computing(health: Health, longest_wait: Callable[[], float]) -> None:
-    """Note when a job waits long for a process that computes, until none has for a while."""
+    """Note a degradation while jobs wait long for a process of the pool."""
     loop = asyncio.get_running_loop()
     late_at = -math.inf
     while True:
@@ -72,7 +72,7 @@ async def computing(health: Health, longest_wait: Callable[[], float]) -> None:
 
 
 async def event_loop(health: Health) -> None:
-    """Note when the event loop turns so late that answers come late, until it has not done so for a while."""
+    """Note a degradation while the event loop runs so late that answers come late."""
     loop = asyncio.get_running_loop()
     late_at = -math.inf
     while True:

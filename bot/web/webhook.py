@@ -1,4 +1,4 @@
-"""`POST /webhook`: verify, store, answer, wake. What a delivery asks for is done in the background."""
+"""`POST /webhook`: verify, store, answer, wake. The delivery itself is carried out in the background."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ routes = web.RouteTableDef()
 async def webhook(request: web.Request) -> web.Response:
     """Take one webhook of GitHub's.
 
-    202 with `{"delivery": …, "outcome": …}` (`pending`, `ignored` with its reason, or how a repeated one ended);
-    401 without a valid signature, 400 for what is no webhook, what `Bodies.read` refuses, and 503 if it can be taken
-    later: then nothing is stored.
+    The answer is 202 with `{"delivery": …, "outcome": …}` (`pending`, `ignored` with its reason, or how a repeated
+    delivery ended). Nothing is stored with any other answer: 401 without a valid signature, 400 if it is not a webhook
+    of GitHub's, 503 if it can only be taken later, or an answer that `Bodies.read` raises.
     """
     async with request.app[BODIES].read(request) as body:
         return await _receive(request, body)
@@ -35,7 +35,7 @@ async def _receive(request: web.Request, body: bytes) -> web.Response:
     except InputError as error:
         raise answer_error(400, str(error)) from error
     except Busy as error:
-        # No error to log for each: the intake says now and then that it happens.
+        # Not raised as an error, which would be logged each time: the intake logs it once an hour.
         return web.json_response({"error": str(error)}, status=503, headers={"Retry-After": "60"})
     answer = {"delivery": taken.delivery, "outcome": taken.state}
     return web.json_response({**answer, "reason": taken.reason} if taken.reason else answer, status=202)

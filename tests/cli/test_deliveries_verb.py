@@ -283,7 +283,7 @@ async def test_a_running_bot_takes_up_what_is_replayed(sandbox: Sandbox, tmp_pat
     async with running(sandbox, tmp_path) as bot:
         name = await sandbox.dispatch("acme/gitops", "update", {"tag": "new"})
         assert await bot.ended(name) == "failed"
-        gitops.commit({"values.yaml": "image: { tag: old }\n"}, "Mend it")
+        gitops.commit({"values.yaml": "image: { tag: old }\n"}, "Fix it")
         ran = await asyncio.to_thread(run, tmp_path, "deliveries", "replay", str(name), DATABASE_URL=database)
         assert ran == Ran(0, f"{name} is pending again\n", "")
         assert await bot.ended(name) == "committed"

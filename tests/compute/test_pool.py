@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
+import subprocess
+import sys
 import threading
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -12,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 import work
 
-from bot.compute.child import NICENESS
 from bot.compute.pool import Pool
+from bot.compute.process import LENGTH, NICENESS
 from bot.core.meter import Budget
 from bot.core.model import Repository
 from bot.errors import InputError, Transient
@@ -167,3 +170,24 @@ async def test_a_process_gives_way_to_the_bot() -> None:
     """Webhooks and health checks come first, whatever is computed."""
     async with started(2) as pool:
         assert await pool.run(repository(1), budget(), work.niceness) == min(NICENESS + os.nice(0), 19)
+
+
+def test_a_process_says_nothing_when_its_bot_was_killed() -> None:
+    """The bot's log tells of faults, and this is none."""
+    request = pickle.dumps((5.0, work.spin, (0.3,)))
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"from bot.compute import child; child.serve({MEMORY})"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(LENGTH.pack(len(request)) + request)
+    process.stdin.close()
+    process.stdout.close()
+    assert process.stderr
+    said = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(), said) == (1, b"")

@@ -186,7 +186,7 @@ def test_a_list_or_object_cannot_be_a_fields_value(value: Any, kind: str) -> Non
 
 
 def test_a_condition_that_backtracks_without_end_is_stopped() -> None:
-    """Half a second, then a sentence with the pattern: the mapping file's author can mend it."""
+    """Half a second, then a sentence with the pattern: the mapping file's author can fix it."""
     mappings = MAPPINGS.replace("'.*-dev'", "'(a|aa|a?b?)+$'")
     began = time.monotonic()
     (sentence,) = sentences({"tag": "a" * 60 + "!"}, mappings)

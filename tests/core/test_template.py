@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.defuse import defuse
+from bot.core.defuse import clean_message
 from bot.core.glob import Glob
 from bot.core.template import Position, Template, UndefinedError
 from bot.errors import InputError, Problem
@@ -31,6 +31,11 @@ VARIABLES: dict[str, Json] = {
     "app": {"name": "shop", "a-b": "dash", "deep": [{"x": 1}]},
     "evil": "${{ tag }} {{ tag }}",
 }
+
+
+def defuse(text: str) -> str:
+    """Return a message that is one foreign text."""
+    return clean_message([(text, True)])
 
 
 def template(source: str) -> Template:

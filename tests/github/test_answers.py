@@ -30,8 +30,8 @@ from bot.github.auth import app_api
 from bot.github.client import InstallationAPI
 from bot.github.forge import LARGE_ANSWERS, LARGE_ANSWERS_EACH, GitHub
 from bot.github.installations import InstallationList
-from bot.github.places import Places
 from bot.github.quota import Governor, Quota
+from bot.github.semaphore import FairSemaphore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -322,12 +322,12 @@ async def test_a_tree_that_is_too_large_is_read_folder_by_folder(
 async def test_few_large_answers_are_read_at_a_time(stream: Stream) -> None:
     """Their number times their size is memory: of one installation two, of all four; small ones need not wait."""
     stream.megabytes = 3
-    places = Places(LARGE_ANSWERS, LARGE_ANSWERS_EACH, "many are read")
+    places = FairSemaphore(LARGE_ANSWERS, LARGE_ANSWERS_EACH, "many are read")
     held: list[tuple[int, int]] = []
 
     @asynccontextmanager
     async def large(installation: int) -> AsyncIterator[None]:
-        async with places.place(installation, 30.0):
+        async with places.acquire(installation, 30.0):
             held.append((places._held[installation], places._held.total()))
             yield
 

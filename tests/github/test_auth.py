@@ -175,7 +175,7 @@ async def test_a_second_401_is_told(sandbox: Sandbox, gitops: Repository) -> Non
 
 
 async def test_a_wrong_app_id_is_told_with_what_to_compare(sandbox: Sandbox, gitops: Repository) -> None:
-    """GitHub's words and the settings to look at; deliveries wait, as whoever runs the bot can mend it meanwhile."""
+    """GitHub's words and the settings to look at; deliveries wait, as whoever runs the bot can fix it meanwhile."""
     async with aiohttp.ClientSession() as session:
         made = Tokens(app_api(session, sandbox.url, 99, sandbox.app.private_key))
         with pytest.raises(Transient, match=r"Integration not found; compare APP_ID and PRIVATE_KEY"):

@@ -150,7 +150,7 @@ async def test_a_rule_of_githubs_blocks(
 async def test_answers_of_rest_are_told_apart_by_their_sentence(
     sandbox: Sandbox, repository: Repository, status: int, message: str, expected: type[Exception]
 ) -> None:
-    """409 and 422 mean several things; only some of them are mended by reading again."""
+    """409 and 422 mean several things; only some of them are fixed by reading again."""
     sandbox.faults.add(method="PUT", status=status, body={**REFUSAL, "message": message})
     async with adapter(sandbox, repository) as made:
         with pytest.raises(expected):
@@ -191,7 +191,7 @@ async def test_errors_of_the_mutation_are_told_apart_by_their_type(
 async def test_a_refusal_names_a_remedy_that_fits(
     sandbox: Sandbox, repository: Repository, message: str, remedy: str
 ) -> None:
-    """A secret is not mended by bypassing a rule; what we do not know gets no advice but GitHub's sentence."""
+    """A secret is not fixed by bypassing a rule; what we do not know gets no advice but GitHub's sentence."""
     sandbox.faults.add(method="PUT", status=422, body={**REFUSAL, "message": message})
     async with adapter(sandbox, repository) as made:
         with pytest.raises(Blocked) as caught:

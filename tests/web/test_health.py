@@ -201,7 +201,8 @@ def test_a_degradation_is_named_until_it_is_over() -> None:
     assert health.degraded == {"a": "three", "b": "two"}
     health.recover("a")
     health.recover("c")
-    assert (health.degraded, health.storable) == ({"b": "two"}, True)
+    assert health.degraded == {"b": "two"}
+    assert not health.reason
 
 
 async def test_jobs_that_wait_long_are_told_and_take_no_replica_out_of_service() -> None:
@@ -210,7 +211,7 @@ async def test_jobs_that_wait_long_are_told_and_take_no_replica_out_of_service()
     health.stored()
     task = asyncio.create_task(watch.computing(health, lambda: waits[0]))
     await asyncio.sleep(0)
-    assert health.storable
+    assert health.reason is None
     assert health.degraded == {"computing": "rules wait 21 seconds for a process: raise COMPUTE_PROCESSES"}
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -157,7 +157,7 @@ def _check_json(text: str) -> None:
     try:
         loads(text, parse_int=str, parse_float=str)
     except JSONDecodeError as error:
-        sentence = f"not JSON: {error.msg}; mend the file, or give it a name that does not end in .json"
+        sentence = f"not JSON: {error.msg}; fix the file, or give it a name that does not end in .json"
         raise EditError(Problem(sentence, None, error.lineno, error.colno)) from None
     except RecursionError:
         raise EditError("the JSON is nested too deep to be read") from None

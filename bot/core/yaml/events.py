@@ -102,7 +102,7 @@ def _refuse(text: str, error: yaml.YAMLError) -> NoReturn:
     told = ", ".join(part for part in (error.context, error.problem) if part)
     # The line and the one before: libyaml often stumbles only after the template's line.
     start = text.rfind("\n", 0, max(text.rfind("\n", 0, offset), 0)) + 1
-    hint = "mend the file"
+    hint = "fix the file"
     if "{{" in text[start : (text.find("\n", offset) + 1) or None]:
         hint = "this looks like a template (`{{`), which is no YAML before it is rendered; use a regex rule for it"
     raise problem(text, offset, f"not YAML: {told}; {hint}") from None

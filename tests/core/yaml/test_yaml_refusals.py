@@ -52,7 +52,7 @@ REFUSED = [
     ),
     ("{{ if .x }}\na: 1\n{{ end }}\n", "a", "v", "2:1: not YAML: did not find expected <document start>; this looks"),
     ("a: 1\n\tb: 2\n", "a", "v", "2:1: not YAML: while scanning"),
-    ("a: 'x", "a", "v", "1:6: not YAML: while scanning a quoted scalar, found unexpected end of stream; mend the file"),
+    ("a: 'x", "a", "v", "1:6: not YAML: while scanning a quoted scalar, found unexpected end of stream; fix the file"),
     ("é: 1\r\nb: x\x00y\r\n", "b", "v", "2:5: not YAML: the character U+0000 is not allowed"),
     ("a: \ud800\n", "a", "v", "1:4: a lone surrogate is no text"),
 ]

@@ -13,18 +13,18 @@ from running import REFUSAL, named
 from bot.compute.in_place import InPlace
 from bot.errors import Transient
 from bot.github import GitHub, connect
-from bot.github.places import Places
 from bot.github.quota import Quota
+from bot.github.semaphore import FairSemaphore
 
 if TYPE_CHECKING:
     from bot.sandbox import Repository, Sandbox
 
 
-async def held(places: Places, installation: int, patience: float = 5.0) -> asyncio.Task[None]:
+async def held(places: FairSemaphore, installation: int, patience: float = 5.0) -> asyncio.Task[None]:
     """Take a place until the task is cancelled."""
 
     async def hold() -> None:
-        async with places.place(installation, patience):
+        async with places.acquire(installation, patience):
             await asyncio.sleep(60)
 
     task = asyncio.create_task(hold())
@@ -40,14 +40,14 @@ async def ended(*tasks: asyncio.Task[None]) -> None:
 
 async def test_an_installation_has_its_share_and_no_more() -> None:
     """The rest of its requests wait, and are told in time."""
-    places = Places(100, 25, "all connections are in use")
+    places = FairSemaphore(100, 25, "all connections are in use")
     tasks = [await held(places, 1) for _ in range(40)]
     assert places._held == {1: 25}
     with pytest.raises(Transient, match="all connections are in use: again in 1 s") as caught:
-        async with places.place(1, 0.05):
+        async with places.acquire(1, 0.05):
             pass
     assert caught.value.retry_after == 1.0
-    async with places.place(2, 0.0):
+    async with places.acquire(2, 0.0):
         pass
     await ended(*tasks)
     assert (places._held, places._waiting) == ({}, {})
@@ -55,7 +55,7 @@ async def test_an_installation_has_its_share_and_no_more() -> None:
 
 async def test_the_last_places_are_for_those_who_have_none() -> None:
     """Four that are answered slowly do not keep out a fifth."""
-    places = Places(100, 25, "all connections are in use")
+    places = FairSemaphore(100, 25, "all connections are in use")
     tasks = [await held(places, installation) for installation in (1, 2, 3, 4) for _ in range(25)]
     assert places._held.total() == 90
     newcomers = [await held(places, installation) for installation in range(5, 15)]
@@ -67,7 +67,7 @@ async def test_the_last_places_are_for_those_who_have_none() -> None:
 
 async def test_a_place_goes_to_who_has_the_fewest() -> None:
     """However many others wait, and for however long."""
-    places = Places(5, 4, "all are in use")
+    places = FairSemaphore(5, 4, "all are in use")
     hogs = [await held(places, 1) for _ in range(4)]
     first = await held(places, 2)
     waiting = [await held(places, 2) for _ in range(10)]
@@ -83,7 +83,7 @@ async def test_a_place_goes_to_who_has_the_fewest() -> None:
 
 async def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
     """Cancelled while waiting, and in the very moment in which the place is given."""
-    places = Places(1, 1, "all are in use")
+    places = FairSemaphore(1, 1, "all are in use")
     first, second, third = [await held(places, installation) for installation in (1, 2, 3)]
     await ended(second)
     first.cancel()
@@ -91,7 +91,7 @@ async def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
     third.cancel()
     await asyncio.gather(first, third, return_exceptions=True)
     assert (places._held, places._waiting) == ({}, {})
-    async with places.place(4, 0.0):
+    async with places.acquire(4, 0.0):
         pass
 
 

@@ -1,4 +1,4 @@
-"""Places that installations share: connections to GitHub, and large answers that are being read."""
+"""A semaphore that installations share fairly: for connections to GitHub, and for reading large answers."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
-class Places:
-    """At most `limit` places, of which an installation gets `share` at most.
+class FairSemaphore:
+    """Has `limit` places, of which one installation gets at most `share`.
 
-    A place that becomes free goes to the waiting installation that holds the fewest. The last tenth is kept for
-    installations that hold none: one whose requests hang must not keep out the next.
+    A free place goes to the waiting installation that holds the fewest. The last tenth of the places is kept for
+    installations that hold none: if the requests of a few installations hang, the next one still gets through.
     """
 
     def __init__(self, limit: int, share: int, what: str) -> None:
         self._limit = limit
         self._share = share
         self._kept = limit // 10
-        # The beginning of what is said to whoever gets no place in time.
+        # The beginning of the error for a request that gets no place in time.
         self._what = what
         self._held: Counter[int] = Counter()
         # By installation, in order of arrival. An installation that was served moves behind the others.
         self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
 
     @asynccontextmanager
-    async def place(self, installation: int, patience: float) -> AsyncIterator[None]:
+    async def acquire(self, installation: int, patience: float) -> AsyncIterator[None]:
         """Hold a place within the context. Raises Transient if none is free within `patience` seconds."""
         await self._take(installation, patience)
         try:
@@ -48,7 +48,7 @@ class Places:
                 await waiter
         except BaseException as error:
             if waiter.done() and not waiter.cancelled():
-                # The place was given in the very turn of the loop in which the wait ended.
+                # The place was given just before the wait ended: pass it on.
                 self._give_back(installation)
             else:
                 self._forget(installation, waiter)
@@ -62,21 +62,21 @@ class Places:
             waiter = waiting.popleft()
             if waiting:
                 self._waiting[installation] = waiting
-            if not waiter.done():  # cancelled, and `_forget` comes in the next turn of the loop
+            if not waiter.done():  # else it was cancelled, and `_take` calls `_forget` next
                 self._held[installation] += 1
                 waiter.set_result(None)
 
     def _next(self) -> int | None:
-        """Return whose turn it is: of those who may have a place, the one who holds the fewest."""
+        """Return the installation that gets the next place: of those that may have one, it holds the fewest."""
         free = self._limit - self._held.total()
         if free <= 0:
             return None
-        may = [
+        candidates = [
             installation
             for installation in self._waiting
             if (held := self._held[installation]) < self._share and (not held or free > self._kept)
         ]
-        return min(may, key=self._held.__getitem__, default=None)
+        return min(candidates, key=self._held.__getitem__, default=None)
 
     def _give_back(self, installation: int) -> None:
         self._held[installation] -= 1

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Names, and which machine acts on them. They are lower case and stand at any depth; `/` behind one means all below the
-# folder; braces are alternatives, and a star is any characters of a name.
-READERS: Mapping[str, str] = {
+# Patterns of names, and the machine that acts on the files. Names are in lower case and count at any depth. A pattern
+# that ends with `/` means all files below the folder. Braces are alternatives; a star is any characters of a name.
+MACHINE_FILES: Mapping[str, str] = {
     # https://git-scm.com/docs/gitmodules, https://git-scm.com/docs/gitattributes,
     # https://git-scm.com/docs/git-config#_includes
     ".{gitmodules,gitattributes,gitconfig}": "Git",
