@@ -223,6 +223,25 @@ async def test_a_flood_of_replays_is_bounded(sandbox: Sandbox, repository: Repos
     assert repository.read("values.yaml") == b'image: { tag: "2.0" }\n'
 
 
+async def test_one_installation_cannot_take_all_places_of_what_is_held_back(
+    sandbox: Sandbox, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GitHub's list is away; somebody repeats many dispatches, and one of another installation is held all the same."""
+    monkeypatch.setattr(holds, "MOST_HELD_OF_INSTALLATION", 12)
+    sandbox.create_repository("mallory/gitops", {"values.yaml": "image: { tag: old }\n"})
+    async with running(sandbox, tmp_path, SWEEP_INTERVAL="0") as bot:
+        sandbox.faults.add(path="^/app/hook/deliveries", status=502, body=REFUSAL)
+        body = await deployed(sandbox, bot, "1.0")
+        for tag in ("a", "b"):
+            for _ in range(11):
+                await sandbox.dispatch("mallory/gitops", "x", {"tag": tag})
+        await sandbox.webhooks.drained()
+        statuses = [sent.status_code for sent in sandbox.webhooks.deliveries if sent.repository is not repository]
+        assert statuses.count(503) == 8  # 2 were new, 10 of `a` and 2 of `b` are held
+        assert (await send(sandbox, bot, body))[1]["outcome"] == "pending"
+    assert repository.read("values.yaml") == b'image: { tag: "1.0" }\n'
+
+
 async def test_a_flood_of_what_has_no_effect_leaves_one_row(
     sandbox: Sandbox, repository: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

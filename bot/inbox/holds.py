@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 _SQL = load_statements("holds.sql")
 
-# How many deliveries may be held back at a time: with the same body, and in all.
-MOST_HELD_OF_BODY, MOST_HELD = 10, 1_000
+# How many deliveries may be held back at a time: with the same body, of one installation, and in all. Who sends the same
+# dispatches again and again must not keep out those of others.
+MOST_HELD_OF_BODY, MOST_HELD_OF_INSTALLATION, MOST_HELD = 10, 200, 1_000
 # The pause before the first look at GitHub's list, which has a delivery only after it was answered.
 FIRST_LOOK_SECONDS = 2.0
 
@@ -36,12 +37,17 @@ class Holds:
 
     def hold_of(self, delivery: Delivery) -> str | None:
         """Return why a new delivery must be held back, None if it need not be. Raises Busy if too many are."""
-        wanted = {"id": delivery.id, "digest": delivery.digest}
+        wanted = {"id": delivery.id, "digest": delivery.digest, "installation": delivery.installation}
         seen = self._connection.execute(_SQL["seen"], wanted).fetchone()
         if seen is None or self._connection.execute(_SQL["known"], wanted).fetchone():
             return None
         held = self._connection.execute(_SQL["count_held"], wanted).fetchone()
-        if held["of_body"] >= MOST_HELD_OF_BODY or held["of_all"] >= MOST_HELD:
+        bounds = {
+            "of_body": MOST_HELD_OF_BODY,
+            "of_installation": MOST_HELD_OF_INSTALLATION,
+            "of_all": MOST_HELD,
+        }
+        if any(held[name] >= most for name, most in bounds.items()):
             raise Busy("too many deliveries with a body that came before wait for a look at GitHub's list")
         return f"held: the same body came as delivery {seen['delivery']}; GitHub's list is asked for this one"
 

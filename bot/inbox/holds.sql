@@ -9,7 +9,8 @@ INSERT INTO bodies (digest, delivery, event, received_at) VALUES (:digest, :deli
 ON CONFLICT (digest) DO UPDATE SET received_at = excluded.received_at;
 
 -- name: count_held
-SELECT count(*) AS of_all, count(*) FILTER (WHERE digest = :digest) AS of_body
+SELECT count(*) AS of_all, count(*) FILTER (WHERE digest = :digest) AS of_body,
+  count(*) FILTER (WHERE installation = :installation) AS of_installation
 FROM deliveries INDEXED BY deliveries_held WHERE state = 'pending' AND hold IS NOT NULL;
 
 -- name: held
