@@ -127,7 +127,7 @@ async def test_a_branch_that_is_not_there_fails_alone_where_people_look(sandbox:
     assert ends == {"staging": "committed", "stagign": "failed", "v2": "failed"}
     runs = {run["name"]: run["output"]["summary"] for run in repository.check_runs(repository.head())}
     assert sorted(runs) == [f"Pointsman dispatch {delivery[:8]} to {branch}" for branch in ("stagign", "v2")]
-    sentence = "acme/gitops has no branch 'stagign': create it, or mend the mapping's 'branch'"
+    sentence = "acme/gitops has no branch 'stagign': create it, or fix the mapping's 'branch'"
     assert sentence in runs[f"Pointsman dispatch {delivery[:8]} to stagign"]
 
 
@@ -141,7 +141,7 @@ async def test_an_absent_branch_is_told_from_an_absent_repository(
     async with draining(sandbox, tmp_path, prefix="" if graphql else "/api/v3") as bench:
         row = await bench.dispatch(repository, {"app": "shop", "tag": "v2"})
     assert row.state == "failed"
-    assert row.reason == "acme/gitops has no branch 'gone': create it, or mend the mapping's 'branch'"
+    assert row.reason == "acme/gitops has no branch 'gone': create it, or fix the mapping's 'branch'"
 
 
 async def test_what_landed_on_one_branch_is_not_done_again_when_another_has_to_wait(

@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from bot.ports import Compute, Forge
 
 
-# Of CPU, for matching the globs of all deliveries that go to a branch together.
+# The CPU time for matching the globs of all deliveries that go to a branch together.
 GLOB_SECONDS = 1.0
 
-# Branches that are read and decided at a time, and the bytes of files after which no other one is begun in a turn.
+# How many branches are read and decided at a time.
 BRANCHES = 8
+# When the files that were read in a turn have more bytes together, no other branch is begun.
 TURN_BYTES = 64_000_000
 
 
@@ -123,7 +124,7 @@ class Decider:
         return planned, failed
 
     async def _contained(self, default: Snapshot, to: _Branch) -> Destination:
-        """Read and decide one branch; what passes for it alone is not in the way of the others."""
+        """Read and decide one branch; a passing error of this branch does not stop the other branches."""
         try:
             return await self._destination(default, to)
         except Transient as error:
@@ -150,7 +151,7 @@ class Decider:
                 absent = replace(default, branch=branch)
                 return Destination(absent, tuple(_ended(request, "failed", error, absent) for request, _ in planned))
         snapshot, refused = await self._read(snapshot, planned, opened=bool(literal))
-        # What is too much alone is refused; what is too much only beside the others has its turn after them.
+        # A delivery whose files fit into memory alone, but not beside those of the others, has its turn after them.
         later = [delivery for delivery, error in refused.items() if isinstance(error, _BesideOthersError)]
         to = to._replace(planned=[(request, made) for request, made in planned if request.delivery not in later])
         return Destination(snapshot, tuple(await self._decide(to, refused, snapshot)), later=tuple(later))
@@ -169,7 +170,7 @@ class Decider:
         globs = list(dict.fromkeys(glob for _, made in planned for glob in wanted(made)))
         if not globs:
             return snapshot, {}
-        # Of several deliveries none pays for the globs of the others: what is too expensive is tried one by one.
+        # No delivery pays for the globs of others: if all together are too expensive, they are matched one by one.
         shared = planned[0][0].budget if len(planned) == 1 else Budget(GLOB_SECONDS, "matching the globs")
         try:
             return await self.forge.read(snapshot, globs, shared), {}
@@ -195,7 +196,7 @@ class Decider:
         return _BesideOthersError(error.problems)
 
     async def _decide(self, to: _Branch, refused: Mapping[str, InputError], snapshot: Snapshot) -> list[Decision]:
-        # A file that is gone was written too, by who deleted it.
+        # A deleted file counts as written by the delivery that deleted it.
         paths = {*snapshot.files, *(glob.literal for _, made in to.planned for glob in made.globs if glob.literal)}
         writers = await to.turn.writers(snapshot.branch, paths) if to.turn.writers else {}
         decisions, view, order = [], snapshot, Order(writers)

@@ -129,7 +129,7 @@ class Reader:
 
     def _no_branch(self, branch: str) -> InputError:
         return InputError(
-            f"{self._repository.full_name} has no branch '{branch}': create it, or mend the mapping's 'branch'"
+            f"{self._repository.full_name} has no branch '{branch}': create it, or fix the mapping's 'branch'"
         )
 
     async def _entries_graphql(self, head: str, paths: Sequence[str]) -> dict[str, Entry]:
