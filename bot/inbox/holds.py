@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _SQL = load_statements("holds.sql")
 
-# How many deliveries may be held back at a time: with the same body, of one installation, and in all. Who sends the same
-# dispatches again and again must not keep out those of others.
+# How many deliveries may be held back at a time: with the same body, of one installation, and in all. An installation
+# that sends the same dispatches again and again must not keep out those of others.
 MOST_HELD_OF_BODY, MOST_HELD_OF_INSTALLATION, MOST_HELD = 10, 200, 1_000
 # The pause before the first look at GitHub's list, which has a delivery only after it was answered.
 FIRST_LOOK_SECONDS = 2.0
