@@ -133,7 +133,7 @@ async def test_the_event_loop_turns_while_hostile_plans_are_handed_on(
     """They come from one dispatch, and every webhook and every other repository would wait."""
     kinds = {
         "conditions": (rules("{ t%d: x }", 2500, CONDITIONS), {"items": ITEMS, "t1": "x"}),
-        "folders": (CREATES, {"path": "a/" * 100 + "b" * 3000, "tag": "x"}),
+        "folders": (CREATES, {"path": "a/" * 2000 + "b", "tag": "x"}),
     }
     mappings, payload = kinds[kind]
     sandbox.create_repository("evil/gitops", {FILE: mappings, "values.yaml": "x: y\n"})

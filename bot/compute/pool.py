@@ -65,7 +65,7 @@ class Pool:
         self._closing: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         # Repositories (ids) whose jobs count as long.
-        self._slow: TTLCache[int | None, None] = TTLCache(_MOST_LONG, LONG_FOR_SECONDS, time.monotonic)
+        self._slow: TTLCache[int, None] = TTLCache(_MOST_LONG, LONG_FOR_SECONDS, time.monotonic)
 
     async def warm_up(self) -> None:
         """Start a process, so that the first dispatch need not wait for it. Raises nothing."""
@@ -111,7 +111,8 @@ class Pool:
                     computed = await self._run(QUICK_SECONDS, function, args)
                     return cast("T", _value(computed, budget))
                 except child.Exceeded:
-                    self._slow[target] = None
+                    if target is not None:  # our own work is for everybody: one large body tells nothing of the next
+                        self._slow[target] = None
         return cast("T", await self._run_long(installation, budget, function, args))
 
     async def _run_long(self, installation: Key, budget: Budget, function: Callable[..., Any], args: Any) -> Any:

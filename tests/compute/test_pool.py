@@ -216,3 +216,18 @@ async def test_an_answer_that_does_not_fit_into_memory_is_refused() -> None:
     async with started(2) as pool:
         with pytest.raises(InputError, match="more than 400 MB of memory"):
             await pool.run(repository(1), budget(), work.many, 250)
+
+
+async def test_one_long_job_of_our_own_makes_no_other_one_long(tmp_path: Path) -> None:
+    """A stranger's push of 25 MB takes long to read: the bodies that come after it do not wait with the long jobs."""
+    file = tmp_path / "pid"
+    async with started(2) as pool:
+        await pool.run(None, budget(), work.spin, 0.5)
+        long = asyncio.create_task(pool.run(repository(1), budget(), work.spin_on, str(file), 60.0))
+        while pool._quick._running or not pool._long._running:
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(5):
+            assert await pool.run(None, budget(), work.length, b"123") == 3
+        long.cancel()
+        with suppress(asyncio.CancelledError):
+            await long
