@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import time
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from running import draining, running
 
 from bot.core.changeset import MAX_VALUES, Changeset
 from bot.core.meter import Meter
+from bot.core.model import Writer
+from bot.core.order import Order
 from bot.core.plan import MAX_PATHS, MAX_RESULTS
 from bot.core.trigger import Dispatch
 from bot.errors import InputError
@@ -163,3 +166,16 @@ async def test_a_commit_message_that_costs_too_much_holds_no_update_up(
     assert repository.read("v.yaml") == b"a: 2\nb: 2\n"
     trailers = "\n".join(f"Pointsman-Delivery: {delivery}" for delivery in sent)
     assert repository.log()[0].message.strip() == f"2 updates\n\n{trailers}"
+
+
+def test_who_wrote_thousands_of_fields_is_looked_through_for_the_delivery_alone() -> None:
+    """The bot notes and hands on; spellings of fields are compared where the delivery is decided, and paid for."""
+    writers = {
+        ("v.yaml", f"a['{number}'].b[?(@.name=='{number}')].image"): Writer("d1", datetime.now(UTC))
+        for number in range(20_000)
+    }
+    began = time.process_time()
+    order = Order(writers)
+    order.hold(writers, Writer("d2", datetime.now(UTC)))
+    order.only(planned({"path": "v.yaml", "tag": "x"}, CREATES), ["v.yaml"])
+    assert time.process_time() - began < LATE_SECONDS

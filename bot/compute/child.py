@@ -9,8 +9,10 @@ import resource
 import signal
 import sys
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias, TypeVar
+
+import regex
 
 from bot.compute.process import LENGTH
 from bot.core.meter import Meter, OverBudget
@@ -20,6 +22,8 @@ from bot.flows import jobs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import FrameType
+
+T = TypeVar("T")
 
 # The CPU time between two alarms that look at the budget. Python drops an exception that an alarm raises inside a
 # destructor, so the alarm repeats.
@@ -63,6 +67,8 @@ def serve(memory: int) -> None:
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # Standard output becomes standard error, so that nothing that a computation prints gets between the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    # The module keeps 500 patterns: those of a hostile mapping file would take the memory of all later jobs.
+    regex.cache_all(False)
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     while head := requests.read(LENGTH.size):
         answer = _answer(memory, _read(requests, *LENGTH.unpack(head)))
@@ -72,12 +78,13 @@ def serve(memory: int) -> None:
             answers.flush()
         except BrokenPipeError:  # the bot was killed meanwhile
             os._exit(1)
+        regex.purge()  # it keeps their texts all the same
 
 
 def _read(requests: BinaryIO, length: int) -> bytes | None:
     """Return a request, or None if it does not fit into memory; then it is skipped."""
     try:
-        return requests.read(length)
+        return _with_room(lambda: requests.read(length))
     except MemoryError:
         while length > 0:
             length -= len(requests.read(min(length, _SKIPPED_BYTES)))
@@ -88,8 +95,9 @@ def _answer(memory: int, request: bytes | None) -> bytes:
     if request is None:
         return pickle.dumps(Failed(_too_large(memory), {}))
     try:
-        seconds, function, args = pickle.loads(request)  # noqa: S301 - the bot's own bytes
-        return pickle.dumps(_run(memory, seconds, function, args), pickle.HIGHEST_PROTOCOL)
+        seconds, function, args = _with_room(lambda: pickle.loads(request))  # noqa: S301 - the bot's own bytes
+        answer = _run(memory, seconds, function, args)
+        return _with_room(lambda: pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
     except MemoryError:
         return pickle.dumps(Failed(_too_large(memory), {}))
     except Exception as error:  # noqa: BLE001 - the bot raises it again
@@ -100,21 +108,36 @@ def _answer(memory: int, request: bytes | None) -> bytes:
             return pickle.dumps(Failed(RuntimeError(f"{type(error).__name__}: {error}"), {}))
 
 
+def _with_room(function: Callable[[], T]) -> T:
+    """Return what a function does; if memory is short, try again without what is kept of other jobs."""
+    with suppress(MemoryError):
+        return function()
+    _forget()
+    return function()
+
+
+def _forget() -> None:
+    """Give back what is kept of the mapping files of others."""
+    jobs.forget()
+    gc.collect()
+
+
 def _run(memory: int, seconds: float, function: Callable[..., Any], args: tuple[Any, ...]) -> Answer:
     """Return `function(meter, *args)` and its costs, or what it raised, and its costs.
 
     That is an InputError if the memory does not suffice. Raises Exceeded after `seconds` of CPU.
     """
-    first = _measured(seconds, function, args)
-    if not isinstance(first, Failed) or not isinstance(first.error, MemoryError):
-        return first
-    # The cache of mapping files, those of other repositories too, may have taken the memory: try again without it.
-    jobs.forget()
-    gc.collect()
-    second = _measured(max(seconds - sum(first.costs.values()), 0.0), function, args)
-    if isinstance(second, Failed) and isinstance(second.error, MemoryError):
-        return Failed(_too_large(memory), {**first.costs, **second.costs})
-    return second
+    answer = _measured(seconds, function, args)
+    if not isinstance(answer, Failed) or not isinstance(answer.error, MemoryError):
+        return answer
+    # What is kept of others may be in the way: try again without. The error itself holds what was made until then.
+    costs = answer.costs
+    del answer
+    _forget()
+    answer = _measured(max(seconds - sum(costs.values()), 0.0), function, args)
+    if isinstance(answer, Failed) and isinstance(answer.error, MemoryError):
+        return Failed(_too_large(memory), {**costs, **answer.costs})
+    return answer
 
 
 def _too_large(memory: int) -> InputError:

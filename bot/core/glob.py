@@ -51,8 +51,9 @@ class Glob:
     def __post_init__(self) -> None:
         if not self.pattern:
             raise InputError("the glob is empty: write a path such as environments/dev/values.yaml")
-        # Both of them parse the pattern; an error belongs here, not at the first use.
-        _ = self._tokens, self._expression
+        # An error belongs here, not at the first use. A path without wildcards is always a valid expression.
+        if self.literal is None:
+            _ = self._expression
 
     @classmethod
     def of(cls, path: str) -> Glob:

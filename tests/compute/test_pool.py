@@ -231,3 +231,13 @@ async def test_one_long_job_of_our_own_makes_no_other_one_long(tmp_path: Path) -
         long.cancel()
         with suppress(asyncio.CancelledError):
             await long
+
+
+@pytest.mark.parametrize("size", [200_000_000, 330_000_000])
+async def test_what_was_kept_of_one_repository_takes_no_memory_of_another_one(size: int) -> None:
+    """Patterns of a hostile one fill most of a process: what its next job needs, or is sent, has room all the same."""
+    async with started(2) as pool:
+        await pool.run(repository(1), budget(), work.remember, 300)
+        assert await pool.run(repository(2, 2), budget(), work.fill, size) == size
+        await pool.run(repository(1), budget(), work.remember, 300)
+        assert await pool.run(repository(2, 2), budget(), work.length, bytes(size // 3)) == size // 3

@@ -80,3 +80,10 @@ def many(meter: Meter, count: int) -> list[bytes]:
     """Return so many megabytes."""
     del meter
     return [os.urandom(1_000_000) for _ in range(count)]
+
+
+def remember(meter: Meter, megabytes: int) -> None:
+    """Compile patterns of a megabyte each, as long comments are: the module keeps the last 500 that it compiled."""
+    del meter
+    for number in range(megabytes):
+        regex.compile(f"(?x)a # {number}{' ' * 1_000_000}")
