@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from decided import REPOSITORY, changed, planned
-from running import draining, running
+from running import draining, effects, running
 
 from bot.core.changeset import MAX_VALUES, Changeset
 from bot.core.meter import Meter
 from bot.core.model import Writer
 from bot.core.order import Order
+from bot.core.outcome import MAX_REASON
 from bot.core.plan import MAX_PATHS, MAX_RESULTS
 from bot.core.trigger import Dispatch
 from bot.errors import InputError
@@ -179,3 +180,17 @@ def test_who_wrote_thousands_of_fields_is_looked_through_for_the_delivery_alone(
     order.hold(writers, Writer("d2", datetime.now(UTC)))
     order.only(planned({"path": "v.yaml", "tag": "x"}, CREATES), ["v.yaml"])
     assert time.process_time() - began < LATE_SECONDS
+
+
+async def test_a_reason_that_a_payload_blows_up_is_cut(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A thousand paths of 4,000 characters that are not there: the log and the database get what somebody may read."""
+    update = "{ files: '${{ long }}${{ item }}%d', set: { x: y } }"
+    repository = sandbox.create_repository("evil/gitops", {FILE: rules(update, 9)})
+    async with draining(sandbox, tmp_path) as bench:
+        delivery = await bench.store(repository, {"items": ITEMS, "long": "y" * 4000})
+        await bench.drain(repository)
+        row = bench.row(delivery)
+    assert row.state == "no_change"
+    assert len(row.reason) <= MAX_REASON
+    assert row.reason.endswith(" more characters are left out")
+    assert max(map(len, (effect.reason for effect in effects(tmp_path, delivery)))) <= MAX_REASON

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 State: TypeAlias = Literal["committed", "no_change", "ignored", "denied", "held", "blocked", "failed", "dead"]
 
+# In characters. A reason is stored, logged and shown, and payloads choose what it quotes.
+MAX_REASON = 16_000
+# As many of them are left for the sentence that says how many are missing.
+_NOTE = 100
+
 # Of several branches the one that most needs somebody's eyes says how the delivery ended.
 _URGENCY: tuple[State, ...] = ("dead", "failed", "blocked", "denied", "held", "committed", "no_change", "ignored")
 
@@ -65,10 +70,21 @@ class Outcome:
     branch: str = ""
     asked: tuple[tuple[str, str], ...] = ()
 
+    def __post_init__(self) -> None:
+        """Cut a reason that nobody would read to its end."""
+        object.__setattr__(self, "reason", _cut(self.reason))
+
 
 def summary(effects: Sequence[tuple[str, State, str]]) -> tuple[State, str]:
     """Return how a delivery ended as a whole, and why: out of (branch, state, reason) of each of its effects."""
     state = min((state for _, state, _ in effects), key=_URGENCY.index)
     if len(effects) == 1:
         return state, effects[0][2]
-    return state, "\n".join(f"{branch or 'all'}: {one}: {reason}" for branch, one, reason in effects)
+    return state, _cut("\n".join(f"{branch or 'all'}: {one}: {reason}" for branch, one, reason in effects))
+
+
+def _cut(reason: str) -> str:
+    if len(reason) <= MAX_REASON:
+        return reason
+    kept = reason[: MAX_REASON - _NOTE]
+    return f"{kept}…\n{len(reason) - len(kept):,} more characters are left out"
