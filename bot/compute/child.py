@@ -78,7 +78,8 @@ def serve(memory: int) -> None:
             answers.flush()
         except BrokenPipeError:  # the bot was killed meanwhile
             os._exit(1)
-        regex.purge()  # it keeps their texts all the same
+        # Without its cache the module still keeps the text of every pattern.
+        regex.purge()
 
 
 def _read(requests: BinaryIO, length: int) -> bytes | None:
@@ -109,7 +110,7 @@ def _answer(memory: int, request: bytes | None) -> bytes:
 
 
 def _with_room(function: Callable[[], T]) -> T:
-    """Return what a function does; if memory is short, try again without what is kept of other jobs."""
+    """Return `function()`. If memory is short, try again after dropping the mapping files that earlier jobs read."""
     with suppress(MemoryError):
         return function()
     _forget()
@@ -117,7 +118,7 @@ def _with_room(function: Callable[[], T]) -> T:
 
 
 def _forget() -> None:
-    """Give back what is kept of the mapping files of others."""
+    """Drop the mapping files that earlier jobs read, those of other repositories too."""
     jobs.forget()
     gc.collect()
 
@@ -130,7 +131,8 @@ def _run(memory: int, seconds: float, function: Callable[..., Any], args: tuple[
     answer = _measured(seconds, function, args)
     if not isinstance(answer, Failed) or not isinstance(answer.error, MemoryError):
         return answer
-    # What is kept of others may be in the way: try again without. The error itself holds what was made until then.
+    # Mapping files that earlier jobs read may have taken the memory: try again without them. The traceback of the error
+    # holds what was computed so far, so the error goes first.
     costs = answer.costs
     del answer
     _forget()

@@ -33,9 +33,9 @@ class InPlace:
         del repository
         meter = Meter(time.process_time, budget.left)
         try:
-            return function(meter, *args, **kwargs)
+            try:
+                return function(meter, *args, **kwargs)
+            finally:
+                budget.spend(meter.costs())
         except OverBudget:
-            budget.spend(meter.costs())
             raise budget.exceeded() from None
-        finally:
-            budget.spend(meter.costs())

@@ -75,11 +75,12 @@ class Lane:
             following = next((waiting for waiting in self._waiting if waiting not in self._running), ...)
             if following is ...:
                 return
-            self._take(following)
             turn, _ = self._waiting[following].popleft()
             if not self._waiting[following]:
                 del self._waiting[following]
-            turn.set_result(None)
+            if not turn.done():  # else its job was cancelled, and has not noticed yet
+                self._take(following)
+                turn.set_result(None)
 
     def _leave(self, key: Key, turn: asyncio.Future[None]) -> None:
         """Forget a turn that nobody waits for any more."""

@@ -61,6 +61,19 @@ async def test_a_job_that_is_cancelled_leaves_no_gap() -> None:
     assert lane._waiting == {}
 
 
+async def test_all_that_wait_may_be_cancelled_with_the_one_that_runs() -> None:
+    """So it is when the bot stops: the turn of the first one ends before the others notice. No turn is lost by it."""
+    lane = Lane(1)
+    jobs = [asyncio.create_task(_hold(lane, key)) for key in (1, 2, 3, 4)]
+    await asyncio.sleep(0)
+    for job in jobs:
+        job.cancel()
+    ended = await asyncio.gather(*jobs, return_exceptions=True)
+    assert [type(one) for one in ended] == [asyncio.CancelledError] * 4
+    async with asyncio.timeout(1), lane.turn(5):
+        assert lane._waiting == {}
+
+
 async def _hold(lane: Lane, key: Key) -> None:
     async with lane.turn(key):
         await asyncio.sleep(60)
