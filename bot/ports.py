@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, TypeVarTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from bot.core.snapshot import File, Snapshot
 
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class Compute(Protocol):
@@ -28,10 +28,8 @@ class Compute(Protocol):
         self,
         repository: Repository | None,
         budget: Budget,
-        function: Callable[Concatenate[Meter, P], T],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
+        function: Callable[[Meter, *Ts], T],
+        *args: *Ts,
     ) -> T:
         """Return `function(meter, *args)`, computed for `repository` (None: for no repository).
 

@@ -141,7 +141,7 @@ class Asked:
 
     @property
     def _own(self) -> Path:
-        from bot.core.verdict import MAPPING_PATH
+        from bot.core.protected import MAPPING_PATH
 
         return self.directory / MAPPING_PATH
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from bot.core.meter import Meter, OverBudget
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from bot.core.meter import Budget
     from bot.core.model import Repository
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class InPlace:
@@ -24,17 +24,15 @@ class InPlace:
         self,
         repository: Repository | None,
         budget: Budget,
-        function: Callable[Concatenate[Meter, P], T],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
+        function: Callable[[Meter, *Ts], T],
+        *args: *Ts,
     ) -> T:
         """Return `function(meter, *args)`. Raises InputError when the budget is used up."""
         del repository
         meter = Meter(time.process_time, budget.left)
         try:
             try:
-                return function(meter, *args, **kwargs)
+                return function(meter, *args)
             finally:
                 budget.spend(meter.costs())
         except OverBudget:

@@ -7,7 +7,7 @@ import pickle
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
 
 import structlog
 from cachetools import TTLCache
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from bot.core.meter import Budget, Meter
     from bot.core.model import Repository
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 log = structlog.get_logger(__name__)
 
@@ -93,17 +93,14 @@ class Pool:
         self,
         repository: Repository | None,
         budget: Budget,
-        function: Callable[Concatenate[Meter, P], T],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
+        function: Callable[[Meter, *Ts], T],
+        *args: *Ts,
     ) -> T:
         """Return `function(meter, *args)`, computed in a process for `repository` (None: our own work).
 
         Raises InputError when the budget is used up, Transient when the process ended without an answer, and what the
         function raises. Cancelling ends the process.
         """
-        del kwargs  # no job has any
         installation, target = (repository.installation, repository.id) if repository is not None else (None, None)
         if target not in self._slow and budget.left > QUICK_SECONDS:
             async with self._quick.turn(installation):

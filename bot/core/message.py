@@ -10,8 +10,8 @@ from bot.core import diff
 from bot.core.changeset import overwritten
 from bot.core.default_message import default_message, names, shorten
 from bot.core.defuse import MAX_HEADLINE, one_line
+from bot.core.protected import MAPPING_PATH
 from bot.core.trigger import TRAILER
-from bot.core.verdict import MAPPING_PATH
 from bot.printable import escape
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.core.model import Result
-from bot.core.protected import MAPPING_PATH, Protection, refusals
+from bot.core.protected import Protection, refusals
 from bot.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from bot.core.changeset import Changeset
     from bot.core.model import Actor
 
-__all__ = ["MAPPING_PATH", "Verdict", "judge"]
 
 _PROOFS = {"webhook": "a signed webhook", "terminal": "sitting at the terminal"}
 

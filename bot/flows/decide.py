@@ -12,8 +12,8 @@ from bot.core.meter import Budget
 from bot.core.model import Writer
 from bot.core.order import Order
 from bot.core.outcome import Outcome
+from bot.core.protected import MAPPING_PATH
 from bot.core.rendered import Create
-from bot.core.verdict import MAPPING_PATH
 from bot.errors import InputError, TooMuchError, Transient
 from bot.flows import jobs
 from bot.flows.decisions import BATCH, Decided, Decision, Destination, Request, Turn

@@ -10,7 +10,7 @@ from cachetools import TTLCache
 
 from bot.core import yaml
 from bot.core.meter import Budget
-from bot.core.verdict import MAPPING_PATH
+from bot.core.protected import MAPPING_PATH
 from bot.errors import InputError, Problem
 from bot.flows import jobs
 from bot.flows.jobs import RulesText

@@ -15,7 +15,8 @@ from bot.core.mapping import CommitSettings
 from bot.core.message import MAX_OUTPUT, CheckRun, check_runs, code, commit_message
 from bot.core.model import Actor
 from bot.core.outcome import Outcome
-from bot.core.verdict import MAPPING_PATH, judge
+from bot.core.protected import MAPPING_PATH
+from bot.core.verdict import judge
 from bot.errors import Problem
 
 MESSAGE = MAPPINGS + "commit: { message: \"Branch ${{ git_branch }} led to '${{ tag }}': ${{ subject }}\" }\n"
