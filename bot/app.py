@@ -95,6 +95,12 @@ async def serving(settings: Settings) -> AsyncIterator[Serving]:
     """
     application = make(settings)
     connections = connections_of(settings)
+    if connections.public < (settings.max_connections or 0):
+        log.warning(
+            "fewer connections than MAX_CONNECTIONS: raise the limit of open files (ulimit -n)",
+            connections=connections.public,
+            open_files=descriptors.limit_of_open_files(),
+        )
     public = Door(application, connections.public)
     admin = Door(make_admin(application), descriptors.ADMIN_CONNECTIONS)
     try:
@@ -128,14 +134,7 @@ async def _listen(door: Door, host: str, port: int, setting: str) -> list[str]:
 def connections_of(settings: Settings) -> descriptors.Connections:
     """Return how many connections there may be, below the limit of open files."""
     open_files = descriptors.limit_of_open_files()
-    connections = descriptors.share_out(open_files, settings.max_connections, settings.compute_processes)
-    if connections.public < (settings.max_connections or 0):
-        log.warning(
-            "fewer connections than MAX_CONNECTIONS: raise the limit of open files (ulimit -n)",
-            connections=connections.public,
-            open_files=open_files,
-        )
-    return connections
+    return descriptors.share_out(open_files, settings.max_connections, settings.compute_processes)
 
 
 def make_admin(application: web.Application) -> web.Application:
