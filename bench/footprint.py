@@ -27,7 +27,7 @@ UNDER_WAY_SECONDS = 3.0
 
 
 class Sizes(NamedTuple):
-    """How often each bot is started, what it does then, and the hostile patterns in whose midst it is ended."""
+    """The amounts of this part: starts of the bot, warm dispatches, and hostile patterns that run when it is ended."""
 
     rounds: int = 5
     idle_seconds: float = 5.0

@@ -99,7 +99,7 @@ class Attacker:
 
     kind: str
     maker: Maker
-    # What a dispatch has in its payload, by how many were sent to the same bot before it.
+    # Makes the payload of a dispatch; takes how many dispatches were sent to the same bot before.
     payload: Callable[[int], Mapping[str, Any]]
     # How many of its first dispatches only prepare the worst one.
     prelude: int = 0
@@ -291,7 +291,8 @@ async def _attackers(far: Remote, owner: str, sizes: Sizes) -> list[Attacker]:
     # Two of the files are not below apps/.
     files = Recipe(hostile.branches(sizes.branches), sizes.files + 2)
     await add("branches", files, branches=sizes.branches)
-    # All globs together take too long the first time: each is asked for alone until the bot remembers what it means.
+    # A dispatch that names all globs at once takes too long while none is remembered. So the first dispatches name one
+    # glob each, and the bot remembers what it matches.
     globs = Recipe(hostile.globs(sizes.globs), FILES)
     one = await add("globs", globs, lambda sent: {"which": str(sent) if sent < sizes.globs else "all"})
     one.prelude = sizes.globs
@@ -328,7 +329,7 @@ async def _prepared(attackers: Sequence[Attacker]) -> None:
 
 
 def _idle(attackers: Sequence[Attacker], state: Mapping[str, str]) -> list[Attacker]:
-    """Give the attackers with no dispatch under way, those that sent the fewest first."""
+    """Return the attackers that have no dispatch under way, ordered by how many they have sent."""
     idle = [one for one in attackers if not one.sent or state.get(one.sent[-1].id) not in UNFINISHED]
     return sorted(idle, key=lambda attacker: len(attacker.sent))
 

@@ -53,7 +53,7 @@ class Family:
             self.peak = max(self.megabytes, self.peak or 0.0)
 
     def left(self) -> set[Process]:
-        """Give those that were seen and still run."""
+        """Return the processes that were seen and still run."""
         return {process for process in self.seen if _runs(process)}
 
     @asynccontextmanager

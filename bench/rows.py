@@ -39,7 +39,7 @@ EDIT_COLUMNS = {
 }
 # The same for many dispatches at a time, and for repositories of several sizes.
 FAR_COLUMNS = {"n": "n", "min": "min", "p50": "p50", "p99": "p99", "requests": "requests"}
-# The same for a bot whose neighbours are hostile, and for what it takes of a machine.
+# The columns of the parts "neighbours" and "footprint".
 NEIGHBOURS_COLUMNS = {
     "n": "n",
     "min": "min",

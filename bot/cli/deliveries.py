@@ -268,7 +268,7 @@ def _print_facts(facts: Iterable[tuple[str, str]]) -> None:
 
 
 def _body(body: bytes) -> Any:
-    """Return the JSON of a body, None where nothing is left; as text what is none, or none that can be printed."""
+    """Return the JSON of a body, None if the body was dropped, or its text if it is not JSON that can be read."""
     from bot.core.body import read_body
     from bot.errors import InputError
 

@@ -33,14 +33,14 @@ def serve() -> None:
         sys.stderr.write(f"{printable(str(error))}\n")
         raise typer.Exit(2) from None
     telemetry.configure(loaded.log_level, loaded.log_format)
-    # Webhooks are answered beside threads that compute: these give way sooner than the 5 ms of Python's default, and
-    # what is loaded by now, which stays, is not searched for garbage again and again.
+    # Threads pickle what the pool computes while webhooks are answered. They give way after 1 ms instead of Python's 5.
+    # The modules loaded by now stay, so the garbage collector need not search them again and again.
     sys.setswitchinterval(0.001)
     gc.freeze()
     try:
         asyncio.run(_run(loaded))
     except asyncio.CancelledError:
-        pass  # a second signal: what is left is taken up at the next start
+        pass  # a second signal came; the next start takes up the work that is left
     except InputError as error:
         sys.stderr.write(f"{printable(str(error))}\n")
         raise typer.Exit(2) from None
@@ -53,7 +53,7 @@ def serve() -> None:
 
 
 async def _run(loaded: Settings) -> None:
-    """Serve until SIGTERM or Ctrl-C; a second one does not wait for what is under way."""
+    """Serve until SIGTERM or Ctrl-C. After a second one, drains under way are not waited for."""
     import asyncio
     import signal
 

@@ -61,7 +61,7 @@ class Decider:
         """
         requests, only = turn.requests, turn.only
         default = await self.forge.open(repository, [MAPPING_PATH], remembered=not turn.fresh)
-        # What ends before it is known where a request goes has ended on no branch.
+        # A request that ends before its branches are known ends on no branch.
         nowhere = replace(default, branch="")
         try:
             rules = await self._rules.read(repository, default)
