@@ -7,13 +7,14 @@ import fcntl
 import os
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from importlib import resources
 from typing import TYPE_CHECKING
 
 from bot.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 MIGRATIONS = resources.files(__package__) / "migrations"
@@ -49,9 +50,8 @@ def probe(path: Path) -> None:
     """
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("UPDATE probe SET written_at = ? WHERE id = 1", [time.time()])
-        connection.execute("COMMIT")
+        with transaction(connection):
+            connection.execute("UPDATE probe SET written_at = ? WHERE id = 1", [time.time()])
     descriptor = os.open(_lock_file(path), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _set_space_aside(descriptor)
@@ -81,6 +81,14 @@ def connect(path: Path) -> sqlite3.Connection:
             raise
         raise InputError(f"DATABASE_URL: cannot open {path}: {error}") from error
     return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit what is written within the context as one, or roll it back if the context raises."""
+    connection.execute("BEGIN IMMEDIATE")
+    with connection:  # commits, or rolls back
+        yield
 
 
 def forget_thoroughly(connection: sqlite3.Connection) -> None:

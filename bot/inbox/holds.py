@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.core.model import Held
 from bot.errors import Busy
+from bot.inbox.file import transaction
 from bot.inbox.statements import load_statements
 
 if TYPE_CHECKING:
@@ -70,8 +71,7 @@ class Holds:
 
     async def release(self, deliveries: Sequence[str]) -> None:
         """Let held deliveries go."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        with self._connection:  # commits, or rolls back
+        with transaction(self._connection):
             for delivery in deliveries:
                 for row in self._connection.execute(_SQL["release"], {"id": delivery}).fetchall():
                     self.see(delivery, row["event"], row["digest"])
@@ -94,6 +94,5 @@ class Holds:
         )
 
     def _change(self, name: str, rows: Sequence[dict[str, object]]) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-        with self._connection:  # commits, or rolls back
+        with transaction(self._connection):
             self._connection.executemany(_SQL[name], rows)

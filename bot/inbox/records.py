@@ -9,7 +9,7 @@ import asyncio
 import json
 import sqlite3
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 from bot.core.suggest import did_you_mean
 from bot.core.trigger import trimmed
 from bot.errors import InputError
-from bot.inbox.file import MIGRATIONS, forget_thoroughly
+from bot.inbox.file import MIGRATIONS, forget_thoroughly, transaction
 from bot.inbox.statements import load_statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
 _SQL = load_statements("records.sql")
@@ -178,7 +178,7 @@ class Records:
         Otherwise what was begun and may have landed stays known. One that is pending and waits for its next attempt is
         tried at once. Raises InputError where it is due already, or nothing of its body is left.
         """
-        with self._transaction():
+        with transaction(self._connection):
             name = self.find(given)
             row = self._connection.execute(_SQL["one"], {"id": name}).fetchone()
             if row["state"] == "pending":
@@ -202,7 +202,7 @@ class Records:
 
     def drop(self, given: str) -> str:
         """End a delivery that is pending or waits as `dead`; return its id. Raises InputError where it has ended."""
-        with self._transaction():
+        with transaction(self._connection):
             name = self.find(given)
             row = self._connection.execute(_SQL["one"], {"id": name}).fetchone()
             if row["state"] not in UNFINISHED:
@@ -218,7 +218,7 @@ class Records:
         than that.
         """
         bounds = {"before": _iso(before), "limit": limit}
-        with self._transaction():
+        with transaction(self._connection):
             old = [{"id": row["id"]} for row in self._connection.execute(_SQL["old"], bounds).fetchall()]
             for statement in ("forget_effects", "forget_intents", "forget"):
                 self._connection.executemany(_SQL[statement], old)
@@ -240,14 +240,8 @@ class Records:
 
     def prune_bodies(self, before: datetime, limit: int = STEP) -> int:
         """Forget bodies that were last acted on before a time, at most `limit`; return how many."""
-        with self._transaction():
+        with transaction(self._connection):
             return self._connection.execute(_SQL["forget_bodies"], {"before": _iso(before), "limit": limit}).rowcount
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        with self._connection:  # commits, or rolls back
-            yield
 
 
 async def retain(path: Path, days: int, replay_days: int = 365) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,13 +16,13 @@ from bot.core.outcome import summary
 from bot.core.trigger import trimmed
 from bot.errors import InputError
 from bot.inbox import holds
-from bot.inbox.file import connect, lock
+from bot.inbox.file import connect, lock, transaction
 from bot.inbox.holds import Holds
 from bot.inbox.statements import load_statements
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from bot.core.outcome import Outcome
@@ -62,7 +61,7 @@ class SQLiteInbox:
         A body that came before under another id is held back, unless the delivery is `listed`: GitHub itself named it.
         Raises Busy if that many are held back already that no other one may be.
         """
-        with self._transaction():
+        with transaction(self._connection):
             held_as = None if listed or outcome else self.holds.hold_of(delivery)
             stored = self._insert(delivery, outcome, held_as)
             may_act = outcome is None or outcome.state != "ignored"
@@ -165,7 +164,7 @@ class SQLiteInbox:
         The branches on which nothing is left to do stay as they ended. False also for a body that came with another
         delivery.
         """
-        with self._transaction():
+        with transaction(self._connection):
             wanted = {"id": delivery.id, "body": delivery.body, "digest": delivery.digest}
             cursor = self._connection.execute(_SQL["reopen"], wanted)
             if cursor.rowcount == 1:
@@ -206,7 +205,7 @@ class SQLiteInbox:
 
     async def record(self, outcomes: Sequence[Outcome]) -> None:
         """Record how deliveries ended on branches; those who committed are the last to have written their fields."""
-        with self._transaction():
+        with transaction(self._connection):
             self._record(outcomes)
 
     async def finish(self, outcomes: Sequence[Outcome], deliveries: Sequence[str]) -> None:
@@ -215,7 +214,7 @@ class SQLiteInbox:
         Of the bodies of those that have ended only what the mappings used stays.
         """
         properties = {outcome.delivery: outcome.plan.properties for outcome in outcomes if outcome.plan is not None}
-        with self._transaction():
+        with transaction(self._connection):
             self._record(outcomes)
             for delivery in deliveries:
                 rows = self._connection.execute(_SQL["effects"], {"delivery": delivery}).fetchall()
@@ -255,19 +254,13 @@ class SQLiteInbox:
         rows = self._connection.execute(_SQL["intended"], {"delivery": outcome.delivery, "branch": outcome.branch})
         return [(path, field) for row in rows for path, field in json.loads(row["fields"])]
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        with self._connection:  # commits, or rolls back
-            yield
-
     def _count(self, name: str, deliveries: Sequence[str], along: Sequence[str]) -> None:
         self._many(
             name, [{"ids": json.dumps(ids), "counts": counts} for counts, ids in ((1, deliveries), (0, along)) if ids]
         )
 
     def _many(self, name: str, rows: Sequence[dict[str, object]]) -> None:
-        with self._transaction():
+        with transaction(self._connection):
             self._connection.executemany(_SQL[name], rows)
 
 
