@@ -70,7 +70,7 @@ class Decider:
         if rules is None:
             reason = InputError(f"no mapping file: {repository.full_name} has no {MAPPING_PATH} on '{default.branch}'")
             return _all(nowhere, requests, "ignored", reason)
-        planned, failed = await self._plan(rules, requests, nowhere)
+        planned, ended, stopped = await self._plan(rules, requests, nowhere)
         branches = _branches(planned, default.branch)
         if only is not None:
             branches = {only: branches[only]} if only in branches else {}
@@ -86,7 +86,8 @@ class Decider:
         )
         made = [replace(destination, commit=rules.commit) for destination in decided if destination.decisions]
         later += tuple((one, destination.snapshot.branch) for destination in decided for one in destination.later)
-        return Decided((*([Destination(nowhere, tuple(failed))] if failed else []), *made), rules.window, later)
+        unplanned = [*([Destination(nowhere, tuple(ended))] if ended else []), *stopped]
+        return Decided((*unplanned, *made), rules.window, later)
 
     async def _decide_all(self, default: Snapshot, branches: Sequence[_Branch]) -> Sequence[Destination]:
         """Read and decide branches, some at a time: they have nothing to do with each other.
@@ -95,35 +96,38 @@ class Decider:
         """
         slots, sizes = asyncio.Semaphore(BRANCHES), list[int]()
 
-        async def decide(to: _Branch) -> Destination:
+        async def decide(to: _Branch) -> Sequence[Destination]:
             async with slots:
                 if sum(sizes) > TURN_BYTES:
                     absent = replace(default, branch=to.name)
-                    return Destination(absent, (), later=tuple(request.delivery for request, _ in to.planned))
-                destination = await self._contained(default, to)
-                sizes.append(destination.snapshot.size)
-                return destination
+                    return [Destination(absent, (), later=tuple(request.delivery for request, _ in to.planned))]
+                destinations = await self._contained(default, to)
+                sizes.append(destinations[0].snapshot.size)
+                return destinations
 
-        return await asyncio.gather(*map(decide, branches))
+        return [destination for decided in await asyncio.gather(*map(decide, branches)) for destination in decided]
 
     async def _plan(
         self, rules: ReadRules, requests: Sequence[Request], nowhere: Snapshot
-    ) -> tuple[list[_Planned], list[Decision]]:
-        """Plan every request; those that cannot be have ended."""
+    ) -> tuple[list[_Planned], list[Decision], list[Destination]]:
+        """Plan every request. Return the plans, the requests that ended without one, and those that were stopped."""
         planned: list[_Planned] = []
-        failed: list[Decision] = []
+        ended: list[Decision] = []
+        stopped: list[Destination] = []
         for request in requests:
             try:
                 made = await self.compute.run(
                     nowhere.repository, request.budget, jobs.make_plan, rules.rules, request.dispatch
                 )
             except InputError as error:
-                failed.append(_ended(request, "failed", error, nowhere))
+                ended.append(_ended(request, "failed", error, nowhere))
+            except Transient as error:
+                stopped.append(_stopped(request, error, nowhere))
             else:
                 planned.append((request, made))
-        return planned, failed
+        return planned, ended, stopped
 
-    async def _contained(self, default: Snapshot, to: _Branch) -> Destination:
+    async def _contained(self, default: Snapshot, to: _Branch) -> Sequence[Destination]:
         """Read and decide one branch; a passing error of this branch does not stop the other branches."""
         try:
             return await self._destination(default, to)
@@ -131,10 +135,10 @@ class Decider:
             if error.retry_after is not None:
                 raise
             absent = replace(default, branch=to.name)
-            return Destination(absent, tuple(Decision(request) for request, _ in to.planned), stopped=error)
+            return [Destination(absent, tuple(Decision(request) for request, _ in to.planned), stopped=error)]
 
-    async def _destination(self, default: Snapshot, to: _Branch) -> Destination:
-        """Read what the plans for one branch name there, and decide them."""
+    async def _destination(self, default: Snapshot, to: _Branch) -> Sequence[Destination]:
+        """Read what the plans for one branch name there, and decide them. A stopped request is returned by itself."""
         snapshot, branch, planned = default, to.name, to.planned
         literal: list[str] = []
         if branch != default.branch:
@@ -149,12 +153,13 @@ class Decider:
             except InputError as error:
                 # Said at the head of the default branch, as this one is not there.
                 absent = replace(default, branch=branch)
-                return Destination(absent, tuple(_ended(request, "failed", error, absent) for request, _ in planned))
+                return [Destination(absent, tuple(_ended(request, "failed", error, absent) for request, _ in planned))]
         snapshot, refused = await self._read(snapshot, planned, opened=bool(literal))
         # A delivery whose files fit into memory alone, but not beside those of the others, has its turn after them.
         later = [delivery for delivery, error in refused.items() if isinstance(error, _BesideOthersError)]
         to = to._replace(planned=[(request, made) for request, made in planned if request.delivery not in later])
-        return Destination(snapshot, tuple(await self._decide(to, refused, snapshot)), later=tuple(later))
+        decisions, stopped = await self._decide(to, refused, snapshot)
+        return [Destination(snapshot, tuple(decisions), later=tuple(later)), *stopped]
 
     async def _read(
         self, snapshot: Snapshot, planned: Sequence[_Planned], *, opened: bool
@@ -195,16 +200,22 @@ class Decider:
             return alone
         return _BesideOthersError(error.problems)
 
-    async def _decide(self, to: _Branch, refused: Mapping[str, InputError], snapshot: Snapshot) -> list[Decision]:
+    async def _decide(
+        self, to: _Branch, refused: Mapping[str, InputError], snapshot: Snapshot
+    ) -> tuple[list[Decision], list[Destination]]:
         # A deleted file counts as written by the delivery that deleted it.
         paths = {*snapshot.files, *(glob.literal for _, made in to.planned for glob in made.globs if glob.literal)}
         writers = await to.turn.writers(snapshot.branch, paths) if to.turn.writers else {}
-        decisions, view, order = [], snapshot, Order(writers)
+        decisions, stopped, view, order = list[Decision](), list[Destination](), snapshot, Order(writers)
         for request, made in to.planned:
             if request.delivery in refused:
                 decisions.append(_ended(request, "failed", refused[request.delivery], snapshot, made))
                 continue
-            decision = await self._decide_one(request, made, view, order)
+            try:
+                decision = await self._decide_one(request, made, view, order)
+            except Transient as error:
+                stopped.append(_stopped(request, error, snapshot))
+                continue
             if decision.changeset is not None and decision.outcome is None:
                 view = view.with_(decision.changeset)
                 if request.origin is not None:
@@ -212,7 +223,7 @@ class Decider:
             elif decision.outcome is not None and request.origin is not None:
                 order.hold(decision.outcome.asked, Writer(request.delivery, request.origin))
             decisions.append(decision)
-        return decisions
+        return decisions, stopped
 
     async def _decide_one(self, request: Request, made: Plan, view: Snapshot, order: Order) -> Decision:
         needed = _needed(made, view)
@@ -237,6 +248,11 @@ class Decider:
             outcome = Outcome(delivery, "denied", reason, head, made, verdict=verdict, branch=branch)
             return Decision(request, outcome, made, changeset, verdict)
         return Decision(request, None, made, changeset, verdict)
+
+
+def _stopped(request: Request, error: Transient, view: Snapshot) -> Destination:
+    """Return a request whose computing was stopped: its process died, say. The others do not wait for it."""
+    return Destination(view, (Decision(request),), stopped=error)
 
 
 def _all(nowhere: Snapshot, requests: Sequence[Request], state: State, error: InputError) -> Decided:
