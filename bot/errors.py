@@ -89,7 +89,19 @@ class Blocked(PointsmanError):  # noqa: N818 - names the outcome
 
 
 class Unavailable(PointsmanError):  # noqa: N818 - names the state
-    """Not there for us: App not installed, repository gone, suspended. No retry helps before somebody acts."""
+    """Not there for us: App not installed, repository gone, suspended.
+
+    `certain` says that GitHub's own sentence rules out that it works in some seconds. Otherwise it may: a fresh token
+    is refused until all of GitHub's servers know it.
+    """
+
+    def __init__(self, sentence: str, *, certain: bool = False) -> None:
+        self.certain = certain
+        super().__init__(sentence)
+
+
+class Fenced(PointsmanError):  # noqa: N818 - names the state
+    """A newer drain of the same repository has begun: this one slept for long, and must not write anything more."""
 
 
 class Transient(PointsmanError):  # noqa: N818 - names the state

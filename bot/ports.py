@@ -86,7 +86,19 @@ class Forge(Protocol):
 
 
 class Journal(Protocol):
-    """What is written down of commits, before they are made and after."""
+    """What a drain writes of its deliveries. Methods that write raise Fenced if a newer drain of the target began."""
+
+    async def attempted(self, deliveries: Sequence[str], along: Sequence[str] = ()) -> None:
+        """Count an attempt that begins; it does not count for those that are only taken along."""
+
+    async def released(self, deliveries: Sequence[str], along: Sequence[str] = ()) -> None:
+        """Take back that an attempt began."""
+
+    async def postpone(self, pauses: Mapping[str, float], reason: str) -> None:
+        """Note for how many seconds unfinished deliveries wait from now on, unless they do for longer, and why."""
+
+    async def wait(self, pauses: Mapping[str, float], reason: str) -> None:
+        """Set unfinished deliveries aside for so many seconds, or until `resume`, and note why."""
 
     async def intend(self, branch: str, base: str, fields: Mapping[str, Sequence[tuple[str, str]]]) -> None:
         """Note that a commit is about to be made on `base`, and which (path, field) each delivery writes in it."""
@@ -105,8 +117,14 @@ class Journal(Protocol):
         Those whose commits may have landed count, other than `besides`: these are looked for.
         """
 
+    async def finish(self, outcomes: Sequence[Outcome], deliveries: Sequence[str]) -> None:
+        """Record outcomes, and that these deliveries have ended on every branch; all or none.
 
-class Inbox(Journal, Protocol):
+        Of the bodies of those that have ended only what the mappings used stays.
+        """
+
+
+class Inbox(Protocol):
     """The durable record of deliveries: a delivery is in it before it is answered."""
 
     async def add(self, delivery: Delivery, outcome: Outcome | None = None, *, listed: bool = False) -> bool:
@@ -131,17 +149,8 @@ class Inbox(Journal, Protocol):
     async def targets(self) -> Sequence[int]:
         """Return the targets that have unfinished deliveries that are due."""
 
-    async def attempted(self, deliveries: Sequence[str], along: Sequence[str] = ()) -> None:
-        """Count an attempt that begins; it does not count for those that are only taken along."""
-
-    async def released(self, deliveries: Sequence[str], along: Sequence[str] = ()) -> None:
-        """Take back that an attempt began."""
-
-    async def postpone(self, pauses: Mapping[str, float], reason: str) -> None:
-        """Note for how many seconds unfinished deliveries wait from now on, unless they do for longer, and why."""
-
-    async def wait(self, deliveries: Sequence[str], reason: str) -> None:
-        """Set unfinished deliveries aside until `resume`, and note why."""
+    async def begin(self, target: int) -> Journal:
+        """Begin a drain of a target: what the drains before it still write is refused from now on."""
 
     async def resume(self, target: int = 0, installation: int = 0) -> Sequence[int]:
         """Make what waits for a repository or an installation pending again; return the targets.
@@ -157,12 +166,6 @@ class Inbox(Journal, Protocol):
 
         The branches on which nothing is left to do stay as they ended. False also for a body that came with another
         delivery.
-        """
-
-    async def finish(self, outcomes: Sequence[Outcome], deliveries: Sequence[str]) -> None:
-        """Record outcomes, and that these deliveries have ended on every branch; all or none.
-
-        Of the bodies of those that have ended only what the mappings used stays.
         """
 
 

@@ -14,7 +14,7 @@ import structlog
 from bot.core import trigger
 from bot.core.outcome import Outcome
 from bot.core.retry import Retry
-from bot.errors import Transient, Unavailable
+from bot.errors import Fenced, Transient, Unavailable
 from bot.flows.apply import apply
 from bot.flows.batch import Batches
 from bot.flows.decide import Decider
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bot.core.model import Delivery
     from bot.flows.rules import MappingSource
     from bot.flows.understand import News
-    from bot.ports import Compute, Forge, Inbox
+    from bot.ports import Compute, Forge, Inbox, Journal
 
 T = TypeVar("T")
 
@@ -44,6 +44,13 @@ DRAINS = 8
 # What a bug of ours spoils, it spoils again: give up soon, so that the deliveries behind it do not wait for long.
 AFTER_A_BUG = Retry(attempts=3)
 
+# What GitHub refuses may work in some seconds: a fresh token is known to all of its servers only then. It is tried so
+# often, which takes 15 seconds.
+SOON = 5
+# After that a delivery is set aside, for a minute at first and for an hour at last. An event that may have freed it,
+# and a commit to the same repository, end the pause.
+ASIDE_FIRST, ASIDE_LONGEST = 60.0, 3600.0
+
 
 class Worker:
     """Turns what is pending in the inbox into outcomes. An engine calls `drain`, one call at a time for a target."""
@@ -57,6 +64,7 @@ class Worker:
         self._source = source
         self._decider = Decider(forge, compute, source)
         self._retry = retry or Retry()
+        self._soon = replace(self._retry, attempts=min(SOON, self._retry.attempts))
         self._batches = Batches(inbox, self._retry.attempts)
         self._tasks: set[asyncio.Task[None]] = set()
         # By installation, while any of its repositories is worked on.
@@ -74,28 +82,37 @@ class Worker:
         wait = await self._inbox.due(target)
         if wait is None or wait > 0:
             return wait
+        journal = await self._inbox.begin(target)
+        try:
+            return await self._drain(target, journal)
+        except Fenced as error:
+            # The newer drain reads what is left, and looks for the commits that were begun here.
+            log.warning("drain given up", target=target, reason=str(error))
+            return None
+
+    async def _drain(self, target: int, journal: Journal) -> float | None:
         first = await self._inbox.pending(target, 1)
-        pause = await self._ready(first)
+        pause = await self._ready(first, journal)
         if pause is not None:
             return pause
         # What came in while the first one waited goes with it.
         batch = await self._batches.next(target)
         # Attempts are counted before they are made: work that ends the process must not be taken up for ever.
         spent = [delivery for delivery in batch.deliveries if delivery.attempts >= self._retry.attempts]
-        await self._end([_dead(delivery, "the process ended during the last one") for delivery in spent])
+        await self._end([_dead(delivery, "the process ended during the last one") for delivery in spent], journal)
         taken = [
             replace(delivery, attempts=delivery.attempts + (not delivery.wait))
             for delivery in batch.deliveries
             if delivery.attempts < self._retry.attempts
         ]
         async for part in _parts(taken):
-            await self._inbox.attempted(*_counted(part))
-        pause = await self._attempt(taken)
+            await journal.attempted(*_counted(part))
+        pause = await self._attempt(taken, journal)
         if batch.more and pause is None:
             pause = 0.0
         return min((one for one in (pause, batch.wait) if one is not None), default=None)
 
-    async def _ready(self, first: Sequence[Delivery]) -> float | None:
+    async def _ready(self, first: Sequence[Delivery], journal: Journal) -> float | None:
         """Wait until a commit could be made for the first one; return the seconds to wait where that takes long.
 
         It is no attempt: nothing failed.
@@ -105,7 +122,7 @@ class Worker:
             try:
                 await self._forge.ready(requests[0].dispatch.repository)
             except Transient as error:
-                await self._inbox.postpone({delivery.id: 0.0 for delivery in first}, str(error))
+                await journal.postpone({delivery.id: 0.0 for delivery in first}, str(error))
                 return error.retry_after or self._retry.first
         return None
 
@@ -134,12 +151,12 @@ class Worker:
         if targets:
             log.info("resumed", targets=list(targets))
 
-    async def _attempt(self, deliveries: Sequence[Delivery]) -> float | None:
+    async def _attempt(self, deliveries: Sequence[Delivery], journal: Journal) -> float | None:
         freed = self._freed
         requests, outcomes, heard = await asyncio.to_thread(understand, deliveries)
         for news in heard:
             await self._hear(news)
-        await self._end(outcomes)
+        await self._end(outcomes, journal)
         if not requests:
             return None
         target = deliveries[0].target
@@ -147,67 +164,97 @@ class Worker:
         repository = max(requests, key=lambda one: one.origin or _LONG_AGO).dispatch.repository
         requests = [replace(request, budget=self._source.budget()) for request in requests]
         async with self._slots.setdefault(repository.installation, asyncio.Semaphore(DRAINS)):
-            applied = await apply(self._decider, repository, requests, self._inbox)
+            applied = await apply(self._decider, repository, requests, journal)
         if applied.window is not None:
             self._batches.learn(target, applied.window, applied.branches)
         unfinished = applied.left | applied.later
-        await self._end(applied.outcomes, [one.delivery for one in requests if one.delivery not in unfinished])
+        await self._end(applied.outcomes, journal, [one.delivery for one in requests if one.delivery not in unfinished])
+        # A commit shows that GitHub lets us write there: what it refused before may work now.
+        landed = any(outcome.commit is not None for outcome in applied.outcomes)
+        resumed = landed and bool(await self._inbox.resume(target=target))
         # The commits that wait behind must not wait for reports.
         self._beside(report(self._forge, self._compute, repository, applied.outcomes))
-        await self._inbox.released(*_counted([delivery for delivery in deliveries if delivery.id in applied.later]))
+        await journal.released(*_counted([delivery for delivery in deliveries if delivery.id in applied.later]))
         if applied.stopped is None:
-            return 0.0 if applied.later else None
+            return 0.0 if applied.later or resumed else None
         left = [delivery for delivery in deliveries if delivery.id in applied.left]
         if isinstance(applied.stopped, Unavailable) and freed != self._freed:
             # What it would wait for may be what was heard meanwhile.
-            await self._inbox.postpone({delivery.id: 0.0 for delivery in left}, str(applied.stopped))
+            await journal.postpone({delivery.id: 0.0 for delivery in left}, str(applied.stopped))
             return 0.0
-        return await self._stopped(left, applied.stopped)
+        pause = await self._stopped(left, applied.stopped, journal)
+        return 0.0 if resumed else pause
 
-    async def _stopped(self, left: Sequence[Delivery], error: Exception) -> float | None:
+    async def _stopped(self, left: Sequence[Delivery], error: Exception, journal: Journal) -> float | None:
         """Do what is right for deliveries that `error` kept from ending: fail, wait, or go on one by one."""
+        if isinstance(error, Fenced):
+            raise error
         if isinstance(error, Unavailable):
-            await self._inbox.wait([delivery.id for delivery in left], str(error))
-            log.warning("waiting", reason=str(error), deliveries=[delivery.id for delivery in left])
-            return None
+            return await self._unavailable(left, error, journal)
         if isinstance(error, Transient):
-            return await self._wait(left, str(error), error.retry_after)
+            return await self._wait(left, error, journal)
         log.error("unexpected error", deliveries=[delivery.id for delivery in left], exc_info=error)
         if len(left) == 1:
-            return await self._after_a_bug(left[0])
+            return await self._after_a_bug(left[0], journal)
         # The deliveries beside the one that shows the bug must not suffer for it. They are read again before they are
         # taken one by one: what was begun may have landed.
         self._batches.suspect(delivery.id for delivery in left)
-        await self._inbox.postpone({delivery.id: 0.0 for delivery in left}, "an unexpected error in its batch")
+        await journal.postpone({delivery.id: 0.0 for delivery in left}, "an unexpected error in its batch")
         return 0.0
 
-    async def _after_a_bug(self, delivery: Delivery) -> float | None:
+    async def _after_a_bug(self, delivery: Delivery, journal: Journal) -> float | None:
         self._bugs[delivery.id] += 1
         reason = "an unexpected error; the log has the details"
         pause = AFTER_A_BUG.pause(self._bugs[delivery.id])
         if pause is None:
-            await self._end([_dead(delivery, reason)])
+            await self._end([_dead(delivery, reason)], journal)
         else:
-            await self._inbox.postpone({delivery.id: pause}, reason)
+            await journal.postpone({delivery.id: pause}, reason)
         return pause
 
-    async def _wait(self, deliveries: Sequence[Delivery], reason: str, retry_after: float | None) -> float | None:
+    async def _unavailable(self, deliveries: Sequence[Delivery], error: Unavailable, journal: Journal) -> float | None:
+        """Try deliveries again that GitHub refuses: within seconds at first, then after minutes and hours.
+
+        GitHub also refuses a token for some seconds after it was made, until all of its servers know it.
+        """
+        soon, aside = dict[str, float](), dict[str, float]()
+        for delivery in deliveries:
+            pause = None if error.certain or delivery.waits else self._soon.pause(delivery.attempts)
+            if delivery.wait:
+                soon[delivery.id] = 0.0
+            elif pause is not None:
+                soon[delivery.id] = pause
+            else:
+                aside[delivery.id] = min(ASIDE_FIRST * 2.0 ** min(delivery.waits, 10), ASIDE_LONGEST)
+        if aside:
+            await journal.wait(aside, str(error))
+            log.warning("waiting", reason=str(error), pause=max(aside.values()), deliveries=list(aside))
+        if not soon:
+            return None
+        await journal.postpone(soon, str(error))
+        log.warning("again soon", reason=str(error), deliveries=list(soon))
+        return min(max(soon[delivery.id], delivery.wait) for delivery in deliveries if delivery.id in soon)
+
+    async def _wait(self, deliveries: Sequence[Delivery], error: Transient, journal: Journal) -> float | None:
         """Let deliveries wait for their next attempt; give up those that had all of theirs."""
+        reason, retry_after = str(error), error.retry_after
         # What was only taken along waits on.
         pauses = {
             delivery: (retry_after or 0.0) if delivery.wait else self._retry.pause(delivery.attempts, retry_after)
             for delivery in deliveries
         }
-        await self._end([_dead(delivery, reason) for delivery, pause in pauses.items() if pause is None])
+        await self._end([_dead(delivery, reason) for delivery, pause in pauses.items() if pause is None], journal)
         left = {delivery.id: pause for delivery, pause in pauses.items() if pause is not None}
         if not left:
             return None
-        await self._inbox.postpone(left, reason)
+        await journal.postpone(left, reason)
         pause = min(max(left[delivery.id], delivery.wait) for delivery in deliveries if delivery.id in left)
         log.warning("again later", reason=reason, pause=pause, deliveries=list(left))
         return pause
 
-    async def _end(self, outcomes: Sequence[Outcome], deliveries: Sequence[str] | None = None) -> None:
+    async def _end(
+        self, outcomes: Sequence[Outcome], journal: Journal, deliveries: Sequence[str] | None = None
+    ) -> None:
         """Record outcomes, and that deliveries have ended on every branch: those of the outcomes, or `deliveries`."""
         ended = dict.fromkeys([outcome.delivery for outcome in outcomes] if deliveries is None else deliveries)
         by_delivery: dict[str, list[Outcome]] = {delivery: [] for delivery in ended}
@@ -215,7 +262,7 @@ class Worker:
             by_delivery.setdefault(outcome.delivery, []).append(outcome)
         async for part in _parts(list(by_delivery)):
             theirs = [outcome for name in part for outcome in by_delivery[name]]
-            await self._inbox.finish(theirs, [name for name in part if name in ended])
+            await journal.finish(theirs, [name for name in part if name in ended])
             for name in part:
                 self._bugs.pop(name, None)
                 self._batches.forget(name)

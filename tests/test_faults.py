@@ -389,6 +389,7 @@ async def test_what_an_owner_does_is_waited_out(
 ) -> None:
     """It happens just before the bot asks for a token: waiting, with GitHub's words, until a webhook frees it."""
     monkeypatch.setattr("bot.app.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("bot.worker.SOON", 1)  # a test need not see whether the refusal passes by itself
     act = ACTS[name]
     repository = gitops_with(sandbox, act.mappings)
     sandbox.before(lambda: act.happen(sandbox, repository), path="/access_tokens")
@@ -421,7 +422,8 @@ async def test_a_lost_commit_is_found_when_the_owner_lets_us_look(sandbox: Sandb
     async with draining(sandbox, tmp_path) as bench:
         delivery = await lose(bench, repository)
         act.happen(sandbox, repository)
-        assert await bench.drain(repository) is None
+        while await bench.drain(repository) is not None:
+            assert bench.row(delivery).state == "pending"
         assert bench.row(delivery).state == "waiting"
         act.fix(sandbox, repository)
         assert await bench.inbox.resume(target=repository.id) == [repository.id]

@@ -246,7 +246,7 @@ GONE = [
 async def test_what_only_a_person_can_mend_waits_with_githubs_words(
     sandbox: Sandbox, tmp_path: Path, happen: Any, said: str, warm: bool
 ) -> None:
-    """No retry, whether we find out by asking for a token or with one in hand; the next delivery is tried again.
+    """It is tried for some seconds at most, whether we find out by asking for a token or with one in hand.
 
     What waits is taken up when something changed that it may have waited for.
     """
@@ -260,12 +260,13 @@ async def test_what_only_a_person_can_mend_waits_with_githubs_words(
         payload = {"tag": "new"}
         delivery = await bench.store(repository, payload)
         happen(sandbox, repository)
-        assert await bench.drain(repository) is None
+        while await bench.drain(repository) is not None:
+            assert bench.row(delivery).state == "pending"
         row = bench.row(delivery)
         assert await bench.inbox.resume(target=repository.id + 1) == []
         assert await bench.inbox.resume(target=repository.id) == [repository.id]
         assert bench.row(delivery).state == "pending"
-    assert (row.state, row.attempts) == ("waiting", 1)
+    assert (row.state, row.attempts <= RETRY.attempts) == ("waiting", True)
     assert said in row.reason
 
 

@@ -80,7 +80,8 @@ class Delivery:
 
     `id` is the `X-GitHub-Delivery` GUID, `event` the `X-GitHub-Event` name, `body` the raw JSON as received,
     `target` the id of the repository it concerns, `origin` when it was received (UTC), `attempts` how often it was
-    taken up, `interrupted` how often in a row the process ended over it, `ended` the branches on which it has ended.
+    taken up, `interrupted` how often in a row the process ended over it, `waits` how often in a row it was set aside
+    because GitHub refused it, `ended` the branches on which it has ended.
     `wait` is how many seconds are left until it is to be tried again, 0 if it is due. `seq` rises in order of arrival.
     `installation` is the id of the App's installation (0: none). `digest` is that of the body as it was received
     (`core/body.py`), None for what came before digests were kept. `intents` are (branch, base commit) of commits that
@@ -95,6 +96,7 @@ class Delivery:
     origin: datetime
     attempts: int = 0
     interrupted: int = 0
+    waits: int = 0
     ended: frozenset[str] = frozenset()
     installation: int = 0
     intents: frozenset[tuple[str, str]] = frozenset()

@@ -179,13 +179,8 @@ class _Application:
             commit = await self._commit(destination)
         except StaleHead:
             return deliveries
-        except Unavailable:
-            # Perhaps only this branch is gone since it was read. Reading it again shows that, or raises an error that
-            # concerns all branches.
-            if snapshot.branch in self._gone:
-                raise
-            self._gone.add(snapshot.branch)
-            return deliveries
+        except Unavailable as error:
+            return self._refused(destination, error)
         except Blocked as error:
             if not snapshot.fresh and any(decision.outcome is not None for decision in destination.decisions):
                 return deliveries  # what is only remembered must not end a delivery
@@ -201,6 +196,19 @@ class _Application:
         settled = commit is None or commit.parent == snapshot.head
         await self._end([ending.outcome(one, destination, commit) for one in destination.decisions], settled=settled)
         return set() if settled else deliveries
+
+    def _refused(self, destination: Destination, error: Unavailable) -> set[str]:
+        """Return the deliveries to evaluate again if GitHub does not let us write to a branch: all, the first time.
+
+        Perhaps only this branch is gone since it was read. Reading it again shows that, or raises an error that
+        concerns all branches. If it can be read, it is this branch that we may not write to.
+        """
+        branch, deliveries = destination.snapshot.branch, {one.request.delivery for one in destination.decisions}
+        if branch in self._gone:
+            self.progress.fail(deliveries, error, branch)
+            return set()
+        self._gone.add(branch)
+        return deliveries
 
     def _moved_since_looking(self, destination: Destination) -> bool:
         """Whether a commit that was looked for may have landed between looking and reading."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.errors import Transient
+from bot.errors import Transient, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,7 +42,7 @@ class Progress:
         self._settled: dict[str, set[str]] = {}
         self._unfinished: dict[str, set[str]] = {}
         self._failed: set[str] = set()
-        self._passing: Transient | None = None
+        self._reason: Transient | Unavailable | None = None
         self._window: float | None = None
 
     def note(self, requests: Sequence[Request], decided: Decided) -> None:
@@ -73,13 +73,13 @@ class Progress:
                 self._settled.setdefault(outcome.delivery, set()).add(outcome.branch)
         return [self.ended[outcome.delivery, outcome.branch] for outcome in outcomes]
 
-    def fail(self, deliveries: Iterable[str], error: Transient, branch: str | None = None) -> None:
+    def fail(self, deliveries: Iterable[str], error: Transient | Unavailable, branch: str | None = None) -> None:
         """Note what keeps deliveries from ending for now: on one branch, on which nothing more is done, or anywhere."""
         self._failed.update(deliveries)
         if branch is not None:
             self.leave(deliveries, branch)
-        if self._passing is None or (error.retry_after or 0.0) > (self._passing.retry_after or 0.0):
-            self._passing = error
+        if self._reason is None or _pause(error) > _pause(self._reason):
+            self._reason = error
 
     def leave(self, deliveries: Iterable[str], branch: str) -> None:
         """Do nothing more for deliveries on a branch in this call."""
@@ -96,10 +96,14 @@ class Progress:
         later = frozenset() if error else (unfinished & self._unfinished.keys()) - self._failed
         left = unfinished - later
         changed = Transient("the rules changed while they were carried out")
-        stopped = error or ((self._passing or changed) if left else None)
+        stopped = error or ((self._reason or changed) if left else None)
         branches = len(set().union(*self._goes_to.values()))
         return Applied(tuple(self.ended.values()), left, stopped, later, self._window, branches)
 
     def _has_ended(self, delivery: str) -> bool:
         branches = self._goes_to.get(delivery)
         return branches is not None and all((delivery, branch) in self.ended for branch in branches)
+
+
+def _pause(error: Transient | Unavailable) -> float:
+    return error.retry_after or 0.0 if isinstance(error, Transient) else 0.0

@@ -11,18 +11,17 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bot.core.model import Actor, Delivery, Writer
-from bot.core.outcome import summary
-from bot.core.trigger import trimmed
+from bot.core.model import Actor, Delivery
 from bot.errors import InputError
 from bot.inbox import holds
 from bot.inbox.file import connect, lock, transaction
 from bot.inbox.holds import Holds
+from bot.inbox.journal import Fence, SQLiteJournal
 from bot.inbox.statements import load_statements
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bot.core.outcome import Outcome
@@ -33,7 +32,7 @@ _SQL = load_statements("sqlite.sql")
 _SET_BACK_SECONDS = 60.0
 
 
-class SQLiteInbox:
+class SQLiteInbox(SQLiteJournal):
     """Deliveries in `path`; the file is made (mode 0600) and migrated where needed.
 
     Raises InputError where the file cannot be opened, is no database or a newer version's, or another process drains
@@ -43,7 +42,7 @@ class SQLiteInbox:
     def __init__(self, path: Path) -> None:
         self._lock = lock(path)
         try:
-            self._connection = connect(path)
+            super().__init__(connect(path))
         except InputError:
             os.close(self._lock)
             raise
@@ -116,31 +115,15 @@ class SQLiteInbox:
         return [_delivery(row) for row in rows]
 
     async def targets(self) -> Sequence[int]:
-        """Return the targets that have unfinished deliveries that are due."""
-        return [row["target"] for row in self._connection.execute(_SQL["targets"], {"now": time.time()})]
+        """Return the targets that have unfinished deliveries that are due, those that were set aside among them."""
+        now = {"now": time.time()}
+        self._connection.execute(_SQL["rouse"], now)
+        return [row["target"] for row in self._connection.execute(_SQL["targets"], now)]
 
-    async def attempted(self, deliveries: Sequence[str], along: Sequence[str] = ()) -> None:
-        """Count an attempt that begins; it does not count for those that are only taken along."""
-        self._count("attempted", deliveries, along)
-
-    async def released(self, deliveries: Sequence[str], along: Sequence[str] = ()) -> None:
-        """Take back that an attempt began."""
-        self._count("released", deliveries, along)
-
-    async def postpone(self, pauses: Mapping[str, float], reason: str) -> None:
-        """Note for how many seconds unfinished deliveries wait from now on, unless they do for longer, and why."""
-        now = time.time()
-        self._many(
-            "postpone",
-            [
-                {"id": delivery, "reason": reason, "not_before": now + pause if pause else 0.0}
-                for delivery, pause in pauses.items()
-            ],
-        )
-
-    async def wait(self, deliveries: Sequence[str], reason: str) -> None:
-        """Set unfinished deliveries aside until `resume`, and note why."""
-        self._many("wait", [{"id": delivery, "reason": reason} for delivery in deliveries])
+    async def begin(self, target: int) -> SQLiteJournal:
+        """Begin a drain of a target: what the drains before it still write is refused from now on."""
+        number: int = self._connection.execute(_SQL["begin"], {"target": target}).fetchone()["number"]
+        return SQLiteJournal(self._connection, Fence(target, number))
 
     async def resume(self, target: int = 0, installation: int = 0) -> Sequence[int]:
         """Make what waits for a repository or an installation pending again; return the targets.
@@ -173,96 +156,6 @@ class SQLiteInbox:
                     self.holds.see(delivery.id, delivery.event, delivery.digest)
             return cursor.rowcount == 1
 
-    async def intend(self, branch: str, base: str, fields: Mapping[str, Sequence[tuple[str, str]]]) -> None:
-        """Note that a commit is about to be made on `base`, and which (path, field) each delivery writes in it."""
-        rows: list[dict[str, object]] = [
-            {"delivery": delivery, "branch": branch, "base": base, "fields": json.dumps(written)}
-            for delivery, written in fields.items()
-        ]
-        self._many("intend", rows)
-
-    async def withdraw(self, branch: str, base: str, deliveries: Sequence[str]) -> None:
-        """Note that the commit that was about to be made on `base` was not."""
-        self._many("withdraw", [{"delivery": delivery, "branch": branch, "base": base} for delivery in deliveries])
-
-    async def writers(
-        self, target: int, branch: str, paths: Collection[str], besides: Collection[str] = ()
-    ) -> Mapping[tuple[str, str], Writer]:
-        """Return who wrote the fields of these files last, by path and field.
-
-        Those whose commits may have landed count, other than `besides`: these are looked for.
-        """
-        wanted = {
-            "target": target,
-            "branch": branch,
-            "paths": json.dumps(list(paths)),
-            "besides": json.dumps(list(besides)),
-        }
-        rows = self._connection.execute(_SQL["writers"], wanted)
-        return {
-            (row["path"], row["field"]): Writer(row["delivery"], datetime.fromisoformat(row["origin"])) for row in rows
-        }
-
-    async def record(self, outcomes: Sequence[Outcome]) -> None:
-        """Record how deliveries ended on branches; those who committed are the last to have written their fields."""
-        with transaction(self._connection):
-            self._record(outcomes)
-
-    async def finish(self, outcomes: Sequence[Outcome], deliveries: Sequence[str]) -> None:
-        """Record outcomes, and that these deliveries have ended on every branch; all or none.
-
-        Of the bodies of those that have ended only what the mappings used stays.
-        """
-        properties = {outcome.delivery: outcome.plan.properties for outcome in outcomes if outcome.plan is not None}
-        with transaction(self._connection):
-            self._record(outcomes)
-            for delivery in deliveries:
-                rows = self._connection.execute(_SQL["effects"], {"delivery": delivery}).fetchall()
-                state, reason = summary([(row["branch"], row["state"], row["reason"]) for row in rows])
-                row = self._connection.execute(_SQL["body"], {"delivery": delivery}).fetchone()
-                body = trimmed(row["body"], properties.get(delivery)) if row else b""
-                ended = {"id": delivery, "state": state, "reason": reason, "finished_at": _now(), "body": body}
-                self._connection.execute(_SQL["finish"], ended)
-
-    def _record(self, outcomes: Sequence[Outcome]) -> None:
-        effects = [
-            {
-                "delivery": outcome.delivery,
-                "branch": outcome.branch,
-                "state": outcome.state,
-                "reason": outcome.reason,
-                "commit_oid": outcome.commit.oid if outcome.commit else None,
-                "ended_at": _now(),
-            }
-            for outcome in outcomes
-        ]
-        self._connection.executemany(_SQL["effect"], effects)
-        self._connection.executemany(_SQL["written"], self._written(outcomes))
-        self._connection.executemany(_SQL["settle"], effects)
-
-    def _written(self, outcomes: Sequence[Outcome]) -> list[dict[str, str]]:
-        """Return as rows the fields that these outcomes wrote, and those that were there as they asked for."""
-        return [
-            {"delivery": outcome.delivery, "branch": outcome.branch, "path": path, "field": field}
-            for outcome in outcomes
-            for path, field in (*self._intended(outcome), *outcome.asked)
-        ]
-
-    def _intended(self, outcome: Outcome) -> list[tuple[str, str]]:
-        if outcome.state != "committed":
-            return []
-        rows = self._connection.execute(_SQL["intended"], {"delivery": outcome.delivery, "branch": outcome.branch})
-        return [(path, field) for row in rows for path, field in json.loads(row["fields"])]
-
-    def _count(self, name: str, deliveries: Sequence[str], along: Sequence[str]) -> None:
-        self._many(
-            name, [{"ids": json.dumps(ids), "counts": counts} for counts, ids in ((1, deliveries), (0, along)) if ids]
-        )
-
-    def _many(self, name: str, rows: Sequence[dict[str, object]]) -> None:
-        with transaction(self._connection):
-            self._connection.executemany(_SQL[name], rows)
-
 
 def _delivery(row: sqlite3.Row) -> Delivery:
     return Delivery(
@@ -275,6 +168,7 @@ def _delivery(row: sqlite3.Row) -> Delivery:
         origin=datetime.fromisoformat(row["origin"]),
         attempts=row["attempts"],
         interrupted=row["interrupted"],
+        waits=row["waits"],
         ended=frozenset(json.loads(row["ended"])),
         installation=row["installation"],
         intents=frozenset((branch, base) for branch, base in json.loads(row["intents"])),

@@ -58,7 +58,7 @@ async def _fill(path: Path) -> None:
         await inbox.add(delivery(PENDING, timedelta(hours=3)))
         await inbox.intend("next", "a" * 40, {PENDING: [("values.yaml", "image.tag")]})
         await inbox.add(delivery(WAITING, timedelta(hours=1)))
-        await inbox.wait([WAITING], "the repository is archived")
+        await inbox.wait({WAITING: 600.0}, "the repository is archived")
         ignored = replace(delivery(IGNORED), target=0, event="ping")
         await inbox.add(ignored, Outcome(IGNORED, "ignored", "ping: the webhook works"))
 

@@ -65,7 +65,7 @@ async def fill(inbox: SQLiteInbox) -> None:
     """Store one delivery of each kind."""
     await inbox.add(delivery("pending-1"))
     await inbox.add(delivery("waiting-1", 8))
-    await inbox.wait(["waiting-1"], "the repository is archived")
+    await inbox.wait({"waiting-1": 600.0}, "the repository is archived")
     await inbox.add(delivery("failed-1"))
     await end(inbox, Outcome("failed-1", "failed", "no such file", branch="main"))
     await inbox.add(

@@ -296,7 +296,7 @@ async def test_what_is_postponed_is_due_later(tmp_path: Path) -> None:
         await inbox.postpone({"a": 60.0, "b": 30.0}, "GitHub answered 502")
         assert await inbox.due(7) == 0.0
         await inbox.attempted(["c"], along=["a", "b"])
-        await inbox.wait(["c"], "suspended")
+        await inbox.wait({"c": 600.0}, "suspended")
     with opened(tmp_path) as inbox:
         assert await inbox.due(7) == pytest.approx(30.0, abs=5.0)
         assert await inbox.targets() == []
@@ -420,7 +420,7 @@ async def test_what_waits_is_resumed_by_what_it_waits_for(tmp_path: Path) -> Non
     with opened(tmp_path) as inbox:
         for name, target, installation in (("a", 7, 1), ("b", 8, 1), ("c", 9, 2)):
             await inbox.add(replace(delivery(name, target), installation=installation))
-        await inbox.wait(["a", "b", "c"], "suspended")
+        await inbox.wait(dict.fromkeys("abc", 600.0), "suspended")
         assert await inbox.targets() == []
         assert await inbox.state("a") == "waiting"
         assert await inbox.resume(target=7) == [7]
