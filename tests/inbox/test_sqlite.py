@@ -18,7 +18,7 @@ from opened_inbox import BODY, ORIGIN, delivery, end, opened
 from bot.core.model import Writer
 from bot.core.outcome import Commit, Outcome, State
 from bot.core.plan import Plan
-from bot.errors import InputError
+from bot.errors import Fenced, InputError
 from bot.inbox.file import checkpoint
 from bot.inbox.records import Records
 from bot.inbox.sqlite import SQLiteInbox
@@ -463,3 +463,31 @@ async def test_what_is_found_to_have_landed_long_ago_is_not_what_was_written_las
         await inbox.record([Outcome("older", "committed", "forced", branch="main")])
         (writer,) = (await inbox.writers(7, "main", ["x.yaml"])).values()
         assert writer.delivery == "older"
+
+
+async def test_an_older_drain_writes_nothing_once_a_newer_one_has_begun(tmp_path: Path) -> None:
+    """Whatever it still wants to note is refused; what the newer one noted stays. Another target's drain goes on."""
+    with opened(tmp_path) as inbox:
+        await inbox.add(delivery("a"))
+        older, other = await inbox.begin(7), await inbox.begin(8)
+        await older.intend("main", "1", {"a": [("x.yaml", "tag")]})
+        newer = await inbox.begin(7)
+        await newer.intend("main", "1", {"a": [("x.yaml", "tag")]})
+        for write in (
+            older.attempted(["a"]),
+            older.released(["a"]),
+            older.postpone({"a": 60.0}, "late"),
+            older.wait({"a": 60.0}, "late"),
+            older.intend("main", "2", {"a": []}),
+            older.withdraw("main", "1", ["a"]),
+            older.record([Outcome("a", "committed", "url", branch="main")]),
+            older.finish([Outcome("a", "no_change", "late", branch="main")], ["a"]),
+        ):
+            with pytest.raises(Fenced):
+                await write
+        (found,) = await inbox.pending(7, 10)
+        assert (found.attempts, found.wait, found.ended, found.intents) == (0, 0, frozenset(), {("main", "1")})
+        await other.postpone({"a": 0.0}, "fine")
+        await newer.withdraw("main", "1", ["a"])
+        (found,) = await inbox.pending(7, 10)
+        assert found.intents == frozenset()
