@@ -27,6 +27,7 @@ LOG_CHARACTERS = 2000
 CHECKOUT = Path(__file__).parents[1]
 UNLIMITED = dict.fromkeys(
     (
+        "RHYTHM_INTERVAL",
         "QUOTA_WRITE_INTERVAL",
         "QUOTA_WRITES_MINUTE",
         "QUOTA_WRITES_HOUR",

@@ -17,6 +17,7 @@ from bot import __version__
 from bot.compute.pool import Pool
 from bot.core import mapping_file
 from bot.core.retry import Retry
+from bot.core.rhythm import Rhythm
 from bot.core.yaml import Limits
 from bot.errors import InputError
 from bot.files import read_bytes
@@ -165,7 +166,8 @@ def make(settings: Settings) -> web.Application:
             await stack.enter_async_context(background(compute.warm_up()))
             forge = GitHub(session, settings.api_url, settings.app_id, settings.private_key, compute, quota(settings))
             retry = Retry(settings.retry_attempts, longest=settings.retry_longest)
-            worker = Worker(inbox, forge, compute, source, retry)
+            rhythm = Rhythm(settings.rhythm_interval, settings.rhythm_burst)
+            worker = Worker(inbox, forge, compute, source, retry, rhythm)
             engine = EmbeddedEngine(inbox, worker.drain)
             accounts = AllowedAccounts(settings.allowed_accounts, inbox.holds)
             await accounts.load()

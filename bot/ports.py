@@ -97,6 +97,9 @@ class Journal(Protocol):
     async def postpone(self, pauses: Mapping[str, float], reason: str) -> None:
         """Note for how many seconds unfinished deliveries wait from now on, unless they do for longer, and why."""
 
+    async def pace(self, target: int, reason: str, deliveries: Collection[str] | None = None) -> None:
+        """Note why dispatches that are due wait for the next push: those given, or all."""
+
     async def wait(self, pauses: Mapping[str, float], reason: str) -> None:
         """Set unfinished deliveries aside for so many seconds, or until `resume`, and note why."""
 

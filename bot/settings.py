@@ -64,6 +64,8 @@ class Settings:
     quota_rest_points: int
     quota_graphql_points: int
     quota_patience: float
+    rhythm_interval: float
+    rhythm_burst: int
     retry_attempts: int
     retry_longest: int
     delivery_cpu_seconds: int
@@ -166,6 +168,9 @@ SETTINGS = (
     Setting("QUOTA_REST_POINTS", "how many points a minute by REST", "900", values.at_most(1_000_000, 0)),
     Setting("QUOTA_GRAPHQL_POINTS", "how many points a minute by GraphQL", "2000", values.at_most(1_000_000, 0)),
     Setting("QUOTA_PATIENCE", "the seconds that a request may wait for its turn", "10", values.seconds),
+    # GitHub recommends at most 6 pushes a minute: see bot/core/rhythm.py.
+    Setting("RHYTHM_INTERVAL", "the seconds between pushes to a repository that is not quiet", "10", values.seconds),
+    Setting("RHYTHM_BURST", "how many pushes at once a quiet repository gets", "3", values.at_most(1_000)),
     Setting(
         "RETRY_ATTEMPTS", "how often a delivery is tried that meets passing faults", "15", values.at_most(1_000_000)
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,10 +15,12 @@ import structlog
 from bot.core import trigger
 from bot.core.outcome import Outcome
 from bot.core.retry import Retry
+from bot.core.rhythm import Rhythm
 from bot.errors import Fenced, Transient, Unavailable
 from bot.flows.apply import apply
 from bot.flows.batch import Batches
 from bot.flows.decide import Decider
+from bot.flows.pace import Pace
 from bot.flows.report import report
 from bot.flows.understand import understand
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
 
     from bot.core.model import Delivery
+    from bot.flows.progress import Applied
     from bot.flows.rules import MappingSource
     from bot.flows.understand import News
     from bot.ports import Compute, Forge, Inbox, Journal
@@ -55,8 +59,14 @@ ASIDE_FIRST, ASIDE_LONGEST = 60.0, 3600.0
 class Worker:
     """Turns what is pending in the inbox into outcomes. An engine calls `drain`, one call at a time for a target."""
 
-    def __init__(
-        self, inbox: Inbox, forge: Forge, compute: Compute, source: MappingSource, retry: Retry | None = None
+    def __init__(  # noqa: PLR0913, PLR0917 - the ports, and how often to try and to push
+        self,
+        inbox: Inbox,
+        forge: Forge,
+        compute: Compute,
+        source: MappingSource,
+        retry: Retry | None = None,
+        rhythm: Rhythm | None = None,
     ) -> None:
         self._inbox = inbox
         self._forge = forge
@@ -66,6 +76,7 @@ class Worker:
         self._retry = retry or Retry()
         self._soon = replace(self._retry, attempts=min(SOON, self._retry.attempts))
         self._batches = Batches(inbox, self._retry.attempts)
+        self._pace = Pace(rhythm or Rhythm(0.0))
         self._tasks: set[asyncio.Task[None]] = set()
         # By installation, while any of its repositories is worked on.
         self._slots: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
@@ -96,7 +107,10 @@ class Worker:
         if pause is not None:
             return pause
         # What came in while the first one waited goes with it.
-        batch = await self._batches.next(target)
+        closed = self._pace.wait(target)
+        batch = await self._batches.next(target, closed)
+        if closed:
+            await journal.pace(target, self._pace.reason(target))
         # Attempts are counted before they are made: work that ends the process must not be taken up for ever.
         spent = [delivery for delivery in batch.deliveries if delivery.attempts >= self._retry.attempts]
         await self._end([_dead(delivery, "the process ended during the last one") for delivery in spent], journal)
@@ -164,26 +178,53 @@ class Worker:
         repository = max(requests, key=lambda one: one.origin or _LONG_AGO).dispatch.repository
         requests = [replace(request, budget=self._source.budget()) for request in requests]
         async with self._slots.setdefault(repository.installation, asyncio.Semaphore(DRAINS)):
-            applied = await apply(self._decider, repository, requests, journal)
-        if applied.window is not None:
-            self._batches.learn(target, applied.window, applied.branches)
+            applied = await apply(self._decider, repository, requests, journal, self._pace)
+        if applied.gathering is not None:
+            self._batches.learn(target, applied.gathering)
         unfinished = applied.left | applied.later
-        await self._end(applied.outcomes, journal, [one.delivery for one in requests if one.delivery not in unfinished])
+        said = self._with_waits(applied.outcomes, deliveries)
+        await self._end(said, journal, [one.delivery for one in requests if one.delivery not in unfinished])
         # A commit shows that GitHub lets us write there: what it refused before may work now.
         landed = any(outcome.commit is not None for outcome in applied.outcomes)
         resumed = landed and bool(await self._inbox.resume(target=target))
         # The commits that wait behind must not wait for reports.
-        self._beside(report(self._forge, self._compute, repository, applied.outcomes))
+        self._beside(report(self._forge, self._compute, repository, said))
         await journal.released(*_counted([delivery for delivery in deliveries if delivery.id in applied.later]))
+        later = await self._leave(target, applied, journal)
         if applied.stopped is None:
-            return 0.0 if applied.later or resumed else None
+            return 0.0 if resumed else later
         left = [delivery for delivery in deliveries if delivery.id in applied.left]
         if isinstance(applied.stopped, Unavailable) and freed != self._freed:
             # What it would wait for may be what was heard meanwhile.
             await journal.postpone({delivery.id: 0.0 for delivery in left}, str(applied.stopped))
             return 0.0
         pause = await self._stopped(left, applied.stopped, journal)
-        return 0.0 if resumed else pause
+        if resumed:
+            return 0.0
+        # What was left for a limit waits as long as what met it.
+        pauses = [pause, later if applied.paced else None]
+        return min((one for one in pauses if one is not None), default=None)
+
+    async def _leave(self, target: int, applied: Applied, journal: Journal) -> float | None:
+        """Note which deliveries wait for the rhythm of pushes; return when those that were left go on."""
+        if not applied.later:
+            return None
+        if not applied.paced:
+            return 0.0
+        self._batches.looked_at(applied.paced)
+        await journal.pace(target, self._pace.reason(target), applied.paced)
+        return self._pace.wait(target) if applied.later == applied.paced else 0.0
+
+    def _with_waits(self, outcomes: Sequence[Outcome], deliveries: Sequence[Delivery]) -> Sequence[Outcome]:
+        """Return outcomes that say how long their deliveries waited for the rhythm of pushes."""
+        since = {delivery.id: delivery.paced_since for delivery in deliveries if delivery.paced_since is not None}
+        now = time.time()
+        return [
+            replace(outcome, waited=self._pace.waited(max(now - since[outcome.delivery], 0.0)))
+            if outcome.delivery in since
+            else outcome
+            for outcome in outcomes
+        ]
 
     async def _stopped(self, left: Sequence[Delivery], error: Exception, journal: Journal) -> float | None:
         """Do what is right for deliveries that `error` kept from ending: fail, wait, or go on one by one."""

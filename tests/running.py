@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.core.retry import Retry
+    from bot.core.rhythm import Rhythm
     from bot.sandbox import Repository, Sandbox
 
 DATABASE = "pointsman.db"
@@ -53,6 +54,7 @@ def environment(sandbox: Sandbox, folder: Path, **variables: str) -> dict[str, s
         "ADMIN_PORT": "0",
         # The sandbox does not mind, and tests that commit often need not wait.
         "QUOTA_WRITE_INTERVAL": "0",
+        "RHYTHM_INTERVAL": "0",
         **variables,
     }
 
@@ -256,8 +258,14 @@ class Bench:
 
 
 @asynccontextmanager
-async def draining(
-    sandbox: Sandbox, folder: Path, *, prefix: str = "", retry: Retry | None = None, source: MappingSource | None = None
+async def draining(  # noqa: PLR0913 - what a test may want to be different
+    sandbox: Sandbox,
+    folder: Path,
+    *,
+    prefix: str = "",
+    retry: Retry | None = None,
+    source: MappingSource | None = None,
+    rhythm: Rhythm | None = None,
 ) -> AsyncIterator[Bench]:
     """Make a worker that drains by hand. `prefix` is "/api/v3" for the addresses of an Enterprise Server."""
     telemetry.configure("debug", "json")
@@ -268,7 +276,7 @@ async def draining(
         async with aiohttp.ClientSession() as session:
             quota = Quota(write_interval=0)
             forge = GitHub(session, sandbox.url + prefix, sandbox.app.id, sandbox.app.private_key, InPlace(), quota)
-            worker = Worker(inbox, forge, InPlace(), source or MappingSource(), retry)
+            worker = Worker(inbox, forge, InPlace(), source or MappingSource(), retry, rhythm)
             yield Bench(sandbox, folder, worker, inbox, forge)
     finally:
         inbox.close()

@@ -151,8 +151,12 @@ async def test_what_github_blocks_in_a_batch_is_found_by_halves(sandbox: Sandbox
     assert sandbox.faults.waiting == []
 
 
-async def test_more_than_a_batch_is_drained_in_turns(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A hundred at a time; the worker asks to be called again at once for the rest."""
+async def test_more_than_a_batch_is_drained_in_turns(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many at a time as fill a commit; the worker asks to be called again at once for the rest."""
+    monkeypatch.setattr("bot.flows.batch.BATCH", 100)
+    monkeypatch.setattr("bot.flows.decide.BATCH", 100)
     repository = gitops_with(sandbox, 1)
     async with draining(sandbox, tmp_path) as bench:
         sent = [await bench.store(repository, {"app": 0, "tag": f"v{i}"}) for i in range(101)]

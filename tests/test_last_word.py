@@ -11,7 +11,7 @@ from running import DATABASE, REFUSAL, draining
 from written import NOON, gitops_with, tag, trailers
 
 from bot.core.retry import Retry
-from bot.flows.decisions import BATCH
+from bot.flows.batch import PAGE
 from bot.inbox.records import Records
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ mappings:
 """
 PREVIEW = "previews/7.yaml"
 ONCE = Retry(attempts=1)
+# So many deliveries fill a batch, in these tests.
+FULL = PAGE
 
 
 async def stored(bench: Bench, repository: Repository, minutes: float, name: str, **payload: str) -> str:
@@ -139,19 +141,23 @@ async def test_who_waits_after_its_commit_landed_has_the_last_word(sandbox: Sand
     assert (tag(repository), trailers(repository)) == ("new", [newer])
 
 
-async def test_who_is_kept_out_of_a_full_batch_has_the_last_word(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_who_is_kept_out_of_a_full_batch_has_the_last_word(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It waits for its next attempt while as many older ones are due as go into a commit: it counts beside them."""
+    monkeypatch.setattr("bot.flows.batch.BATCH", FULL)
+    monkeypatch.setattr("bot.flows.decide.BATCH", FULL)
     repository = gitops_with(sandbox)
     async with draining(sandbox, tmp_path) as bench:
         sandbox.faults.cause("502 after", operation="Commit")
         newer = await stored(bench, repository, 1, "new")
         await bench.worker.drain(repository.id)
         await bench.inbox.postpone({newer: 600.0}, "GitHub answered 502")
-        older = [await stored(bench, repository, number / BATCH, f"old{number}") for number in range(BATCH)]
+        older = [await stored(bench, repository, number / FULL, f"old{number}") for number in range(FULL)]
         await bench.worker.drain(repository.id)
         await bench.worker.settle()
         assert bench.row(newer).state == "pending"
-        assert [superseded(bench, each, newer) for each in older] == [True] * BATCH
+        assert [superseded(bench, each, newer) for each in older] == [True] * FULL
         await bench.drain(repository)
         assert bench.row(newer).state == "committed"
     assert (tag(repository), trailers(repository)) == ("new", [newer])

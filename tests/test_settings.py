@@ -73,6 +73,8 @@ def test_what_is_not_set_has_its_default() -> None:
         quota_writes_minute=80,
         quota_writes_hour=500,
         quota_write_interval=1.0,
+        rhythm_interval=10.0,
+        rhythm_burst=3,
         quota_concurrent=100,
         quota_rest_points=900,
         quota_graphql_points=2_000,
@@ -126,6 +128,8 @@ def test_what_is_not_set_has_its_default() -> None:
         ("QUOTA_GRAPHQL_POINTS", "0", "quota_graphql_points", 0),
         ("QUOTA_PATIENCE", "60", "quota_patience", 60.0),
         ("RETRY_ATTEMPTS", "1", "retry_attempts", 1),
+        ("RHYTHM_INTERVAL", "0", "rhythm_interval", 0.0),
+        ("RHYTHM_BURST", "1", "rhythm_burst", 1),
         ("RETRY_LONGEST", "86400", "retry_longest", 86_400),
         *((name, " ", "log_level", "info") for name in ("PORT", "MAPPINGS_FILE", "LOG_LEVEL", "DATABASE_URL")),
     ],
@@ -231,6 +235,7 @@ MALFORMED = (
     ("EDIT_MAX_DOCUMENTS", "²", "'²' is not a number from 1 to 100,000, without separators"),
     ("EDIT_MAX_EVENTS", "9" * 5000, f"'{'9' * 5000}' is not a number from 1 to 10,000,000, without separators"),
     ("RETRY_ATTEMPTS", "0", "'0' is not a number from 1 to 1,000,000, without separators"),
+    ("RHYTHM_BURST", "0", "'0' is not a number from 1 to 1,000, without separators"),
     ("RETRY_LONGEST", "15m", "'15m' is not a number from 1 to 86,400, without separators"),
     *(
         (name, text, f"'{text}' is not a number from 0 (no limit) to 1,000,000, without separators")
@@ -251,6 +256,8 @@ MALFORMED = (
             ("QUOTA_PATIENCE", "-1"),
             ("QUOTA_PATIENCE", "60.1"),
             ("QUOTA_PATIENCE", "nan"),
+            ("RHYTHM_INTERVAL", "10s"),
+            ("RHYTHM_INTERVAL", "600"),
         )
     ),
 )

@@ -178,8 +178,11 @@ async def test_a_branch_that_moves_goes_on_beside_one_that_fails(sandbox: Sandbo
         assert bench.row(stuck).state == "committed"
 
 
-async def test_more_than_a_hundred_go_into_several_commits(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Where deliveries go to many branches more are looked through for those that go together, at no attempt."""
+async def test_what_does_not_fit_into_a_commit_goes_into_the_next(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More go to one branch than fit: the rest keeps its attempts, and what goes to other branches need not wait."""
+    monkeypatch.setattr("bot.flows.decide.BATCH", 100)
     repository = branches(sandbox, *(f"b{number}" for number in range(4)))
     async with draining(sandbox, tmp_path, retry=Retry(attempts=1)) as bench:
         await bench.dispatch(repository, {"branch": "b0", "tag": "first"})

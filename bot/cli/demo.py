@@ -153,6 +153,8 @@ async def _run(directory: Path, port: int, once: bool) -> bool:
             "HOST": "127.0.0.1",
             "PORT": "0",
             "ADMIN_PORT": "0",
+            # Whoever plays with it sends more than a team does, and wants to see each commit at once.
+            "RHYTHM_INTERVAL": "0",
         }
     )
     telemetry.configure("error", "text")

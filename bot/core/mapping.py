@@ -187,7 +187,7 @@ class Mapping:
     `for_each` is an expression whose value is a list or an object: the mapping runs once for each of its items, each
     the variable `item` in its turn; those of an object are objects with `key` and `value`. `branch` is rendered as
     text, the destination of the edits (see `refused_branch`); None means the default branch. With `order` no value is
-    replaced by an older version.
+    replaced by an older version. What is `urgent` does not wait for the rhythm of pushes.
     """
 
     name: str
@@ -199,6 +199,15 @@ class Mapping:
     for_each: Template | None = None
     branch: Template | None = None
     order: Literal["semver"] | None = None
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """How dispatches gather: for `window` seconds; and whether any mapping is `urgent`."""
+
+    window: float = 0.0
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +244,11 @@ class MappingFile:
     window: float = 0.0
     warnings: tuple[Problem, ...] = ()
     protection: Protection = field(default_factory=Protection)
+
+    @property
+    def gathering(self) -> Gathering:
+        """How dispatches gather before they are committed together."""
+        return Gathering(self.window, any(mapping.urgent for mapping in self.mappings))
 
     def variables_from(self, payload: Map[str, Json]) -> dict[str, Json]:
         """Every variable that a `client_payload` gives, by name.

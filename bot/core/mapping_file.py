@@ -181,7 +181,8 @@ class _Builder(Updates):
         name = self.get(data, (*loc, "name"), "")
         update = tuple(update for update in made if update)
         order: Literal["semver"] | None = "semver" if self.get(data, (*loc, "order")) == "semver" else None
-        return Mapping(name, environment, on or None, when, update, self.line(loc), for_each, branch, order)
+        urgent = self.get(data, (*loc, "priority")) == "high"
+        return Mapping(name, environment, on or None, when, update, self.line(loc), for_each, branch, order, urgent)
 
     def _for_each(self, data: Any, loc: Loc) -> tuple[Template | None, frozenset[str]]:
         """Read the expression, and say which variables are there because of it."""

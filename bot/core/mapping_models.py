@@ -135,6 +135,9 @@ class MappingModel(Model):
         None,
         description="semver: no value is replaced by an older version; default: the later dispatch wins.",
     )
+    priority: Literal["high"] | None = Field(
+        None, description="high: its changes do not wait for the rhythm of pushes to the repository."
+    )
     update: list[UpdateModel] = Field(min_length=1, description="What to change, in this order.")
 
 

@@ -28,6 +28,8 @@ Conclusion: TypeAlias = Literal["success", "neutral", "failure"]
 # https://docs.github.com/en/rest/checks/runs#create-a-check-run: 65,535 characters, 50 annotations a request
 MAX_OUTPUT = 65_535
 MAX_ANNOTATIONS = 50
+# The lines of a commit message beside its trailers, each for one update.
+MAX_ENTRIES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,18 @@ def commit_message(changes: Sequence[tuple[str, Plan, Changeset]], settings: Com
         mappings = dict.fromkeys(name for _, _, changeset in changes for name in changeset.mappings)
         headline = shorten(f"{len(messages)} updates: {names(mappings)}")
         over = overwritten([changeset for _, _, changeset in changes])
-        entries = "\n".join(
-            f"* {message.partition(chr(10))[0]}{' (superseded below)' * over[index]}"
-            for index, message in enumerate(messages)
-        )
-        body = f"{entries}\n\n{trailers}"
+        body = f"{_entries(messages, over)}\n\n{trailers}"
     return CommitMessage(headline, body, settings.author, settings.committer)
+
+
+def _entries(messages: Sequence[str], over: Sequence[bool]) -> str:
+    """Return a line for each update; of very many only those whose values stay, as far as there is room."""
+    chosen = list(range(len(messages)))
+    if len(chosen) > MAX_ENTRIES:
+        chosen = [index for index in chosen if not over[index]][:MAX_ENTRIES]
+    lines = [f"* {messages[index].partition(chr(10))[0]}{' (superseded below)' * over[index]}" for index in chosen]
+    left = len(messages) - len(chosen)
+    return "\n".join([*lines, *([f"* {left:,} more, by the ids below"] if left else [])])
 
 
 def brief_message(deliveries: Sequence[str], settings: CommitSettings) -> CommitMessage:
@@ -179,6 +187,8 @@ def _committed_title(group: Sequence[Outcome]) -> str:
 def _delivery(outcome: Outcome) -> str:
     on = f" on {code(outcome.branch)}" if outcome.branch else ""
     lines = [f"#### Delivery {code(outcome.delivery)}{on}"]
+    if outcome.waited:
+        lines += [f"It {outcome.waited}."]
     if outcome.plan is not None:
         lines += [_mappings(outcome.plan)]
         if outcome.plan.used:

@@ -82,7 +82,8 @@ class Delivery:
     `target` the id of the repository it concerns, `origin` when it was received (UTC), `attempts` how often it was
     taken up, `interrupted` how often in a row the process ended over it, `waits` how often in a row it was set aside
     because GitHub refused it, `ended` the branches on which it has ended.
-    `wait` is how many seconds are left until it is to be tried again, 0 if it is due. `seq` rises in order of arrival.
+    `wait` is how many seconds are left until it is to be tried again, 0 if it is due; `paced_since` is since when it
+    waits for the rhythm of pushes (seconds since the epoch), None if it does not. `seq` rises in order of arrival.
     `installation` is the id of the App's installation (0: none). `digest` is that of the body as it was received
     (`core/body.py`), None for what came before digests were kept. `intents` are (branch, base commit) of commits that
     were begun for it and may have landed. `forced`: it is carried out though a newer one wrote the same fields.
@@ -102,6 +103,7 @@ class Delivery:
     intents: frozenset[tuple[str, str]] = frozenset()
     forced: bool = False
     wait: float = 0.0
+    paced_since: float | None = None
     seq: int = field(default=0, compare=False)
     digest: bytes | None = field(default=None, compare=False)
 

@@ -55,7 +55,7 @@ class Outcome:
     `reason` is one sentence or several, a line each, for a person; `problems` are those of them that have a place in a
     file. `head` is the commit that the decision was made on, "" where none was read; `branch` is "" where it ended
     before any branch was looked at. `asked` are (path, field) that were there as the delivery wanted them, or came out
-    so by what others wrote with it.
+    so by what others wrote with it. `waited` says how long it waited for the rhythm of pushes, and why.
     """
 
     delivery: str
@@ -69,6 +69,7 @@ class Outcome:
     problems: tuple[Problem, ...] = ()
     branch: str = ""
     asked: tuple[tuple[str, str], ...] = ()
+    waited: str = ""
 
     def __post_init__(self) -> None:
         """Cut a reason that nobody would read to its end."""

@@ -56,6 +56,7 @@ class Edit:
 
     `mapping` is the name of the mapping that asks for it, `branch` the short name of the destination, "" for the
     default branch. Files to create are named by literal paths. With `order` it replaces no value by an older version.
+    What is `urgent` does not wait for the rhythm of pushes.
     """
 
     mapping: str
@@ -63,6 +64,7 @@ class Edit:
     operation: Rendered
     branch: str = ""
     order: Literal["semver"] | None = None
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,11 @@ class Plan:
     def globs(self) -> tuple[Glob, ...]:
         """Every glob that an edit names, and the folders in which files are created: a file may be in their place."""
         return tuple(file for edit in self.edits for file in (*edit.files, *_above(edit)))
+
+    @property
+    def urgent(self) -> bool:
+        """Whether any edit is urgent."""
+        return any(edit.urgent for edit in self.edits)
 
     @property
     def holding(self) -> tuple[str, ...]:
@@ -274,7 +281,7 @@ class _Making:
                 files = places.render_files(update, scope)
                 self._count(mapping, update, files)
                 made = render(update.operation, scope)
-                self.edits.append(Edit(mapping.name, files, made, branch, mapping.order))
+                self.edits.append(Edit(mapping.name, files, made, branch, mapping.order, mapping.urgent))
             except TooManyPathsError:
                 raise
             except InputError as error:

@@ -13,9 +13,11 @@ from bot.core.changeset import combine
 from bot.core.message import brief_message
 from bot.core.meter import Budget
 from bot.core.outcome import Outcome
+from bot.core.rhythm import Rhythm
 from bot.errors import Blocked, InputError, StaleHead, Transient, Unavailable
 from bot.flows import ending, jobs
 from bot.flows.decisions import Turn
+from bot.flows.pace import Pace
 from bot.flows.progress import Progress
 
 if TYPE_CHECKING:
@@ -38,8 +40,8 @@ log = structlog.get_logger(__name__)
 # between reading the branch and writing to it.
 EVALUATIONS = 8
 
-# After so many refusals in a row the branch is taken to refuse everything. Halving a batch of 100 takes 8.
-BLOCKED_ATTEMPTS = 12
+# After so many refusals in a row the branch is taken to refuse everything. Halving a batch of 1,000 takes 11.
+BLOCKED_ATTEMPTS = 15
 
 # After this time no other branch is begun. Dispatches that arrived meanwhile can go into the commits that are left.
 SECONDS = 10.0
@@ -49,15 +51,20 @@ MESSAGE_SECONDS = 10.0
 
 
 async def apply(
-    decider: Decider, repository: Repository, requests: Sequence[Request], journal: Journal | None = None
+    decider: Decider,
+    repository: Repository,
+    requests: Sequence[Request],
+    journal: Journal | None = None,
+    pace: Pace | None = None,
 ) -> Applied:
     """Decide and act on requests of one repository, in order.
 
     Each branch gets one commit, which carries all requests that change something there. If an error stops the rest, the
     result has the commits that landed before, as they cannot be taken back. Each commit is noted in the `journal`
-    before it is made: if GitHub's answer never comes, the next attempt looks for the commit before it makes one.
+    before it is made: if GitHub's answer never comes, the next attempt looks for the commit before it makes one. When
+    `pace` says that it is too early for another push, only what is urgent is committed.
     """
-    application = _Application(decider, repository, journal)
+    application = _Application(decider, repository, journal, pace or Pace(Rhythm(0.0)))
     try:
         await application.run(requests)
     except Exception as error:  # noqa: BLE001 - the caller gets it beside the outcomes so far
@@ -68,11 +75,12 @@ async def apply(
 class _Application:
     """One call of `apply`: what has ended so far, by delivery and branch."""
 
-    def __init__(self, decider: Decider, repository: Repository, journal: Journal | None) -> None:
+    def __init__(self, decider: Decider, repository: Repository, journal: Journal | None, pace: Pace) -> None:
         self._decider = decider
         self._forge = decider.forge
         self._repository = repository
         self._journal = journal
+        self._pace = pace
         self.progress = Progress()
         # The deliveries of this call.
         self._deliveries: set[str] = set()
@@ -169,9 +177,19 @@ class _Application:
         """Commit to one branch; return the deliveries for which the rules are to be evaluated again."""
         if destination.stopped is not None:
             raise destination.stopped
+        deliveries = {one.request.delivery for one in destination.decisions}
         if self._moved_since_looking(destination):
-            return {one.request.delivery for one in destination.decisions}
+            return deliveries
+        if self._is_too_early(destination):
+            self.progress.pace(deliveries, destination.snapshot.branch)
+            return set()
         return await self._write(destination)
+
+    def _is_too_early(self, destination: Destination) -> bool:
+        """Whether there is something to commit, and it has to wait for the rhythm of pushes."""
+        plans = [decision.plan for decision in destination.decisions if decision.outcome is None]
+        urgent = any(plan is not None and plan.urgent for plan in plans)
+        return bool(plans) and not urgent and self._pace.wait(self._repository.id) > 0
 
     async def _write(self, destination: Destination) -> set[str]:
         snapshot, deliveries = destination.snapshot, {one.request.delivery for one in destination.decisions}
@@ -230,11 +248,14 @@ class _Application:
         message = await self._message(changes, destination)
         if self._journal is None:
             return await self._forge.commit(self._repository, combined, message)
+        # Counted first: branches are written to at the same time.
+        self._pace.pushing(self._repository.id)
         fields = {delivery: ending.fields(changeset) for delivery, _, changeset in changes}
         await self._journal.intend(combined.branch, combined.base, fields)
         try:
             return await self._forge.commit(self._repository, combined, message)
         except (StaleHead, Blocked):
+            self._pace.take_back(self._repository.id)
             # It is certain that this commit did not land. Only an earlier one on the same base may have: keep its note.
             certain = [one.request.delivery for one in destination.decisions if not _intended(one, combined)]
             await self._journal.withdraw(combined.branch, combined.base, certain)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cachetools import LRUCache
 
 from bot.core import trigger
+from bot.core.mapping import Gathering
 from bot.flows.decisions import BATCH
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from bot.core.model import Delivery
     from bot.ports import Inbox
 
-# If deliveries go to many branches, up to this many times BATCH are looked through for those of the same branch.
-SPREAD = 10
+# So many rows are read at a time, and no more when their bodies have so many bytes together.
+PAGE, BYTES = 100, 16_000_000
 
 # The process was killed so often in a row during a batch: one of its deliveries may be the cause, by using too much
 # memory for example.
@@ -52,18 +53,21 @@ class Batches:
     def __init__(self, inbox: Inbox, attempts: int) -> None:
         self._inbox = inbox
         self._last = max(attempts - LAST, LAST)
-        # By target, as its rules said last: for how long dispatches gather, and to how many branches they went.
-        self._windows: LRUCache[int, float] = LRUCache(_KEPT)
-        self._branches: LRUCache[int, int] = LRUCache(_KEPT)
+        # By target, as its rules said last.
+        self._gatherings: LRUCache[int, Gathering] = LRUCache(_KEPT)
         # When the window of a target opened, in monotonic seconds; and the targets whose turn it is to take one alone.
         self._opened: LRUCache[int, float] = LRUCache(_KEPT)
         self._alone_next: LRUCache[int, None] = LRUCache(_KEPT)
         self._suspects: LRUCache[str, None] = LRUCache(_KEPT)
+        self._looked_at: LRUCache[str, None] = LRUCache(_KEPT)
 
-    def learn(self, target: int, window: float, branches: int) -> None:
-        """Note for how many seconds dispatches of a target gather, and to how many branches the last ones went."""
-        self._windows[target] = window
-        self._branches[target] = branches
+    def learn(self, target: int, gathering: Gathering) -> None:
+        """Note how dispatches of a target gather."""
+        self._gatherings[target] = gathering
+
+    def looked_at(self, deliveries: Iterable[str]) -> None:
+        """Take note that these are not urgent: they need not be looked at again before the next push may go."""
+        self._looked_at.update(dict.fromkeys(deliveries))
 
     def suspect(self, deliveries: Iterable[str]) -> None:
         """Take these alone from now on: they met an unexpected error together."""
@@ -72,9 +76,15 @@ class Batches:
     def forget(self, delivery: str) -> None:
         """Take note that a delivery has ended."""
         self._suspects.pop(delivery, None)
+        self._looked_at.pop(delivery, None)
 
-    async def next(self, target: int) -> Batch:
-        """Return what of the pending deliveries of a target to carry out now; nothing where all of it gathers."""
+    async def next(self, target: int, closed: float = 0.0) -> Batch:
+        """Return what of the pending deliveries of a target to carry out now; nothing where all of it gathers.
+
+        Until the next push may go, in `closed` seconds, only deliveries are taken that may be urgent.
+        """
+        if closed:
+            return await self._before_the_push(target, closed)
         pending, more = await self._pending(target)
         gathering = self._gathering(target, pending)
         if gathering is not None:
@@ -87,15 +97,29 @@ class Batches:
             waits.append(gathering)
         return Batch(chosen, min(waits, default=None), more)
 
+    async def _before_the_push(self, target: int, closed: float) -> Batch:
+        pending, more = await self._pending(target)
+        known = self._gatherings.get(target)
+        urgent = known is None or known.urgent
+        chosen = [
+            delivery
+            for delivery in pending
+            if not delivery.wait and (delivery.event != trigger.DISPATCH or (urgent and self._is_unseen(delivery)))
+        ]
+        return Batch(chosen, closed, more and bool(chosen))
+
+    def _is_unseen(self, delivery: Delivery) -> bool:
+        return delivery.id not in self._looked_at and not self._is_suspicious(delivery)
+
     async def _pending(self, target: int) -> tuple[Sequence[Delivery], bool]:
-        most = BATCH * min(max(self._branches.get(target, 1), 1), SPREAD)
         found: dict[str, Delivery] = {}
         while True:
-            page = await self._inbox.pending(target, BATCH, len(found))
+            page = await self._inbox.pending(target, PAGE, len(found))
             known = len(found)
             found |= {delivery.id: delivery for delivery in page}
-            if len(page) < BATCH or len(found) >= most or len(found) == known:
-                return sorted(found.values(), key=lambda delivery: delivery.seq), len(page) == BATCH
+            full = len(found) >= BATCH or sum(len(delivery.body) for delivery in found.values()) >= BYTES
+            if len(page) < PAGE or full or len(found) == known:
+                return sorted(found.values(), key=lambda delivery: delivery.seq), len(page) == PAGE
             await asyncio.sleep(0)
 
     def _gathering(self, target: int, pending: Sequence[Delivery]) -> float | None:
@@ -104,7 +128,10 @@ class Batches:
         It opens with the first dispatch, and is as long as the rules said the last time that they were read.
         """
         new = [delivery for delivery in pending if _is_new(delivery)]
-        window, opened = self._windows.get(target, 0.0), self._opened.setdefault(target, time.monotonic())
+        window, opened = (
+            self._gatherings.get(target, Gathering()).window,
+            self._opened.setdefault(target, time.monotonic()),
+        )
         # GitHub's clock, which made the origin, is not ours: it may end the window, and not keep it open.
         ages = [(datetime.now(UTC) - delivery.origin).total_seconds() for delivery in new]
         passed = max([time.monotonic() - opened, *ages])

@@ -87,7 +87,7 @@ class Decider:
         made = [replace(destination, commit=rules.commit) for destination in decided if destination.decisions]
         later += tuple((one, destination.snapshot.branch) for destination in decided for one in destination.later)
         unplanned = [*([Destination(nowhere, tuple(ended))] if ended else []), *stopped]
-        return Decided((*unplanned, *made), rules.window, later)
+        return Decided((*unplanned, *made), rules.gathering, later)
 
     async def _decide_all(self, default: Snapshot, branches: Sequence[_Branch]) -> Sequence[Destination]:
         """Read and decide branches, some at a time: they have nothing to do with each other.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bot.core.mapping import CommitSettings
+from bot.core.mapping import CommitSettings, Gathering
 from bot.core.meter import unlimited
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from bot.core.verdict import Verdict
     from bot.errors import Transient
 
-# The most deliveries in one commit: its message and check run can still list them all.
-BATCH = 100
+# The most deliveries in one commit: as many as come in ten seconds at a hundred a second. Its message is 100 KB then.
+BATCH = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,8 @@ class Decided:
     """The decisions for all branches that requests go to, the default branch first."""
 
     destinations: tuple[Destination, ...]
-    window: float | None = None
-    """The `batch.window` of the mapping file in seconds; None if no rules were read."""
+    gathering: Gathering | None = None
+    """How dispatches gather by the rules; None if no rules were read."""
     later: tuple[tuple[str, str], ...] = ()
     """(delivery, branch) that are not decided yet: more than BATCH go there, or their files need too much memory."""
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from bot.core.changeset import Span
     from bot.core.glob import Glob
-    from bot.core.mapping import CommitSettings, MappingFile
+    from bot.core.mapping import CommitSettings, Gathering, MappingFile
     from bot.core.message import CheckRun, CommitMessage
     from bot.core.meter import Meter
     from bot.core.model import Actor
@@ -71,8 +71,8 @@ class ReadRules:
     rules: Rules
     commit: CommitSettings
     """Author and committer. The message is a part of the plan."""
-    window: float
-    """How many seconds dispatches gather before they are carried out."""
+    gathering: Gathering
+    """How dispatches gather before they are carried out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def forget() -> None:
 def read_rules(meter: Meter, rules: Rules) -> ReadRules:
     """Read a mapping file. Raises InputError with every problem in it."""
     file = _file(meter, rules)
-    return ReadRules(rules, replace(file.commit, message=None), file.window)
+    return ReadRules(rules, replace(file.commit, message=None), file.gathering)
 
 
 def make_plan(meter: Meter, rules: Rules, dispatch: Dispatch) -> Plan:

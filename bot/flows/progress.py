@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from bot.errors import Transient, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
+    from bot.core.mapping import Gathering
     from bot.core.outcome import Outcome
     from bot.flows.decisions import Decided, Request
 
@@ -20,16 +21,16 @@ class Applied:
 
     Where `stopped` is set, the deliveries in `left` did not end on every branch that they go to, and it says why:
     Transient, Unavailable, or an error that nobody expected. Those in `later` were not begun on every branch, for want
-    of time or room in the commit. `window` is for how many seconds the rules let requests gather from now on, None
-    where they were not read; `branches` is how many the requests go to.
+    of time or room in the commit, or, as far as they are in `paced`, for the rhythm of pushes. `gathering` is how the
+    rules let requests gather from now on, None where they were not read.
     """
 
     outcomes: tuple[Outcome, ...]
     left: frozenset[str]
     stopped: Exception | None
     later: frozenset[str]
-    window: float | None
-    branches: int
+    gathering: Gathering | None
+    paced: frozenset[str]
 
 
 class Progress:
@@ -43,12 +44,13 @@ class Progress:
         self._unfinished: dict[str, set[str]] = {}
         self._failed: set[str] = set()
         self._reason: Transient | Unavailable | None = None
-        self._window: float | None = None
+        self._gathering: Gathering | None = None
+        self._paced: set[str] = set()
 
     def note(self, requests: Sequence[Request], decided: Decided) -> None:
         """Note where each request goes by this evaluation; by an earlier one it may have gone elsewhere."""
-        if decided.window is not None:
-            self._window = decided.window
+        if decided.gathering is not None:
+            self._gathering = decided.gathering
         for delivery, branch in decided.later:
             self.leave([delivery], branch)
         goes_to = {request.delivery: {*self._unfinished.get(request.delivery, ())} for request in requests}
@@ -86,6 +88,11 @@ class Progress:
         for delivery in deliveries:
             self._unfinished.setdefault(delivery, set()).add(branch)
 
+    def pace(self, deliveries: Collection[str], branch: str) -> None:
+        """Do nothing more for deliveries on a branch in this call: it is too early for another push."""
+        self._paced.update(deliveries)
+        self.leave(deliveries, branch)
+
     def left_out(self, branch: str) -> set[str]:
         """Return the deliveries for which nothing more is done on a branch in this call."""
         return {delivery for delivery, branches in self._unfinished.items() if branch in branches}
@@ -97,8 +104,8 @@ class Progress:
         left = unfinished - later
         changed = Transient("the rules changed while they were carried out")
         stopped = error or ((self._reason or changed) if left else None)
-        branches = len(set().union(*self._goes_to.values()))
-        return Applied(tuple(self.ended.values()), left, stopped, later, self._window, branches)
+        ended = tuple(self.ended.values())
+        return Applied(ended, left, stopped, later, self._gathering, later & self._paced)
 
     def _has_ended(self, delivery: str) -> bool:
         branches = self._goes_to.get(delivery)

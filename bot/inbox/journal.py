@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bot.core.model import Writer
 from bot.core.outcome import summary
-from bot.core.trigger import trimmed
+from bot.core.trigger import DISPATCH, trimmed
 from bot.errors import Fenced
 from bot.inbox.file import transaction
 from bot.inbox.statements import load_statements
@@ -74,6 +74,17 @@ class SQLiteJournal:
                 for delivery, pause in pauses.items()
             ],
         )
+
+    async def pace(self, target: int, reason: str, deliveries: Collection[str] | None = None) -> None:
+        """Note why dispatches that are due wait for the next push: those given, or all."""
+        wanted = {
+            "target": target,
+            "event": DISPATCH,
+            "reason": reason,
+            "deliveries": json.dumps(list(deliveries)) if deliveries is not None else None,
+            "now": time.time(),
+        }
+        self._many("pace", [wanted])
 
     async def wait(self, pauses: Mapping[str, float], reason: str) -> None:
         """Set unfinished deliveries aside for so many seconds, or until `resume`, and note why."""

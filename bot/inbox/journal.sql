@@ -17,6 +17,12 @@ WHERE id = :id AND state = 'pending';
 UPDATE deliveries SET state = 'waiting', reason = :reason, interrupted = 0, waits = waits + 1, not_before = :not_before
 WHERE id = :id AND state = 'pending';
 
+-- name: pace
+UPDATE deliveries SET reason = :reason, paced_since = coalesce(paced_since, :now)
+WHERE target = :target AND state = 'pending' AND hold IS NULL AND not_before <= :now AND event = :event
+  AND (paced_since IS NULL OR :reason <> reason)
+  AND (:deliveries IS NULL OR id IN (SELECT value FROM json_each(:deliveries)));
+
 -- name: intend
 INSERT INTO intents (delivery, branch, base, fields, drain) VALUES (:delivery, :branch, :base, :fields, :drain)
 ON CONFLICT (delivery, branch, base) DO UPDATE SET fields = excluded.fields, drain = excluded.drain;

@@ -27,7 +27,7 @@ SELECT branch, base, fields FROM intents WHERE delivery = :id ORDER BY branch, b
 -- name: replay
 UPDATE deliveries
 SET state = 'pending', reason = 'replayed by the operator', attempts = 0, interrupted = 0, waits = 0,
-  not_before = 0, finished_at = NULL, forced = :forced
+  not_before = 0, paced_since = NULL, finished_at = NULL, forced = :forced
 WHERE id = :id;
 
 -- name: hurry

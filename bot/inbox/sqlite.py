@@ -169,6 +169,7 @@ def _delivery(row: sqlite3.Row) -> Delivery:
         attempts=row["attempts"],
         interrupted=row["interrupted"],
         waits=row["waits"],
+        paced_since=row["paced_since"],
         ended=frozenset(json.loads(row["ended"])),
         installation=row["installation"],
         intents=frozenset((branch, base) for branch, base in json.loads(row["intents"])),

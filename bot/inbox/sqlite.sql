@@ -15,7 +15,7 @@ SELECT min(not_before) AS due FROM deliveries WHERE target = :target AND state =
 
 -- name: pending
 SELECT seq, id, event, target, installation, actor_via, actor_login, actor_id, body, origin, attempts, interrupted,
-  waits, forced, max(not_before - :now, 0) AS wait,
+  waits, forced, paced_since, max(not_before - :now, 0) AS wait,
   (SELECT json_group_array(branch) FROM effects WHERE delivery = deliveries.id) AS ended,
   (SELECT json_group_array(json_array(branch, base)) FROM intents WHERE delivery = deliveries.id) AS intents
 FROM deliveries
@@ -60,7 +60,7 @@ WHERE target IN (SELECT value FROM json_each(:targets)) AND installation <> :ins
 
 -- name: reopen
 UPDATE deliveries
-SET state = 'pending', reason = '', attempts = 0, interrupted = 0, waits = 0, not_before = 0, finished_at = NULL,
+SET state = 'pending', reason = '', attempts = 0, interrupted = 0, waits = 0, not_before = 0, paced_since = NULL, finished_at = NULL,
   body = :body, digest = :digest
 WHERE id = :id AND state IN ('failed', 'denied', 'blocked', 'dead', 'waiting')
   -- An id of somebody else's may be known, and the body is then one that was captured: it came before, and not with

@@ -1,0 +1,52 @@
+"""When repositories may be pushed to: their pushes of the last seconds, against the rhythm that is set."""
+
+from __future__ import annotations
+
+import math
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cachetools import LRUCache
+
+if TYPE_CHECKING:
+    from bot.core.rhythm import Rhythm
+
+# How many repositories are remembered. Nobody pushes to more of them within a minute, by GitHub's limits.
+_KEPT = 10_000
+
+
+class Pace:
+    """Counts pushes to repositories. A person's change, or an urgent one, is counted though it does not wait."""
+
+    def __init__(self, rhythm: Rhythm) -> None:
+        self.rhythm = rhythm
+        self._lasting: LRUCache[int, float] = LRUCache(_KEPT)
+
+    def wait(self, target: int) -> float:
+        """Return the seconds until the next push to a repository (id) may go."""
+        return self.rhythm.wait(self._lasting.get(target, -math.inf), time.monotonic())
+
+    def pushing(self, target: int) -> None:
+        """Count a push that is about to be made."""
+        if self.rhythm.interval:
+            lasting = self._lasting.get(target, -math.inf)
+            self._lasting[target] = self.rhythm.pushed(lasting, time.monotonic())
+
+    def take_back(self, target: int) -> None:
+        """Do not count the last push: GitHub refused it."""
+        if target in self._lasting:
+            self._lasting[target] -= self.rhythm.interval
+
+    def reason(self, target: int) -> str:
+        """Return for a person why a delivery waits, and until when."""
+        until = datetime.now(UTC) + timedelta(seconds=self.wait(target))
+        return f"{self._rhythm}: the next one may go at {until:%H:%M:%S} UTC"
+
+    def waited(self, seconds: float) -> str:
+        """Return for a person that a delivery has waited."""
+        return f"waited {seconds:.0f} s. {self._rhythm}"
+
+    @property
+    def _rhythm(self) -> str:
+        return f"this repository is pushed to once in {self.rhythm.interval:g} s (RHYTHM_INTERVAL)"

@@ -1,0 +1,147 @@
+"""A busy repository is pushed to in a rhythm: what waits gathers, says so, and goes with the next commit."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from running import draining, running
+from written import AUTHOR, MAPPINGS, TWO, gitops_with, tag, trailers
+
+from bot.core.rhythm import Rhythm
+from bot.inbox.records import Records
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from running import Bench
+
+    from bot.sandbox import Repository, Sandbox
+
+SLOW = Rhythm(600.0, 2)
+HIGH = (
+    MAPPINGS
+    + """\
+  - name: fix
+    priority: high
+    when: { urgent: 'true' }
+    update:
+      - { files: other.yaml, set: { image.tag: '${{ tag }}' } }
+"""
+)
+
+
+async def send(bench: Bench, repository: Repository, number: int, **payload: str) -> str:
+    """Store a dispatch and drain once, as if no pause but the rhythm were under way."""
+    delivery = await bench.store(repository, {"tag": f"{number}-dev", **payload})
+    await bench.worker.drain(repository.id)
+    await bench.worker.settle()
+    return delivery
+
+
+def pass_by(bench: Bench) -> None:
+    """Let so much time pass that the repository is quiet again."""
+    bench.worker._pace._lasting.clear()
+
+
+@pytest.mark.parametrize("mappings", [MAPPINGS, AUTHOR, TWO], ids=["graphql", "contents", "git data"])
+async def test_what_comes_too_early_goes_together_with_the_next_push(
+    sandbox: Sandbox, tmp_path: Path, mappings: str
+) -> None:
+    """Two at once, the next three in one commit; they say what they wait for, and in the end that they did."""
+    repository = gitops_with(sandbox, mappings)
+    async with draining(sandbox, tmp_path, rhythm=SLOW) as bench:
+        sent = [await send(bench, repository, number) for number in range(2, 7)]
+        assert [bench.row(each).state for each in sent] == ["committed"] * 2 + ["pending"] * 3
+        reasons = {bench.row(each).reason for each in sent[2:]}
+        assert all("pushed to once in 600 s (RHYTHM_INTERVAL): the next one may go at" in one for one in reasons)
+        assert [bench.row(each).attempts for each in sent[2:]] == [0, 0, 0]
+        assert 590 < (await bench.worker.drain(repository.id) or 0) <= 600
+        pass_by(bench)
+        assert await bench.drain(repository) is None
+        assert [bench.row(each).state for each in sent] == ["committed"] * 5
+    assert (tag(repository), trailers(repository)) == ("6-dev", sent)
+    assert len(repository.log()) == 4
+    (run,) = repository.check_runs(repository.head())
+    assert run["output"]["summary"].count("It waited 0 s. this repository is pushed to once in 600 s") == 3
+
+
+async def test_all_branches_share_the_rhythm(sandbox: Sandbox, tmp_path: Path) -> None:
+    """One delivery goes to three branches: two of them now, the third with the next push, and nothing twice."""
+    head, mapping = MAPPINGS.split("  - ", 1)
+    names = ("one", "two", "three")
+    each = [f"  - {mapping.replace('app', name, 1)}    branch: {name}\n" for name in names]
+    repository = gitops_with(sandbox, head + "".join(each))
+    for branch in ("one", "two", "three"):
+        repository.create_branch(branch)
+    async with draining(sandbox, tmp_path, rhythm=SLOW) as bench:
+        delivery = await send(bench, repository, 2)
+        assert bench.row(delivery).state == "pending"
+        assert sum(len(trailers(repository, branch)) for branch in ("one", "two", "three")) == 2
+        pass_by(bench)
+        await bench.drain(repository)
+        assert bench.row(delivery).state == "committed"
+    assert [trailers(repository, branch) for branch in ("one", "two", "three")] == [[delivery]] * 3
+
+
+async def test_what_is_urgent_does_not_wait(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A mapping with `priority: high` holds for it: it is committed at once, and what waits goes on waiting."""
+    repository = gitops_with(sandbox, HIGH)
+    async with draining(sandbox, tmp_path, rhythm=SLOW) as bench:
+        sent = [await send(bench, repository, number, urgent="false") for number in range(2, 5)]
+        fix = await send(bench, repository, 9, urgent="true")
+        assert [bench.row(each).state for each in (*sent, fix)] == ["committed", "committed", "pending", "committed"]
+        requests = len(sandbox.requests)
+        assert (await bench.worker.drain(repository.id) or 0) > 590
+        # Nothing is looked at twice: it is known not to be urgent.
+        assert len(sandbox.requests) == requests
+        assert b"9-dev" in repository.read("other.yaml")
+        pass_by(bench)
+        await bench.drain(repository)
+        assert bench.row(sent[2]).state == "no_change"  # the urgent one wrote the same field later
+    assert trailers(repository) == [*sent[:2], fix]
+
+
+async def test_a_push_that_github_refused_is_not_counted(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A lost race and a rule leave the branch as it is: the next pushes need not wait for them."""
+    repository = gitops_with(sandbox)
+    async with draining(sandbox, tmp_path, rhythm=SLOW) as bench:
+        repository.commit_before_next_write({"README.md": "faster\n"})
+        first = await send(bench, repository, 2)
+        sandbox.faults.cause("rule graphql")
+        refused = await send(bench, repository, 3)
+        second = await send(bench, repository, 4)
+        third = await send(bench, repository, 5)
+        states = [bench.row(each).state for each in (first, refused, second, third)]
+    assert states == ["committed", "blocked", "committed", "pending"]
+
+
+async def test_news_of_a_push_do_not_wait(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Events that ask for no commit are taken up at once, whatever waits."""
+    repository = gitops_with(sandbox)
+    async with draining(sandbox, tmp_path, rhythm=SLOW) as bench:
+        for number in range(2, 5):
+            await send(bench, repository, number)
+        news = await bench.store(repository, {}, event="star")
+        await bench.worker.drain(repository.id)
+        assert bench.row(news).state == "ignored"
+
+
+async def test_the_rhythm_is_seen_by_those_who_ask(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The running bot: the operator reads of a delivery that it waits, and until when; later it is committed."""
+    repository = gitops_with(sandbox)
+    async with running(sandbox, tmp_path, RHYTHM_INTERVAL="4", RHYTHM_BURST="1") as bot:
+        first = await sandbox.dispatch("acme/gitops", "x", {"tag": "2-dev"})
+        assert await bot.ended(first) == "committed"
+        second = await sandbox.dispatch("acme/gitops", "x", {"tag": "3-dev"})
+        await sandbox.webhooks.drained()
+        records = Records(tmp_path / "pointsman.db")
+        try:
+            while "RHYTHM_INTERVAL" not in (record := records.show(str(second)).record).reason:
+                assert record.state == "pending"
+                await asyncio.sleep(0.01)
+        finally:
+            records.close()
+        assert await bot.ended(second) == "committed"
+    assert tag(repository) == "3-dev"
