@@ -20,7 +20,7 @@ from running import free_port
 from written import trailers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 HERE = Path(__file__).parent
 OLDEST_NODE = 20
@@ -62,7 +62,7 @@ class Emulator(NamedTuple):
 
 
 class Home:
-    """A repository of the emulator, its branch `main` looked at and written by a person."""
+    """A repository of the emulator, looked at and written by a person; where no branch is named `main` is meant."""
 
     def __init__(self, emulator: Emulator, name: str) -> None:
         self._emulator = emulator
@@ -137,9 +137,28 @@ class Home:
         blob = {"sha": there["sha"]} if there else {}
         self.call("PUT", f"/contents/{quote(path)}", {"message": "By a person too", "content": content, **blob})
 
-    def read(self, path: str) -> str:
+    def branch(self, name: str) -> None:
+        """Make a branch at the head of `main`."""
+        self.call("POST", "/git/refs", {"ref": f"refs/heads/{name}", "sha": self.head()})
+
+    def use_up(self, authorizations: Iterable[str]) -> None:
+        """Ask as often as each of these may within an hour."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._emulator.port, timeout=_SECONDS)
+        try:
+            for authorization in authorizations:
+                status = 200
+                while status == 200:
+                    connection.request("GET", "/zen", headers={"authorization": authorization})
+                    answer = connection.getresponse()
+                    answer.read()
+                    status = answer.status
+        finally:
+            connection.close()
+
+    def read(self, path: str, branch: str = "main") -> str:
         """Return the text of a file."""
-        return base64.b64decode(self.call("GET", f"/contents/{quote(path)}")["content"]).decode()
+        answer = self.call("GET", f"/contents/{quote(path)}?ref={quote(branch, safe='')}")
+        return base64.b64decode(answer["content"]).decode()
 
     def files(self, commit: str = "main") -> dict[str, dict[str, Any]]:
         """Return the tree's entry of each file (mode, sha) by its path."""
@@ -158,11 +177,11 @@ class Home:
             found.append(int(re.findall(r"\d+", base64.b64decode(blob["content"]).decode())[0]))
         return found
 
-    def log(self) -> list[Entry]:
+    def log(self, branch: str = "main") -> list[Entry]:
         """Return the commits since the last one that `write` made, oldest first."""
         found: list[Entry] = []
         for page in range(1, 100):
-            rows = self.call("GET", f"/commits?sha=main&per_page=100&page={page}")
+            rows = self.call("GET", f"/commits?sha={quote(branch, safe='')}&per_page=100&page={page}")
             for row in rows:
                 if row["sha"] == self.first:
                     return found[::-1]
@@ -172,8 +191,10 @@ class Home:
         raise AssertionError("the history has too many commits")
 
     def check_runs(self, oid: str) -> list[dict[str, Any]]:
-        """Return the check runs of a commit."""
-        rows: list[dict[str, Any]] = self.call("GET", f"/commits/{oid}/check-runs")["check_runs"]
+        """Return the check runs of a commit, those too that a later one of the same name hides."""
+        rows: list[dict[str, Any]] = self.call("GET", f"/commits/{oid}/check-runs?filter=all&per_page=100")[
+            "check_runs"
+        ]
         return rows
 
 

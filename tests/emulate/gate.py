@@ -1,4 +1,4 @@
-"""The only way from the bot to the emulator: it counts requests, and lets somebody else be faster than one of them."""
+"""The only way from the bot to the emulator: it counts requests, lets somebody be faster, and loses answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,8 +16,16 @@ _SECONDS = 20.0
 _PASSED_ON = ("authorization", "content-type", "accept", "user-agent")
 
 
+class Asked(NamedTuple):
+    """A request that came through: its method, its path with the query, its Authorization header."""
+
+    method: str
+    path: str
+    authorization: str
+
+
 class Gate(ThreadingHTTPServer):
-    """Passes requests on to 127.0.0.1:`behind`. `url` is its own address, `requests` all that came: method and path."""
+    """Passes requests on to 127.0.0.1:`behind`. `url` is its own address, `requests` all that came through."""
 
     daemon_threads = True
 
@@ -25,20 +33,29 @@ class Gate(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.behind = behind
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self.requests: list[tuple[str, str]] = []
+        self.requests: list[Asked] = []
         self._before: list[tuple[str, str, Callable[[], object]]] = []
+        self._lost: list[tuple[str, str]] = []
 
     def before(self, method: str, part: str, act: Callable[[], object]) -> None:
         """Call `act` once, right before the next request of this method with `part` in its path is passed on."""
         self._before.append((method, part, act))
 
-    def note(self, method: str, path: str) -> None:
-        """Take note of a request, and let whoever waits for it act."""
-        self.requests.append((method, path))
-        for one in list(self._before):
-            if one[0] == method and one[1] in path:
-                self._before.remove(one)
-                one[2]()
+    def lose_answer(self, method: str, part: str) -> None:
+        """Pass the next request of this method with `part` in its path on, but end the connection without an answer."""
+        self._lost.append((method, part))
+
+    def note(self, asked: Asked) -> bool:
+        """Take note of a request, let whoever waits for it act, and say whether its answer is to be lost."""
+        self.requests.append(asked)
+        for method, part, act in list(self._before):
+            if method == asked.method and part in asked.path:
+                self._before.remove((method, part, act))
+                act()
+        lost = next((one for one in self._lost if one[0] == asked.method and one[1] in asked.path), None)
+        if lost is not None:
+            self._lost.remove(lost)
+        return lost is not None
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing of a bot that was killed and does not hear its answer any more; all else is told as usual."""
@@ -53,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Pass one request on, whatever its method, and its answer back."""
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        self.server.note(self.command, self.path)
+        lost = self.server.note(Asked(self.command, self.path, self.headers.get("authorization", "")))
         headers = {name: self.headers[name] for name in _PASSED_ON if name in self.headers}
         connection = http.client.HTTPConnection("127.0.0.1", self.server.behind, timeout=_SECONDS)
         try:
@@ -62,6 +79,9 @@ class _Handler(BaseHTTPRequestHandler):
             content = answer.read()
         finally:
             connection.close()
+        if lost:
+            self.close_connection = True
+            return
         self.send_response_only(answer.status, answer.reason)
         for name, value in answer.getheaders():
             if name.lower() not in {"connection", "keep-alive", "transfer-encoding", "content-length"}:

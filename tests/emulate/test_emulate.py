@@ -8,6 +8,7 @@ short form of each, and skips them where it is not installed.
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +31,7 @@ mappings:
       - {{ files: {files}, set: {{ image.tag: '${{{{ tag }}}}' }} }}
 """
 AUTHOR = "commit: { author: { name: build, email: build@internal } }\n"
+ODD = "apps/a b+c#d%2F?é&;=.yaml"
 COMES_AND_GOES = """\
 version: 1
 mappings:
@@ -57,6 +59,11 @@ NAMES = (
     "faster-other-file",
     "faster-than-tree",
     "faster-than-ref",
+    "lost-contents",
+    "lost-ref",
+    "lost-check-run",
+    "escaped-contents",
+    "escaped-git-data",
     "killed",
     "redelivered",
     "protected",
@@ -204,6 +211,56 @@ def test_somebody_is_faster(there: World, name: str, files: str, write: tuple[st
         assert trial.home.read(theirs).endswith("# by a person\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "files", "write"),
+    [
+        ("lost-contents", VALUES, ("PUT", "/contents/")),
+        ("lost-ref", f"[{VALUES}, {MORE}]", ("PATCH", "/git/refs/")),
+    ],
+)
+def test_an_answer_that_is_lost(there: World, name: str, files: str, write: tuple[str, str]) -> None:
+    """A commit whose answer never came is found in the history, and not made a second time."""
+    with there.trial(name) as trial:
+        trial.home.write(rules(files, AUTHOR))
+        there.emulator.gate.lose_answer(*write)
+        delivery = trial.dispatch({"tag": "8"})
+        assert trial.ended()[delivery].state == "committed", trial.ended()
+        (entry,) = trial.home.log()
+        assert (entry.deliveries, trial.home.read(VALUES)) == ((delivery,), tagged(8))
+        trial.checks_of([entry.oid])
+
+
+def test_a_check_run_whose_answer_is_lost(there: World) -> None:
+    """A check run whose answer never came is looked for, and not made a second time."""
+    with there.trial("lost-check-run") as trial:
+        trial.home.write(rules(VALUES))
+        there.emulator.gate.lose_answer("POST", "/check-runs")
+        delivery = trial.dispatch({"tag": "8"})
+        trial.ended()
+        (entry,) = trial.home.log()
+        # What is asked of check runs after that is a look for the lost one, or the same again.
+        trial.asked("/check-runs", times=2)
+        time.sleep(1)
+        assert [each["external_id"] for each in trial.home.check_runs(entry.oid)] == [delivery]
+
+
+@pytest.mark.parametrize(
+    ("name", "files"), [("escaped-contents", f"'{ODD}'"), ("escaped-git-data", f"['{ODD}', {VALUES}]")]
+)
+def test_names_that_an_address_must_escape(there: World, name: str, files: str) -> None:
+    """A branch and a file whose names have signs with a meaning in addresses are the ones that are written."""
+    with there.trial(name) as trial:
+        text = RULES.format(files=files).replace("    update:", "    branch: '${{ branch }}'\n    update:")
+        trial.home.write({**rules(VALUES), MAPPING: text + AUTHOR, ODD: TEXT})
+        trial.branches = ["feature/new", "1.0+rc#1", "süd/é", "100%2F"]
+        for branch in trial.branches:
+            trial.home.branch(branch)
+            trial.dispatch({"branch": branch, "tag": "10"})
+        assert {row.state for row in trial.ended().values()} == {"committed"}, trial.ended()
+        assert {trial.home.read(ODD, branch) for branch in trial.branches} == {tagged(10)}
+        assert (trial.home.read(ODD), trial.home.log()) == (TEXT, [])
+
+
 def test_a_bot_that_is_killed(there: World) -> None:
     """What was answered with 202 is done once, and its commit has a check run, though the bot is killed while at it."""
     with there.trial("killed") as trial:
@@ -269,3 +326,22 @@ def test_a_dispatch_that_is_refused(there: World) -> None:
         row = trial.ended()[delivery]
         assert (row.state, "no branch 'nowhere'" in row.reason) == ("failed", True), row
         assert trial.home.head() == base
+
+
+def test_a_limit(tmp_path: Path) -> None:
+    """Where the hourly limit is used up the bot waits and asks nothing more, whatever comes."""
+    with world(tmp_path, ["limited"]) as made, made.trial("limited") as trial:
+        trial.home.write(rules(VALUES))
+        trial.dispatch({"tag": "1"})
+        trial.ended()
+        trial.checks_of([trial.home.head()])
+        trial.home.use_up({each.authorization for each in trial.requests()})
+        for tag in range(2, FEW + 2):
+            trial.dispatch({"tag": str(tag)})
+        reasons = trial.waiting()
+        assert reasons == {"a rate limit of GitHub's is reached"}
+        asked = len(trial.requests())
+        trial.dispatch({"tag": "0"})
+        time.sleep(1)
+        assert len(trial.requests()) == asked
+        assert trial.home.read(VALUES) == tagged(1)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from emulator import Emulator, Entry
+    from gate import Asked
     from running import Row
 
 EVENT = "update-gitops-repo"
@@ -37,9 +38,10 @@ _LOG_CHARACTERS = 3000
 class Trial:
     """One scenario: its repository, what was sent to it, and, when it is over, how it went."""
 
-    def __init__(self, world: World, name: str) -> None:
-        self.world, self.name, self.home = world, name, Home(world.emulator, name)
+    def __init__(self, world: World, name: str, home: Home) -> None:
+        self.world, self.name, self.home = world, name, home
         self.sent: dict[str, bytes] = {}
+        self.branches = ["main"]
         self.seconds = 0.0
         self.passed = False
         self._repository = self.home.call("GET", "")
@@ -63,10 +65,28 @@ class Trial:
         """Wait until all that was sent has ended, and return how, by delivery."""
         return self.world.ended(self.sent)
 
-    def requests(self) -> list[tuple[str, str]]:
-        """Return what the bot asked of the repository: method and path."""
+    def asked(self, part: str, times: int) -> None:
+        """Wait until the bot has asked so many times for something with `part` in its path."""
+        began = time.monotonic()
+        while sum(part in each.path for each in self.requests()) < times:
+            assert time.monotonic() - began < _SECONDS, f"{part} is not asked for; {self.world.said()}"
+            time.sleep(_POLL_SECONDS)
+
+    def waiting(self) -> set[str]:
+        """Wait until something was tried that has not ended, and return the reasons for which it is tried again."""
+        began = time.monotonic()
+        while True:
+            known = self.world.rows()
+            reasons = {known[one].reason for one in self.sent if known[one].state == "pending" and known[one].attempts}
+            if reasons - {""}:
+                return reasons
+            assert time.monotonic() - began < _SECONDS, f"nothing waits; {self.world.said()}"
+            time.sleep(_POLL_SECONDS)
+
+    def requests(self) -> list[Asked]:
+        """Return what the bot asked of the repository."""
         path = f"/repos/{self.home.full_name}/"
-        return [each for each in self.world.emulator.gate.requests if each[1].startswith(path)]
+        return [each for each in self.world.emulator.gate.requests if each.path.startswith(path)]
 
     def checks_of(self, oids: Iterable[str]) -> list[dict[str, Any]]:
         """Wait until each of these commits has a check run, and return all of them."""
@@ -158,9 +178,9 @@ class World:
         return (self.folder / "said").read_text(errors="replace")[-_LOG_CHARACTERS:]
 
     @contextmanager
-    def trial(self, name: str) -> Iterator[Trial]:
-        """Try something on a repository of the emulator, and note whether it went through."""
-        one = Trial(self, name)
+    def trial(self, name: str, repository: str = "") -> Iterator[Trial]:
+        """Try something on a repository, the one of this name or another, and note whether it went through."""
+        one = Trial(self, name, Home(self.emulator, repository or name))
         self.trials.append(one)
         began = time.monotonic()
         try:
@@ -175,8 +195,8 @@ class World:
             f"{'scenario':<20} {'dispatches':>10} {'commits':>7} {'check runs':>10} {'requests':>8} {'seconds':>7}"
         ]
         for one in self.trials:
-            ours = sum(bool(entry.deliveries) for entry in one.home.log())
-            checks = sum(each[0] == "POST" and each[1].endswith("/check-runs") for each in one.requests())
+            ours = sum(bool(entry.deliveries) for branch in one.branches for entry in one.home.log(branch))
+            checks = sum(each.method == "POST" and each.path.endswith("/check-runs") for each in one.requests())
             figures = f"{len(one.sent):>10} {ours:>7} {checks:>10} {len(one.requests()):>8} {one.seconds:>7.2f}"
             lines.append(f"{one.name:<20} {figures}  {'ok' if one.passed else 'FAILED'}")
         return "\n".join(lines)
