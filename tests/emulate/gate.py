@@ -28,6 +28,7 @@ class Gate(ThreadingHTTPServer):
     """Passes requests on to 127.0.0.1:`behind`. `url` is its own address, `requests` all that came through."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self, behind: int) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -79,12 +79,11 @@ pytestmark = pytest.mark.skipif(_REASON is not None and not _WANTED, reason=str(
 
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """One emulator and one bot for all scenarios, each with a repository of its own; the table in the end."""
+    """One emulator and one bot for all scenarios, each with a repository of its own."""
     assert _REASON is None, _REASON
     folder: Path = tmp_path_factory.mktemp("emulate")
     with world(folder, NAMES) as made:
         yield made
-        print(f"\n\n{made.table()}")  # noqa: T201 - it is what make emulate is run for
         assert "Traceback" not in (folder / "said").read_text()
 
 

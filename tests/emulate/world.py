@@ -219,13 +219,17 @@ class World:
 
 @contextmanager
 def world(folder: Path, names: Sequence[str]) -> Iterator[World]:
-    """Start the emulator with repositories of these names, and the bot, its files in `folder`; end both afterwards."""
+    """Start the emulator with repositories of these names, and the bot, its files in `folder`.
+
+    Both are ended afterwards, and the table of what was tried is printed.
+    """
     port = free_port()
     with emulating(names, f"http://127.0.0.1:{port}/webhook") as emulator:
         made = World(emulator, folder, port)
-        made.start()
         try:
+            made.start()
             yield made
+            print(f"\n\n{made.table()}")  # noqa: T201 - it is what make emulate is run for
         finally:
             made.end()
 
