@@ -66,7 +66,8 @@ NAMES = (
     "escaped-git-data",
     "killed",
     "redelivered",
-    "protected",
+    "protected-contents",
+    "protected-git-data",
     "refused",
 )
 
@@ -297,10 +298,13 @@ def test_a_redelivery(there: World) -> None:
         assert trial.home.read(VALUES) == tagged(2)
 
 
-def test_a_protected_branch(there: World) -> None:
+@pytest.mark.parametrize(
+    ("name", "files"), [("protected-contents", VALUES), ("protected-git-data", f"[{VALUES}, {MORE}]")]
+)
+def test_a_protected_branch(there: World, name: str, files: str) -> None:
     """A branch that wants pull requests is not written to, the check run says why, and a redelivery works later."""
-    with there.trial("protected") as trial:
-        base = trial.home.write(rules(VALUES))
+    with there.trial(name) as trial:
+        base = trial.home.write(rules(files, AUTHOR))
         protection = {"enforce_admins": True, "required_pull_request_reviews": {}, "required_status_checks": None}
         trial.home.call("PUT", "/branches/main/protection", {**protection, "restrictions": None})
         delivery = trial.dispatch({"tag": "5"})
