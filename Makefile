@@ -4,12 +4,13 @@ ARGS ?=
 TIMES ?= 100
 SEEDS ?= 1 2 3
 VENV := .venv
+EMULATE := tests/emulate
 BIN := $(VENV)/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
   --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz chaos bench lint format lock clean
+.PHONY: help demo test fuzz chaos emulate node bench lint format lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -34,6 +35,20 @@ fuzz: $(VENV)/.installed  ## the property and fuzz tests with TIMES=100 times as
 
 chaos: $(VENV)/.installed  ## kills, faults and lost webhooks; SEEDS="1 2 3" are as many runs of two minutes
 	@CHAOS_SEEDS="$(SEEDS)" $(BIN)/python -m pytest -s $(ARGS) tests/chaos
+
+# The emulator needs node 20 or newer. Where there is none, PyPI has one.
+node:
+	@{ command -v npm && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; } > /dev/null 2>&1 \
+	  || [ -x $(VENV)-node/bin/npm ] || { \
+	    echo "Making $(VENV)-node for node (once) …" && $(PYTHON) -m venv $(VENV)-node \
+	    && $(VENV)-node/bin/pip install -qq --disable-pip-version-check --require-hashes -r $(EMULATE)/requirements.txt; }
+
+$(EMULATE)/node_modules/.installed: $(EMULATE)/package.json $(EMULATE)/package-lock.json | node
+	@cd $(EMULATE) && PATH="$(CURDIR)/$(VENV)-node/bin:$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+emulate: $(VENV)/.installed $(EMULATE)/node_modules/.installed  ## the whole way against a GitHub emulator that others wrote
+	@EMULATE=1 PATH="$(CURDIR)/$(VENV)-node/bin:$$PATH" $(BIN)/python -m pytest -s $(ARGS) $(EMULATE)
 
 $(VENV)-bench/.installed: bench/requirements.txt
 	@echo "Making $(VENV)-bench for the peer (once) …"
@@ -60,4 +75,4 @@ lock: $(VENV)/.installed  ## write the lock files anew from pyproject.toml; ARGS
 	@echo flit_core | $(LOCK) --constraint requirements.lock --extra sandbox pyproject.toml - -o requirements-action.lock
 
 clean:  ## remove the virtual environment and caches
-	@rm -rf $(VENV) $(VENV)-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-bench $(VENV)-node $(EMULATE)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -81,3 +82,12 @@ def test_the_lock_files_name_the_same_versions() -> None:
     tested = dict(pins.findall((ROOT / "requirements.lock").read_text()))
     for name in ("requirements-image.lock", "requirements-action.lock"):
         assert dict(pins.findall((ROOT / name).read_text())).items() <= tested.items()
+
+
+def test_every_package_of_the_emulator_has_a_hash_and_no_address() -> None:
+    """npm refuses what a registry sends instead, and asks the registry that the machine is set up for."""
+    packages = json.loads((ROOT / "tests" / "emulate" / "package-lock.json").read_text())["packages"]
+    installed = {path: package for path, package in packages.items() if path}
+    assert "node_modules/emulate" in installed
+    assert [path for path, package in installed.items() if not package["integrity"].startswith("sha512-")] == []
+    assert [path for path, package in installed.items() if "resolved" in package] == []
