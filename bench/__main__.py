@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 
-from bench import bursts, edit, footprint, neighbours, others, size
+from bench import bursts, edit, fleet, footprint, neighbours, others, size
 from bench.files import TARGET
 from bench.notes import CLONE, NOTES, PEER, machine
 from bench.program import CHECKOUT, BenchError
@@ -51,7 +51,7 @@ KNOWING_NOTHING = {"round trips": 3}
 WARM = {"requests": 1, "p50 / latency": 1.4}
 START, MEMORY, EDIT = "start-up", "memory", "the edit"
 # The parts of a run, in the order in which they are measured.
-PARTS = ("edit", "dispatch", "load", "size", neighbours.SECTION, footprint.SECTION)
+PARTS = ("edit", "dispatch", "load", fleet.SECTION, "size", neighbours.SECTION, footprint.SECTION)
 
 
 class Amount(NamedTuple):
@@ -64,12 +64,25 @@ class Amount(NamedTuple):
     other: int = 5
     edit: edit.Sizes = edit.Sizes()
     bursts: tuple[bursts.Burst, ...] = bursts.BURSTS
+    fleet: fleet.Sizes = fleet.Sizes()
     repositories: size.Sizes = size.Sizes()
     neighbours: neighbours.Sizes = neighbours.Sizes()
     footprint: footprint.Sizes = footprint.Sizes()
 
 
-QUICK = Amount(SCENARIOS[:1], (0.0,), 1, 3, 1, edit.QUICK, bursts.QUICK, size.QUICK, neighbours.QUICK, footprint.QUICK)
+QUICK = Amount(
+    SCENARIOS[:1],
+    (0.0,),
+    cold=1,
+    warm=3,
+    other=1,
+    edit=edit.QUICK,
+    bursts=bursts.QUICK,
+    fleet=fleet.QUICK,
+    repositories=size.QUICK,
+    neighbours=neighbours.QUICK,
+    footprint=footprint.QUICK,
+)
 
 
 class Bench:
@@ -153,6 +166,8 @@ class Bench:
         async with remote(self.world.folder) as far:
             if "load" in self.parts:
                 self.rows += await bursts.measured(far, self.amount.bursts, self._say)
+            if fleet.SECTION in self.parts:
+                self.rows += await fleet.measured(far, self.amount.fleet, self._say)
             if "size" in self.parts:
                 self.rows += await size.measured(far, self.amount.repositories, self._say)
             if neighbours.SECTION in self.parts:
@@ -235,7 +250,7 @@ def _add_cold(watch: Watch, cold: Measure, in_hand: Measure) -> None:
 def _tables(rows: list[Row]) -> list[tuple[dict[str, str], list[Row]]]:
     """Sort rows by the table that they stand in: its columns, its rows."""
     own = (
-        (FAR_COLUMNS, (bursts.SECTION, size.SECTION)),
+        (FAR_COLUMNS, (bursts.SECTION, fleet.SECTION, size.SECTION)),
         (NEIGHBOURS_COLUMNS, (neighbours.SECTION, footprint.SECTION)),
         (EDIT_COLUMNS, edit.SECTIONS),
     )

@@ -26,7 +26,8 @@ END_SECONDS = 120.0
 class Burst(NamedTuple):
     """So many dispatches to one repository: how many a second (None: at once), to how many branches beside the default.
 
-    `limits`: with GitHub's limits, and the bot's own default quotas. `goals` are the most of a figure, by its name.
+    `limits`: with GitHub's limits, and the bot's own default quotas. `rhythm`: the bot pushes in its default rhythm,
+    else as fast as it can. `goals` are the most of a figure, by its name.
     """
 
     name: str
@@ -34,20 +35,23 @@ class Burst(NamedTuple):
     rate: float | None
     branches: int
     limits: bool
+    rhythm: bool
     goals: Mapping[str, float]
 
 
 SERIES = {ANSWERS: 0.015, REFUSED: 0}
-COALESCED = {COMMITS: 15, REFUSED: 0, AFTER_LAST: 5}
+# By the default rhythm: three commits at once, then one in ten seconds.
+IN_RHYTHM = {COMMITS: 5, REFUSED: 0, AFTER_LAST: 11}
 SPREAD = {AFTER_FIRST: 8}
 BURSTS = (
-    Burst("200 a second for 5 s", 1000, 200, 0, limits=True, goals=SERIES),
-    Burst("100 a second for 10 s", 1000, 100, 0, limits=True, goals=COALESCED),
-    Burst("1,000 to 200 branches", 1000, None, 200, limits=False, goals=SPREAD),
+    Burst("200 a second for 5 s", 1000, 200, 0, limits=True, rhythm=False, goals=SERIES),
+    Burst("100 a second for 10 s", 1000, 100, 0, limits=True, rhythm=False, goals={REFUSED: 0}),
+    Burst("the same in rhythm", 1000, 100, 0, limits=True, rhythm=True, goals=IN_RHYTHM),
+    Burst("1,000 to 200 branches", 1000, None, 200, limits=False, rhythm=False, goals=SPREAD),
 )
 QUICK = (
-    Burst("20 at 100 a second", 20, 100, 0, limits=True, goals={**SERIES, **COALESCED}),
-    Burst("20 to 4 branches", 20, None, 4, limits=False, goals=SPREAD),
+    Burst("20 at 100 a second", 20, 100, 0, limits=True, rhythm=True, goals={**SERIES, **IN_RHYTHM}),
+    Burst("20 to 4 branches", 20, None, 4, limits=False, rhythm=False, goals=SPREAD),
 )
 
 
@@ -64,7 +68,7 @@ async def measured(far: Remote, bursts: Sequence[Burst], say: Callable[[str], No
 async def _burst(far: Remote, name: str, burst: Burst) -> list[Row]:
     payload = await far.make(name, Recipe(mappings(branches=bool(burst.branches)), FILES), burst.branches)
     dispatches = Maker(payload, far.account.secret).make(burst.dispatches, burst.branches)
-    async with far.bot(limits=burst.limits) as bot:
+    async with far.bot(limits=burst.limits, rhythm=burst.rhythm) as bot:
         await far.begin()
         answers = await send(bot.webhook_url, dispatches, burst.rate)
         superseded = await done(bot, END_SECONDS)

@@ -27,12 +27,17 @@ the edit     lines that differ after one new tag; the file names the image once,
 load         dispatches to one repository, straight to the bot at planned times, none waiting for
              the answer to another; bot, sandbox and load have a process each. So many a second: by
              the bot's default quotas, the sandbox refusing what GitHub would. To 200 branches: at
-             once, no limits on either side. Each dispatch is looked for in the commits afterwards,
-             and the last one of each branch in the file
+             once, no limits on either side. Only "in rhythm" and the fleet have the default
+             RHYTHM_INTERVAL; it is 0 wherever else a pace is measured. Each dispatch is looked for in
+             the commits afterwards, and the last one of each branch in the file
 answers      from a webhook's sending to its 202; sent late: 99 % were sent so late, or less
 superseded   in no commit, as a newer one had come in before
 refused      by the sandbox's limits, or beyond the points a minute that GitHub gives
 landed       all of them, from the first one's sending, and from the last one's answer
+fleet        by default settings, the sandbox refusing what GitHub would: an installation may write
+             80 times a minute and 500 times an hour. CPU of the bot and all that it started
+beyond the rhythm
+             pushes that came a second or more before the rhythm of their repository allows
 repository size
              one dispatch at a time, at 50 ms latency, the sandbox in a process of its own; the MB
              are files of 1 MB that do not shrink

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -52,6 +53,12 @@ class Family:
             self.megabytes = sum(sizes)
             self.peak = max(self.megabytes, self.peak or 0.0)
 
+    def cpu(self) -> float | None:
+        """Return the seconds of CPU time that they and their children took; None if the system does not tell."""
+        times = [_cpu(process.pid) for process in descendants(self.pid)]
+        known = [seconds for seconds in times if seconds is not None]
+        return sum(known) if known else None
+
     def left(self) -> set[Process]:
         """Return the processes that were seen and still run."""
         return {process for process in self.seen if _runs(process)}
@@ -99,6 +106,15 @@ def _stat(pid: int) -> _Stat | None:
     # The second field is the program's name in brackets, which may hold anything.
     fields = text.rpartition(")")[2].split()
     return _Stat(fields[0], int(fields[1]), int(fields[19]))
+
+
+def _cpu(pid: int) -> float | None:
+    """Give the CPU time of a process and of its children that have ended, in seconds."""
+    try:
+        text = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return sum(map(int, text.rpartition(")")[2].split()[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def _megabytes(pid: int) -> float | None:

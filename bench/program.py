@@ -25,9 +25,9 @@ SWEPT = "/app/hook/deliveries"
 LOG_CHARACTERS = 2000
 # The checkout that this file belongs to, whatever else is installed.
 CHECKOUT = Path(__file__).parents[1]
-UNLIMITED = dict.fromkeys(
+NO_RHYTHM = {"RHYTHM_INTERVAL": "0"}
+UNLIMITED = NO_RHYTHM | dict.fromkeys(
     (
-        "RHYTHM_INTERVAL",
         "QUOTA_WRITE_INTERVAL",
         "QUOTA_WRITES_MINUTE",
         "QUOTA_WRITES_HOUR",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.far import LINE_BYTES
 from bench.files import TARGET, tag_in
-from bench.program import CHECKOUT, UNLIMITED, Account, BenchError, ended, last_words, serving
+from bench.program import CHECKOUT, NO_RHYTHM, UNLIMITED, Account, BenchError, ended, last_words, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -58,13 +58,16 @@ class Remote:
         self.account = Account(hello["url"], hello["app"], hello["key"], hello["secret"])
 
     @asynccontextmanager
-    async def bot(self, *, limits: bool = False, latency: float = 0.0, checkout: Path = CHECKOUT) -> AsyncIterator[Bot]:
+    async def bot(
+        self, *, limits: bool = False, rhythm: bool = False, latency: float = 0.0, checkout: Path = CHECKOUT
+    ) -> AsyncIterator[Bot]:
         """Start the bot of a checkout, which the sandbox answers after `latency` seconds and tells of pushes.
 
         With `limits` the sandbox refuses what GitHub would refuse, and the bot has its own default quotas: else neither
-        of them knows a limit.
+        of them knows a limit. With `rhythm` the bot pushes in its default rhythm.
         """
-        async with serving(self.folder, self.account, {} if limits else UNLIMITED, checkout) as bot:
+        settings = {**({} if limits else UNLIMITED), **({} if rhythm else NO_RHYTHM)}
+        async with serving(self.folder, self.account, settings, checkout) as bot:
             await self._ask("set", latency=latency, limits=limits, webhook_url=bot.webhook_url)
             try:
                 yield bot
