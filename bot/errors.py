@@ -88,6 +88,10 @@ class Blocked(PointsmanError):  # noqa: N818 - names the outcome
     """A rule of GitHub's refuses the commit (protected branch, ruleset, secret found): ends as `blocked`, no retry."""
 
 
+class TooManyFiles(Blocked):
+    """The way to commit that the mapping file chose takes fewer files; nothing was sent. A part of them may fit."""
+
+
 class Unavailable(PointsmanError):  # noqa: N818 - names the state
     """Not there for us: App not installed, repository gone, suspended.
 

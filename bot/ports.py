@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from bot.core.changeset import Changeset
     from bot.core.glob import Glob
+    from bot.core.mapping import Strategy
     from bot.core.message import CheckRun, CommitMessage
     from bot.core.meter import Budget, Meter
     from bot.core.model import Actor, Delivery, Held, Repository, Writer
@@ -69,10 +70,13 @@ class Forge(Protocol):
     async def organization_file(self, repository: Repository, path: str) -> File | None:
         """Return a file of the `.github` repository of the owner, None where there is none that we may read."""
 
-    async def commit(self, repository: Repository, changeset: Changeset, message: CommitMessage) -> Commit:
+    async def commit(
+        self, repository: Repository, changeset: Changeset, message: CommitMessage, strategy: Strategy = "auto"
+    ) -> Commit:
         """Make `changeset` one commit on its branch. Raises StaleHead and Blocked, and then nothing was written.
 
-        After Transient it may have been: see `landed`.
+        After Transient it may have been: see `landed`. A `strategy` that cannot do it is Blocked too, TooManyFiles
+        where it could with a part of the files.
         """
 
     async def landed(self, repository: Repository, branch: str, base: str) -> Landed:

@@ -57,7 +57,7 @@ def blocked(way: str, sentence: str) -> Story:
     return Story(state="blocked", reason=reason, times=None, ways=(way,))
 
 
-CLOSED = "no connection to GitHub: ServerDisconnectedError"
+CLOSED = "no connection to GitHub: 127.0.0.1 closed it before it had answered"
 CUT_OFF = "GitHub's answer cannot be read"
 LIMITED = "a rate limit of GitHub's is reached"
 PULL_REQUEST = "Changes must be made through a pull request"
@@ -346,7 +346,7 @@ ACTS = {
     "suspended": Act(
         lambda sandbox, _: sandbox.installations["acme"].suspend(),
         lambda sandbox, _: sandbox.installations["acme"].unsuspend(),
-        "This installation has been suspended; accept the App's permissions, or unsuspend it",
+        "This installation has been suspended; unsuspend the App's installation",
     ),
     "repository removed": Act(
         lambda sandbox, repository: sandbox.installations["acme"].remove(repository),
@@ -366,7 +366,7 @@ ACTS = {
     "archived, by REST": Act(
         lambda _, repository: repository.archive(),
         lambda _, repository: repository.unarchive(),
-        "GitHub forbids it: Repository was archived so is read-only.",
+        "GitHub forbids it: Repository was archived so is read-only; unarchive the repository",
         AUTHOR,
     ),
     "uninstalled": Act(

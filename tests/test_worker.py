@@ -36,7 +36,9 @@ FAULTS = [
     pytest.param(
         ({"status": 503, "body": REFUSAL, "headers": {"Retry-After": "7"}}, "GitHub answered 503", 7.0), id="503"
     ),
-    pytest.param(({"reset": True}, "no connection to GitHub: ServerDisconnectedError", 2.0), id="reset"),
+    pytest.param(
+        ({"reset": True}, "no connection to GitHub: 127.0.0.1 closed it before it had answered", 2.0), id="reset"
+    ),
     pytest.param(({"status": 403, "body": REFUSAL, "headers": {"Retry-After": "33"}}, LIMITED, 33.0), id="retry-after"),
     pytest.param(({"status": 429, "body": REFUSAL}, LIMITED, 60.0), id="429"),
     pytest.param(({"status": 403, "body": SECONDARY}, LIMITED, 60.0), id="secondary"),

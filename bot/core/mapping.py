@@ -35,6 +35,9 @@ MAX_FOLDERS = 100
 
 ValueType: TypeAlias = Literal["string", "number", "boolean", "null"]
 
+# The ways to make a commit: createCommitOnBranch, the Contents API, the Git Data API; auto chooses.
+Strategy: TypeAlias = Literal["auto", "graphql", "contents", "git-data"]
+
 # What a field is set to, yet to be rendered.
 Value: TypeAlias = "Template | Scalar | list[Value] | dict[str, Value]"
 
@@ -215,12 +218,13 @@ class CommitSettings:
     """How commits read.
 
     `message` None means the built-in message, `author` None the App itself. `committer` is the author where only that
-    one is set.
+    one is set. `strategy` is how they are made.
     """
 
     message: Template | None = None
     author: Person | None = None
     committer: Person | None = None
+    strategy: Strategy = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from bot.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from bot.core.glob import Glob
+    from bot.core.mapping import Strategy
     from bot.core.mapping_source import Loc
     from bot.core.meter import Meter
 
@@ -227,7 +228,18 @@ class _Builder(Updates):
                 "GitHub does not sign a commit whose author or committer is given, so it shows as unverified: leave "
                 "both out if you want verified commits",
             )
-        return CommitSettings(message, author, committer or author)
+        return CommitSettings(message, author, committer or author, self._strategy(data, author, committer))
+
+    def _strategy(self, data: Any, author: Person | None, committer: Person | None) -> Strategy:
+        loc: Loc = ("commit", "strategy")
+        strategy: Strategy = self.get(data, loc, "auto")
+        if strategy == "graphql" and (author or committer):
+            self.say(loc, "createCommitOnBranch cannot set an author; use auto or git-data")
+        if strategy == "contents" and committer and not author:
+            self.say(
+                loc, "the Contents API makes the committer the author too; give an author, or use auto or git-data"
+            )
+        return strategy
 
     def _person(self, data: Any, loc: Loc) -> Person | None:
         person = self.get(data, loc)

@@ -11,11 +11,12 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from bot.core.mapping import ValueType
+from bot.core.mapping import Strategy, ValueType
 
 LATER = "comes in a later version"
 
 VALUE_TYPES: tuple[ValueType, ...] = get_args(ValueType)
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
 # The operations of an update, and its other keys with the operations that they belong beside.
 OPERATIONS = ("regex", "set", "unset", "merge", "image", "create", "delete")
@@ -159,6 +160,11 @@ class CommitModel(Model):
     )
     committer: PersonModel | None = Field(
         None, title="Committer", description="The committer; default: the author, where one is set."
+    )
+    strategy: Strategy = Field(
+        "auto",
+        description="How commits are made: auto, the default, takes the cheapest way that can do it; graphql is "
+        "createCommitOnBranch, contents the Contents API for one file, git-data trees, commits and refs.",
     )
 
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from bot.core.mapping_models import (
     LATER,
+    STRATEGIES,
     VALUE_TYPES,
     BatchModel,
     CommitModel,
@@ -98,6 +99,9 @@ def _other_value(name: str, given: Any, hints: Hints) -> str:
     if name == "'type'":
         hint = hints.did_you_mean(str(given), VALUE_TYPES)
         return f"the type must be {', '.join(VALUE_TYPES[:-1])} or null, not {given!r}{hint}"
+    if name == "'strategy'":
+        hint = hints.did_you_mean(str(given), STRATEGIES)
+        return f"the strategy must be {', '.join(STRATEGIES[:-1])} or {STRATEGIES[-1]}, not {given!r}{hint}"
     hint = f"'pull_request' {LATER}" if given == "pull_request" else f"{given!r} is no way to deliver"
     return f"{hint}: write 'commit' or leave it out"
 

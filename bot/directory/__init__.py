@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from bot.core.changeset import Changeset, FileChange
     from bot.core.glob import Glob
+    from bot.core.mapping import Strategy
     from bot.core.message import CheckRun, CommitMessage
     from bot.core.meter import Budget
     from bot.directory.git import GitRepository
@@ -81,14 +82,16 @@ class Directory:
         del repository, path
         return None
 
-    async def commit(self, repository: Repository, changeset: Changeset, message: CommitMessage) -> Commit:
+    async def commit(
+        self, repository: Repository, changeset: Changeset, message: CommitMessage, strategy: Strategy = "auto"
+    ) -> Commit:
         """Write the files, each replaced whole, so that no reader sees half of one; then commit them, if that is asked.
 
         Folders are made for files that come, and go with the last of their files, as Git has it. A file that goes stays
         where texts are written beside. Raises InputError where a file cannot be written or deleted; what could be known
-        to fail is tried before any is replaced.
+        to fail is tried before any is replaced. The `strategy` is how GitHub would be asked.
         """
-        del repository
+        del repository, strategy
         kept = {
             path: change for path, change in changeset.files.items() if change.after is not None or not self._suffix
         }

@@ -247,13 +247,13 @@ class _Application:
             return None
         message = await self._message(changes, destination)
         if self._journal is None:
-            return await self._forge.commit(self._repository, combined, message)
+            return await self._forge.commit(self._repository, combined, message, destination.commit.strategy)
         # Counted first: branches are written to at the same time.
         self._pace.pushing(self._repository.id)
         fields = {delivery: ending.fields(changeset) for delivery, _, changeset in changes}
         await self._journal.intend(combined.branch, combined.base, fields)
         try:
-            return await self._forge.commit(self._repository, combined, message)
+            return await self._forge.commit(self._repository, combined, message, destination.commit.strategy)
         except (StaleHead, Blocked):
             self._pace.take_back(self._repository.id)
             # It is certain that this commit did not land. Only an earlier one on the same base may have: keep its note.

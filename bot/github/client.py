@@ -16,16 +16,21 @@ from gidgethub.aiohttp import GitHubAPI
 from bot.errors import Transient
 from bot.github import transport
 from bot.github.answers import (
+    LIMITED,
     UNREADABLE,
+    Limited,
+    NoGraphQL,
     errors_of,
-    is_limited,
+    fault,
+    host,
+    is_query_limited,
+    no_connection,
     pause_of,
     readable,
-    refusal,
-    retry_after,
     seconds_of,
 )
-from bot.github.limits import Cost
+from bot.github.limits import Cost, Pause
+from bot.github.waiting import turn_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -40,7 +45,6 @@ REQUESTER = "pointsman"
 # https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#timeouts
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 
-LIMITED = "a rate limit of GitHub's is reached"
 _CHUNKED_BYTES = 1_000_000
 
 # The points of a request that reads and of one that writes, of both APIs:
@@ -50,14 +54,6 @@ _READ_POINTS, _WRITE_POINTS = 1, 5
 _QUERY = re.compile(rb'\s*\{\s*"query":\s*"(?:\\n|\s)*(?:query\b|\{)')
 # The paths of the Git Data API that make objects, which are on no branch yet.
 _OBJECTS = re.compile(r"/git/(?:blobs|trees|commits)$")
-
-
-class Limited(Transient):
-    """GitHub refuses a request because of a limit; without `retry_after` it did not say for how long."""
-
-
-class NoGraphQL(Transient):
-    """The server has no GraphQL API: the next attempt goes without."""
 
 
 class _API(GitHubAPI):
@@ -73,12 +69,17 @@ class _API(GitHubAPI):
         data, more, _ = await self._make_request("GET", url, None, b"", sansio.accept_format())
         return data, more
 
+    async def take_away(self, url: str, data: Any) -> Any:
+        """Send a DELETE with a body, and return that of the answer, which gidgethub's `delete` does not."""
+        answer, _, _ = await self._make_request("DELETE", url, None, data, sansio.accept_format())
+        return answer
+
 
 class InstallationAPI(_API):
     """gidgethub's API with a token that renews itself, for a server at `url` (`https://HOST/api/v3` on Enterprise).
 
     Besides gidgethub's exceptions for 4xx, every method raises Transient (no connection, time-out, 5xx, a rate limit,
-    no turn in time, an unreadable answer) and Unavailable (suspended); `query` raises NoGraphQL where there is none.
+    no turn in time, an unreadable answer, a page of a proxy); `query` raises NoGraphQL where there is none.
     """
 
     def __init__(
@@ -106,16 +107,14 @@ class InstallationAPI(_API):
         except gidgethub.QueryError as error:
             # A limit comes with status 200. The hourly one also comes with headers, which `_note` has obeyed already:
             # https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
-            if any(each.get("type") == "RATE_LIMITED" for each in errors_of(error)):
+            if any(map(is_query_limited, errors_of(error))):
                 known = self.governor.state().paused_for
-                raise Transient(LIMITED, known or self.governor.limited(None, LIMITED)) from error
+                raise Limited(LIMITED, known or self.governor.limited(None, LIMITED)) from error
             self.governor.succeeded()
             raise
-        except gidgethub.GraphQLResponseTypeError as error:
-            raise Transient("GitHub's GraphQL API answered something that is not JSON") from error
         except gidgethub.BadGraphQLRequest as error:
-            raise refusal(int(error.status_code), str(error)) from error
-        except gidgethub.GraphQLException as error:  # neither data nor errors
+            raise gidgethub.BadRequest(error.status_code, str(error)) from error
+        except gidgethub.GraphQLException as error:  # neither data nor errors, or no content type
             raise Transient(UNREADABLE) from error
         return data
 
@@ -185,12 +184,32 @@ class InstallationAPI(_API):
 
 
 class AppAPI(_API):
-    """gidgethub's API as the App itself (a JWT instead of a token); raises as InstallationAPI does."""
+    """gidgethub's API as the App itself (a JWT instead of a token); raises as InstallationAPI does.
+
+    A limit that refuses a token is a matter of the installation that it is for. Any other one stops the App's lists.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._pause = Pause()
 
     async def _request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
     ) -> tuple[int, Mapping[str, str], bytes]:
-        return await send(self._session, self.base_url, HTTPRequest(method, url, headers, body))
+        request = HTTPRequest(method, url, headers, body)
+        if url.endswith("/access_tokens"):
+            return await send(self._session, self.base_url, request)
+        now = asyncio.get_running_loop().time
+        if self._pause.until > now():
+            raise turn_refusal(self._pause.until - now(), self._pause.reason)
+        try:
+            answered = await send(self._session, self.base_url, request)
+        except Limited as error:
+            self._pause.begin(now(), error.retry_after, str(error))
+            error.retry_after = self._pause.until - now()
+            raise
+        self._pause.succeeded(now())
+        return answered
 
 
 class HTTPRequest(NamedTuple):
@@ -217,15 +236,12 @@ async def send(
         status, headers, body = await _send_once(session, request, large)
         if not 300 <= status < 400:
             break
-        if status not in transport.REDIRECTS:
-            raise Transient(f"GitHub answered {status}")
-        request = request._replace(url=transport.redirected(base, request.url, headers))
+        request = request._replace(url=transport.redirected(base, request.url, status, headers))
     else:
         raise Transient(f"GitHub redirects more than {transport.MOST_REDIRECTS} times")
-    if status >= 500:
-        raise Transient(f"GitHub answered {status}", retry_after(headers))
-    if is_limited(status, headers, body):
-        raise Limited(LIMITED, pause_of(headers))
+    wrong = fault(request.url, status, headers, body)
+    if wrong is not None:
+        raise wrong
     return status, headers, body
 
 
@@ -259,9 +275,9 @@ async def _send_once(
                 answer = b""
             return status, response.headers, answer
     except TimeoutError as error:
-        raise Transient(f"GitHub did not answer within {TIMEOUT.total:.0f} seconds") from error
+        raise Transient(f"GitHub did not answer within {TIMEOUT.total:.0f} seconds: {host(url)}") from error
     except aiohttp.ClientError as error:
-        raise Transient(f"no connection to GitHub: {type(error).__name__}") from error
+        raise Transient(no_connection(error, url)) from error
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -272,4 +288,4 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
     try:
         return await handler(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise Transient(f"no connection to GitHub: {type(error).__name__}") from error
+        raise Transient(no_connection(error, str(request.url))) from error

@@ -1,81 +1,101 @@
-"""Writing: a changeset becomes one commit, by the cheapest of three ways that can do it.
+"""Writing: a changeset becomes one commit, by the way that `strategies` chooses.
 
 * `createCommitOnBranch` (GraphQL): several files at once, Verified, and the head that it must be made on is demanded.
-  It cannot set an author or a file mode.
-* Contents API: one file to write, an author; its precondition is the file's blob, or that there is none, so the commit
-  may land on a newer head.
-* Git Data API: everything, in three requests where the contents fit into the one for the tree.
+* Contents API: one file; its precondition is the file's blob, or that there is none, so the commit may land on a newer
+  head.
+* Git Data API: everything, in four requests where the contents fit into the one for the tree.
 """
 
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import gidgethub
 
 from bot.core.outcome import Commit
-from bot.core.snapshot import REGULAR
-from bot.errors import Blocked, PointsmanError, StaleHead, Transient, Unavailable
-from bot.github.answers import UNREADABLE, errors_of, oid, query_error, refusal, said
+from bot.errors import Blocked, StaleHead, Transient
+from bot.github.answers import (
+    UNREADABLE,
+    RequestTooLarge,
+    commit_refusal,
+    errors_of,
+    mutation_refusal,
+    oid,
+    said,
+    too_large,
+    tree_of,
+)
+from bot.github.strategies import choose
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from bot.core.changeset import Changeset, FileChange
+    from bot.core.mapping import Strategy
     from bot.core.message import CommitMessage
     from bot.core.model import Repository
     from bot.github.client import InstallationAPI
+    from bot.github.objects import OwnObjects
 
 _CREATE_COMMIT = """
 mutation Commit($input: CreateCommitOnBranchInput!) {
-  createCommitOnBranch(input: $input) { commit { oid url parents(first: 1) { nodes { oid } } } }
+  createCommitOnBranch(input: $input) { commit { oid url tree { oid } parents(first: 1) { nodes { oid } } } }
 }"""
 
-
-# What one mutation takes is not documented; about 40 MB were seen to pass, and base64 adds a third.
-_MUTATION_BYTES = 20_000_000
-# Of a request that makes a tree neither; what is larger in all goes blob by blob.
+# What a request that makes a tree takes is not documented; what is larger in all goes blob by blob.
 _TREE_BYTES = 5_000_000
 
 
 class Writer:
-    """Writes commits of one repository."""
+    """Writes commits of one repository. The tree of each is kept in `objects`, as the next commit is based on it."""
 
-    def __init__(self, api: InstallationAPI, repository: Repository, *, graphql: bool) -> None:
+    def __init__(self, api: InstallationAPI, repository: Repository, objects: OwnObjects, *, graphql: bool) -> None:
         self._api = api
         self._full_name = repository.full_name
         self._path = f"/repos/{repository.full_name}"
+        self._objects = objects
         self._graphql = graphql
 
-    async def write(self, changeset: Changeset, message: CommitMessage) -> Commit:
+    async def write(self, changeset: Changeset, message: CommitMessage, strategy: Strategy = "auto") -> Commit:
         """Make `changeset` one commit on its branch.
 
-        Raises StaleHead where the branch moved, Blocked where a rule of GitHub's refuses; then nothing was written.
+        Raises StaleHead where the branch moved, Blocked where a rule of GitHub's refuses or `strategy` cannot do it,
+        NoField where the server lacks the mutation; then nothing was written.
         """
-        files = list(changeset.files.values())
-        regular = all(change.mode == REGULAR or change.after is None for change in files)
-        people = {"author": message.author, "committer": message.committer}
-        signed = not any(people.values())
-        size = sum(len(change.after) for change in files if change.after is not None)
-        if self._graphql and signed and regular and size <= _MUTATION_BYTES:
-            return await self._create_commit_on_branch(changeset, message)
-        data: dict[str, object] = {"message": message.text}
-        for role, person in people.items():
-            if person is not None:
-                data[role] = {"name": person.name, "email": person.email}
-        # To the Contents API a committer without an author is the author too.
-        told = message.author is not None or message.committer is None
+        way = choose(changeset, message, strategy, graphql=self._graphql)
         try:
-            if len(files) == 1 and regular and told and files[0].after is not None:
-                content = base64.b64encode(files[0].after).decode()
-                return await self._put_contents(changeset.branch, files[0], {**data, "content": content})
-            return await self._git_data(changeset, data)
+            if way == "graphql":
+                return await self._create_commit_on_branch(changeset, message)
+            return await self._by_rest(changeset, message, contents=way == "contents")
+        except Blocked as error:
+            await self._compare_head(changeset, error)
+            raise
+        except RequestTooLarge as error:
+            refused = too_large(error)
+            await self._compare_head(changeset, refused)
+            raise refused from error
+
+    async def _compare_head(self, changeset: Changeset, refused: Blocked) -> None:
+        """Raise StaleHead if the branch moved: then the refusal may mean that, in words that nobody knows.
+
+        Raises Transient if its head cannot be read: then nobody knows whether it is a rule that refuses.
+        """
+        unknown = f"{refused}; whether the branch moved cannot be read"
+        try:
+            head = await self._head(changeset.branch)
         except gidgethub.HTTPException as error:
-            raise _rest_error(error) from error
-        except (TypeError, LookupError, ValueError) as error:  # JSON, but another shape: it may have landed
-            raise Transient(UNREADABLE) from error
+            if error.status_code == 404:
+                raise StaleHead(f"{changeset.branch} is gone") from error
+            raise Transient(f"{unknown}: GitHub answered {int(error.status_code)}") from error
+        except Transient as error:
+            raise Transient(f"{unknown}: {error}", error.retry_after) from error
+        except (TypeError, LookupError, ValueError) as error:
+            raise Transient(f"{unknown}: {UNREADABLE}") from error
+        if head != changeset.base:
+            raise StaleHead(f"{changeset.branch} is at {head}, not at {changeset.base}") from refused
+
+    async def _head(self, branch: str) -> str:
+        return oid((await self._api.getitem(f"{self._path}/git/ref/heads/{quote(branch)}"))["object"]["sha"])
 
     async def _create_commit_on_branch(self, changeset: Changeset, message: CommitMessage) -> Commit:
         wanted = {
@@ -94,24 +114,46 @@ class Writer:
         try:
             answer = await self._api.query(_CREATE_COMMIT, input=wanted)
         except gidgethub.QueryError as error:
-            raise _mutation_error(errors_of(error)[0]) from error
+            raise mutation_refusal(errors_of(error)[0]) from error
+        except gidgethub.HTTPException as error:
+            raise commit_refusal(int(error.status_code), str(error), error.headers) from error
         try:
             commit = answer["createCommitOnBranch"]["commit"]
+            self._objects.keep_root(oid(commit["oid"]), tree_of(commit))
             return Commit(oid(commit["oid"]), said(commit["url"]), oid(commit["parents"]["nodes"][0]["oid"]))
         except (TypeError, LookupError, ValueError) as error:  # another shape: it may have landed
             raise Transient(UNREADABLE) from error
 
-    async def _put_contents(self, branch: str, change: FileChange, data: dict[str, object]) -> Commit:
+    async def _by_rest(self, changeset: Changeset, message: CommitMessage, *, contents: bool) -> Commit:
+        data: dict[str, object] = {"message": message.text}
+        for role, person in (("author", message.author), ("committer", message.committer)):
+            if person is not None:
+                data[role] = {"name": person.name, "email": person.email}
+        try:
+            if contents:
+                (change,) = changeset.files.values()
+                return await self._contents(changeset.branch, change, data)
+            return await self._git_data(changeset, data)
+        except gidgethub.HTTPException as error:
+            raise commit_refusal(int(error.status_code), str(error), error.headers) from error
+        except (TypeError, LookupError, ValueError) as error:  # JSON, but another shape: it may have landed
+            raise Transient(UNREADABLE) from error
+
+    async def _contents(self, branch: str, change: FileChange, data: dict[str, object]) -> Commit:
+        """https://docs.github.com/en/rest/repos/contents: one file is written or deleted by one request."""
+        url = f"{self._path}/contents/{quote(change.path)}"
         # A new file has no blob to name.
-        blob = {"sha": change.oid} if change.before is not None else {}
-        answer = await self._api.put(
-            f"{self._path}/contents/{quote(change.path)}", data={**data, **blob, "branch": branch}
-        )
+        data = {**data, **({"sha": change.oid} if change.before is not None else {}), "branch": branch}
+        if change.after is None:
+            answer = await self._api.take_away(url, data)
+        else:
+            answer = await self._api.put(url, data={**data, "content": base64.b64encode(change.after).decode()})
         commit = answer["commit"]
-        return Commit(oid(commit["sha"]), said(commit["html_url"]), oid(commit["parents"][0]["sha"]))
+        self._objects.keep_root(oid(commit["sha"]), tree_of(commit))
+        return Commit(commit["sha"], said(commit["html_url"]), oid(commit["parents"][0]["sha"]))
 
     async def _git_data(self, changeset: Changeset, data: dict[str, object]) -> Commit:
-        """Tree, commit, ref: three requests, the last one not forced; contents stand in the tree as far as they fit.
+        """Tree, commit, ref: the last one is not forced; contents stand in the tree as far as they fit.
 
         A null instead of a blob takes a file out of the tree (https://docs.github.com/en/rest/git/trees#create-a-tree).
         Every changed file is UTF-8 (the rules refuse others), so that its content can stand there as it is.
@@ -127,60 +169,29 @@ class Writer:
                 rows.append({**row, "content": change.after.decode()})
             else:
                 rows.append({**row, "sha": await self._blob(change.after)})
-        tree = await self._api.post(f"{self._path}/git/trees", data={"base_tree": changeset.base, "tree": rows})
+        base = await self._root(changeset.base)
+        tree = oid((await self._api.post(f"{self._path}/git/trees", data={"base_tree": base, "tree": rows}))["sha"])
         commit = await self._api.post(
-            f"{self._path}/git/commits", data={**data, "parents": [changeset.base], "tree": oid(tree["sha"])}
+            f"{self._path}/git/commits", data={**data, "parents": [changeset.base], "tree": tree}
         )
         # A ref that is not forced only has to move forward: a base that a forced push took away would come back so.
-        head = await self._api.getitem(f"{self._path}/git/ref/heads/{quote(changeset.branch)}")
-        if oid(head["object"]["sha"]) != changeset.base:
-            raise StaleHead(f"{changeset.branch} is at {head['object']['sha']}, not at {changeset.base}")
+        head = await self._head(changeset.branch)
+        if head != changeset.base:
+            raise StaleHead(f"{changeset.branch} is at {head}, not at {changeset.base}")
         update = {"sha": oid(commit["sha"]), "force": False}
         await self._api.patch(f"{self._path}/git/refs/heads/{quote(changeset.branch)}", data=update)
+        self._objects.keep_root(commit["sha"], tree)
         return Commit(commit["sha"], said(commit["html_url"]), changeset.base)
+
+    async def _root(self, head: str) -> str:
+        """Return the tree of a commit. It is known from reading the branch, unless it was forgotten meanwhile."""
+        known = self._objects.find_root(head)
+        if known is None:
+            answer = await self._api.getitem(f"{self._path}/git/commits/{head}")
+            known = oid(answer["tree"]["sha"])
+            self._objects.keep_root(head, known)
+        return known
 
     async def _blob(self, content: bytes) -> str:
         data = {"content": base64.b64encode(content).decode(), "encoding": "base64"}
         return oid((await self._api.post(f"{self._path}/git/blobs", data=data))["sha"])
-
-
-def _mutation_error(error: Mapping[str, Any]) -> PointsmanError:
-    if error.get("type") == "STALE_DATA":
-        return StaleHead(said(error.get("message")))
-    # GitHub documents no list of types; of rulesets only the sentence is known to stay the same.
-    sentence = said(error.get("message"))
-    if "was archived" in sentence:  # with the type of a rule, but an event of GitHub's tells when it may go
-        return Unavailable(f"GitHub forbids it: {sentence}")
-    if error.get("type") in {"UNPROCESSABLE", "BRANCH_PROTECTION_RULE_VIOLATION"} or "rule violation" in sentence:
-        return _blocked(sentence)
-    return query_error(error)
-
-
-def _rest_error(error: gidgethub.HTTPException) -> PointsmanError:
-    """Tell a moved branch from a rule: both answer 409 or 422, only the sentence differs."""
-    status, sentence = int(error.status_code), said(error)
-    if status not in {409, 422}:
-        return refusal(status, sentence)
-    # The last but one is the answer to a new file that somebody else made meanwhile, the last to a branch that is gone.
-    stale = (
-        "but expected",
-        "does not match",
-        "not a fast forward",
-        '"sha" wasn\'t supplied',
-        "Reference does not exist",
-    )
-    if any(words in sentence for words in stale):
-        return StaleHead(sentence)
-    return _blocked(sentence)
-
-
-def _blocked(sentence: str) -> Blocked:
-    # A ruleset's comes in two paragraphs: what happened, and which rule.
-    sentence = ": ".join(line.strip() for line in sentence.splitlines() if line.strip()).removesuffix(".")
-    if "secret" in sentence.lower():
-        remedy = "; it takes part of the change for a secret: look at the value"
-    elif any(words in sentence.lower() for words in ("rule violation", "protected branch", "pull request")):
-        remedy = "; let the App bypass the rule, or take the branch out of it"
-    else:
-        remedy = ""
-    return Blocked(f"GitHub refuses the commit: {sentence}{remedy}")

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
 import structlog
@@ -16,9 +16,9 @@ from cachetools import LRUCache
 from bot.core.meter import Budget
 from bot.errors import PointsmanError
 from bot.github import reports
-from bot.github.answers import NotFound
+from bot.github.answers import NoField, NoGraphQL, NotFound
 from bot.github.auth import Scope, Tokens, app_api
-from bot.github.client import TIMEOUT, InstallationAPI, NoGraphQL
+from bot.github.client import TIMEOUT, InstallationAPI
 from bot.github.commit import Writer
 from bot.github.deliveries import DeliveryList
 from bot.github.installations import InstallationList
@@ -30,16 +30,19 @@ from bot.github.snapshot import Reader
 from bot.github.views import Views
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from bot.core.changeset import Changeset
     from bot.core.glob import Glob
+    from bot.core.mapping import Strategy
     from bot.core.message import CheckRun, CommitMessage
     from bot.core.model import Repository
     from bot.core.outcome import Commit, Landed
     from bot.core.snapshot import File, Snapshot
     from bot.github.quota import State
     from bot.ports import Compute
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -112,6 +115,7 @@ class GitHub:
         self._objects = Objects()
         self._views = Views(self._objects, compute)
         self._no_graphql_until = 0.0
+        self._no_mutation_until = 0.0
 
     @property
     def at_once(self) -> int:
@@ -135,13 +139,7 @@ class GitHub:
         return snapshot
 
     async def _open(self, repository: Repository, paths: Sequence[str], branch: str) -> Snapshot:
-        if self._graphql:
-            try:
-                return await self._reader(repository).open(paths, branch)
-            except NoGraphQL:
-                # A server without it answers 404, but so may a proxy that is being set up: ask again some time.
-                self._no_graphql_until = time.monotonic() + GRAPHQL_AGAIN_SECONDS
-        return await self._reader(repository).open(paths, branch)
+        return await self._read(repository, lambda reader: reader.open(paths, branch))
 
     async def read(self, snapshot: Snapshot, globs: Sequence[Glob], budget: Budget) -> Snapshot:
         """Return `snapshot`, at the same commit, with every file that one of `globs` matches.
@@ -151,7 +149,8 @@ class GitHub:
         snapshot, unknown = await self._views.read(snapshot, globs, budget)
         if not unknown:
             return snapshot
-        snapshot = await self._reader(snapshot.repository).read(snapshot, unknown, budget)
+        known = snapshot
+        snapshot = await self._read(snapshot.repository, lambda reader: reader.read(known, unknown, budget))
         self._views.keep(snapshot, [glob.literal for glob in unknown if glob.literal is not None], unknown)
         return snapshot
 
@@ -159,25 +158,45 @@ class GitHub:
         """Return a file of the `.github` repository of the owner, None where there is none that we may read."""
         shared = replace(repository, id=0, full_name=f"{repository.owner}/.github", default_branch="")
         # A token for the repository by its id cannot be had, as the id is not known; this one may only read.
-        api = self._api(Scope(repository.installation, None, _READ))
+        scope = Scope(repository.installation, None, _READ)
         try:
-            objects = self._objects.of(repository.installation)
-            snapshot = await Reader(api, shared, objects, self._compute, graphql=self._graphql).open([path])
+            snapshot = await self._read(shared, lambda reader: reader.open([path]), scope)
         except NotFound:
             return None
         return snapshot.files.get(path)
 
-    async def commit(self, repository: Repository, changeset: Changeset, message: CommitMessage) -> Commit:
-        """Make `changeset` one commit on its branch. Raises StaleHead and Blocked, and then nothing was written."""
-        api = self._api(Scope(repository.installation, repository.id, _CONTENTS))
+    async def commit(
+        self, repository: Repository, changeset: Changeset, message: CommitMessage, strategy: Strategy = "auto"
+    ) -> Commit:
+        """Make `changeset` one commit on its branch. Raises StaleHead and Blocked, and then nothing was written.
+
+        A `strategy` other than auto is never left for another way: Blocked says what it cannot do.
+        """
         try:
-            commit = await Writer(api, repository, graphql=self._graphql).write(changeset, message)
+            commit = await self._write(repository, changeset, message, strategy)
         except BaseException:
             # Others moved the branch, or our commit landed and its answer got lost: the branch has to be read again.
             self._views.forget(repository, changeset.branch)
             raise
         self._views.advance(repository, changeset, commit)
         return commit
+
+    async def _write(
+        self, repository: Repository, changeset: Changeset, message: CommitMessage, strategy: Strategy
+    ) -> Commit:
+        api = self._api(Scope(repository.installation, repository.id, _CONTENTS))
+        objects = self._objects.of(repository.installation)
+        if self._graphql and time.monotonic() >= self._no_mutation_until:
+            try:
+                return await Writer(api, repository, objects, graphql=True).write(changeset, message, strategy)
+            except NoField as error:
+                # The server's schema is older than the mutation. Reads may still go by GraphQL.
+                self._no_mutation_until = time.monotonic() + GRAPHQL_AGAIN_SECONDS
+                log.info("commits go by REST", reason=str(error))
+            except NoGraphQL:
+                self._no_graphql_until = time.monotonic() + GRAPHQL_AGAIN_SECONDS
+                raise
+        return await Writer(api, repository, objects, graphql=False).write(changeset, message, strategy)
 
     async def landed(self, repository: Repository, branch: str, base: str) -> Landed:
         """Look for commits of ours on `branch` since `base`, by the deliveries in their trailers."""
@@ -222,11 +241,22 @@ class GitHub:
     def _graphql(self) -> bool:
         return time.monotonic() >= self._no_graphql_until
 
-    def _reader(self, repository: Repository) -> Reader:
-        # Reads come right before the write: with its token they cost no round trip for one of their own.
-        api = self._api(Scope(repository.installation, repository.id, _CONTENTS))
+    async def _read(
+        self, repository: Repository, read: Callable[[Reader], Awaitable[T]], scope: Scope | None = None
+    ) -> T:
+        """Return what `read` reads: by GraphQL, and if the server turns out to have none, or too little of it, by REST.
+
+        Reads come right before the write: with its token they cost no round trip for one of their own.
+        """
+        api = self._api(scope or Scope(repository.installation, repository.id, _CONTENTS))
         objects = self._objects.of(repository.installation)
-        return Reader(api, repository, objects, self._compute, graphql=self._graphql)
+        if self._graphql:
+            try:
+                return await read(Reader(api, repository, objects, self._compute, graphql=True))
+            except NoGraphQL:
+                # A server without it answers 404, but so may a proxy that is being set up: ask again some time.
+                self._no_graphql_until = time.monotonic() + GRAPHQL_AGAIN_SECONDS
+        return await read(Reader(api, repository, objects, self._compute, graphql=False))
 
     def _governor(self, installation: int) -> Governor:
         governor = self._governors.get(installation)

@@ -68,4 +68,4 @@ async def _get(api: InstallationAPI, url: str) -> Any:
     try:
         return await api.getitem(url)
     except gidgethub.HTTPException as error:
-        raise refusal(int(error.status_code), str(error)) from error
+        raise refusal(int(error.status_code), str(error), error.headers) from error

@@ -23,14 +23,22 @@ class Entry(NamedTuple):
 
 
 class Objects:
-    """Blobs and trees by oid, and the matches of globs at a commit. The bytes of keys count for the bounds too."""
+    """Blobs and trees by oid, the tree of each commit, and the matches of globs at a commit.
+
+    The bytes of keys count for the bounds too.
+    """
 
     def __init__(
-        self, blob_bytes: int = 64_000_000, tree_bytes: int = 64_000_000, match_bytes: int = 16_000_000
+        self,
+        blob_bytes: int = 64_000_000,
+        tree_bytes: int = 64_000_000,
+        match_bytes: int = 16_000_000,
+        root_bytes: int = 4_000_000,
     ) -> None:
         self.blobs: FairCache[str, bytes] = FairCache(blob_bytes, lambda oid, data: text_bytes(oid) + len(data))
         self.trees: FairCache[str, Mapping[str, Entry]] = FairCache(tree_bytes, _weigh_listing)
         self.matches: FairCache[str, Mapping[str, Entry]] = FairCache(match_bytes, _weigh_listing)
+        self.roots: FairCache[str, str] = FairCache(root_bytes, lambda head, oid: text_bytes(head) + text_bytes(oid))
 
     def of(self, installation: int) -> OwnObjects:
         """Return a view for one installation: what it keeps counts as its own."""
@@ -44,6 +52,7 @@ class OwnObjects:
         self.blobs = objects.blobs
         self.trees = objects.trees
         self._matches = objects.matches
+        self._roots = objects.roots
         self._installation = installation
 
     def keep_blob(self, oid: str, data: bytes) -> None:
@@ -53,6 +62,15 @@ class OwnObjects:
     def keep_tree(self, oid: str, tree: Mapping[str, Entry]) -> None:
         """Keep a tree if there is room for it."""
         self.trees.put(self._installation, oid, tree)
+
+    def find_root(self, head: str) -> str | None:
+        """Return the oid of the tree of a commit, None if it is not known."""
+        return self._roots.get(head)
+
+    def keep_root(self, head: str, oid: str | None) -> None:
+        """Keep which tree a commit has, if that was told."""
+        if oid is not None:
+            self._roots.put(self._installation, head, oid)
 
     def find_matches(self, head: str, patterns: Collection[str]) -> Mapping[str, Entry] | None:
         """Return the files that globs match at a commit, None if that is not known."""

@@ -41,4 +41,4 @@ async def create_check_run(api: InstallationAPI, repository: Repository, check_r
     try:
         await api.post(f"/repos/{repository.full_name}/check-runs", data=data)
     except gidgethub.HTTPException as error:
-        raise refusal(int(error.status_code), str(error)) from error
+        raise refusal(int(error.status_code), str(error), error.headers) from error

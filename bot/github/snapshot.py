@@ -17,7 +17,7 @@ import gidgethub
 from bot.core.snapshot import MAX_FILE_BYTES, SUBMODULE, SYMLINK, File, Snapshot
 from bot.errors import InputError, Transient
 from bot.flows import jobs
-from bot.github.answers import UNREADABLE, NotFound, oid, readable, refusal
+from bot.github.answers import UNREADABLE, NotFound, QueryTooLarge, oid, readable, refusal, tree_of
 from bot.github.objects import Entry, blob_oid
 from bot.github.queries import despite_missing_files, file_fields
 from bot.github.transport import TooLarge
@@ -53,6 +53,7 @@ class Reader:
         self._path = f"/repos/{repository.full_name}"
         self._objects = objects
         self._graphql = graphql
+        self._files_by_rest = False
         self._at_once = asyncio.Semaphore(_AT_ONCE)
 
     async def open(self, paths: Sequence[str], branch: str = "") -> Snapshot:
@@ -62,6 +63,9 @@ class Reader:
         """
         if self._graphql:
             return await self._open_graphql(paths, branch)
+        return await self._open_rest(paths, branch)
+
+    async def _open_rest(self, paths: Sequence[str], branch: str) -> Snapshot:
         name = branch or self._repository.default_branch or await self._default_branch()
         try:
             ref = await self._get(f"{self._path}/git/ref/heads/{quote(name)}")
@@ -107,7 +111,7 @@ class Reader:
         document = f"""
             query Open($owner: String!, $name: String!{declared}) {{
               repository(owner: $owner, name: $name) {{
-                ref: {field} {{ name target {{ oid ... on Commit {{ {fields} }} }} }}
+                ref: {field} {{ name target {{ oid ... on Commit {{ tree {{ oid }} {fields} }} }} }}
               }}
             }}"""
         try:
@@ -117,12 +121,18 @@ class Reader:
                 raise
             snapshot = await self._open_graphql((), branch)
             return await self._with_files(snapshot, await self._entries_graphql(snapshot.head, paths))
+        except QueryTooLarge:
+            if not paths:
+                return await self._open_rest(paths, branch)
+            snapshot = await self._open_graphql((), branch)
+            return await self._with_files(snapshot, await self._entries_graphql(snapshot.head, paths))
         if ref is None and branch:
             raise self._no_branch(branch)
         if ref is None:
             raise NotFound(f"{self._repository.full_name} is empty: it has no commit yet")
         with readable():
             snapshot = Snapshot(self._repository, str(ref["name"]), oid(ref["target"]["oid"]))
+            self._objects.keep_root(snapshot.head, tree_of(ref["target"]))
             entries = self._keep_texts(first, ref["target"])
         entries |= await self._entries_graphql(snapshot.head, rest)
         return await self._with_files(snapshot, entries)
@@ -139,6 +149,8 @@ class Reader:
         return {path: entry for entries in found for path, entry in entries.items()}
 
     async def _files_graphql(self, head: str, paths: Sequence[str]) -> dict[str, Entry]:
+        if self._files_by_rest:
+            return await self._literal_entries(head, paths)
         fields, declared, variables = file_fields(paths)
         document = f"""
             query Read($owner: String!, $name: String!, $head: GitObjectID!{declared}) {{
@@ -148,9 +160,11 @@ class Reader:
             }}"""
         try:
             answer = await self._query(document, head=head, **variables)
-        except TooLarge:
+        except (TooLarge, QueryTooLarge) as error:
             if len(paths) == 1:
-                raise
+                # If one file alone is too much work for GraphQL, so are the others that are still to be read.
+                self._files_by_rest = isinstance(error, QueryTooLarge)
+                return await self._literal_entries(head, paths)
             middle = len(paths) // 2
             return await self._files_graphql(head, paths[:middle]) | await self._files_graphql(head, paths[middle:])
         with readable():
@@ -164,6 +178,8 @@ class Reader:
                 )
             except gidgethub.QueryError as error:
                 data = despite_missing_files(error)
+            except gidgethub.HTTPException as error:
+                raise refusal(int(error.status_code), str(error), error.headers) from error
         repository = data.get("repository") if isinstance(data, dict) else None
         if not isinstance(repository, dict):
             raise Transient(UNREADABLE)
@@ -247,6 +263,9 @@ class Reader:
             )
         with readable():
             tree = dict(_entry(row) for row in answer["tree"])
+            # Asked for by a commit, the answer names the tree; the description does not promise it.
+            if answer["sha"] != name:
+                self._objects.keep_root(name, oid(answer["sha"]))
         self._objects.keep_tree(key, tree)
         return tree
 
@@ -280,7 +299,7 @@ class Reader:
             try:
                 answer = await self._api.getitem(url)
             except gidgethub.HTTPException as error:
-                raise refusal(int(error.status_code), str(error)) from error
+                raise refusal(int(error.status_code), str(error), error.headers) from error
         if not isinstance(answer, dict):
             raise Transient(UNREADABLE)
         return answer

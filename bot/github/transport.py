@@ -65,8 +65,10 @@ def same_api(base: str, url: str) -> URL | None:
     return target if len(origins) == 1 and inside and not dots and target.user is None else None
 
 
-def redirected(base: str, url: str, headers: Mapping[str, str]) -> str:
-    """Return the address that an answer redirects to. Raises Transient if it is not within the API at `base`.
+def redirected(base: str, url: str, status: int, headers: Mapping[str, str]) -> str:
+    """Return the address that an answer redirects to.
+
+    Raises Transient if it is not within the API at `base`, or if the status says not to send the same there.
 
     GitHub redirects to where a renamed repository is now:
     https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects
@@ -76,8 +78,9 @@ def redirected(base: str, url: str, headers: Mapping[str, str]) -> str:
         target = URL(url).join(URL(location))
     except ValueError:
         target = URL()
-    if not location or not same_api(base, url) or not (followed := same_api(base, str(target))):
-        raise Transient(_elsewhere("GitHub's API redirects", target, base))
+    followed = same_api(base, str(target)) if location and same_api(base, url) else None
+    if followed is None or status not in REDIRECTS:
+        raise Transient(_elsewhere(f"GitHub's API redirects ({status})", target if location else URL(), base))
     return str(followed)
 
 
@@ -96,7 +99,10 @@ def next_page(base: str, url: str) -> str:
 def _elsewhere(subject: str, target: URL, base: str) -> str:
     # The error names only the host of a foreign address: the rest may be very long, or hold a secret.
     where = (target.host or "an unknown place")[:100]
-    if target.host == URL(base).host:
+    api = URL(base)
+    if target.host == api.host and target.scheme != api.scheme:
+        where = f"{target.scheme}://{where}"[:110]
+    elif target.host == api.host:
         where = f"another part of {where}"
     return f"{subject} at {where}, where nothing is sent; GITHUB_API_URL must be the API's own address"
 

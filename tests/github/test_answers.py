@@ -1,480 +1,462 @@
-"""What GitHub answers is believed only as far as it must be: where it sends us, how large it is, what shape it has."""
+"""What each answer of GitHub means, in GitHub's words: the table is the specification, one row for each answer."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import tracemalloc
-import zlib
-from contextlib import asynccontextmanager, suppress
-from functools import partial
-from typing import TYPE_CHECKING, Any
+import ssl
+import time
+from email.utils import formatdate
+from typing import Any
 
 import aiohttp
 import gidgethub
 import pytest
-from adapters import adapter
-from aiohttp import web
-from running import REFUSAL, named
-from test_deliveries import EVER, all_since, listing, lose
+from aiohttp.client_reqrep import ConnectionKey
 
-from bot.compute.in_place import InPlace
-from bot.core.changeset import Changeset, FileChange
-from bot.core.glob import Glob
-from bot.core.message import CommitMessage
-from bot.core.meter import unlimited
-from bot.core.snapshot import REGULAR
-from bot.errors import InputError, Transient, Unavailable, Unreadable
-from bot.github import transport
-from bot.github.auth import app_api
-from bot.github.client import InstallationAPI
-from bot.github.forge import LARGE_ANSWERS, LARGE_ANSWERS_EACH, GitHub
-from bot.github.installations import InstallationList
-from bot.github.quota import Governor, Quota
-from bot.github.semaphore import FairSemaphore
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from bot.sandbox import Repository, Sandbox
-
-JSON = {"Content-Type": "application/json; charset=utf-8"}
-MEGABYTE = 1_000_000
-
-
-class Elsewhere:
-    """Another host, which keeps what is sent to it; `answer` is what it says."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.received: list[tuple[str, str, dict[str, str], bytes]] = []
-
-
-@pytest.fixture
-async def elsewhere() -> AsyncIterator[Elsewhere]:
-    """A host that nothing may be sent to."""
-    host = Elsewhere()
-
-    async def receive(request: web.Request) -> web.Response:
-        host.received.append((request.method, request.path, dict(request.headers), await request.read()))
-        return web.json_response([])
-
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", receive)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield host
-    await runner.cleanup()
-
-
-@asynccontextmanager
-async def forge_of(sandbox: Sandbox, prefix: str = "") -> AsyncIterator[GitHub]:
-    """A forge whose traffic need not be as GitHub describes it."""
-    async with aiohttp.ClientSession() as session:
-        yield GitHub(session, sandbox.url + prefix, sandbox.app.id, sandbox.app.private_key, InPlace())
-
-
-# -- where it sends us
-
-
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("path", ["access_tokens", "/git/ref/", "graphql", "/app/hook/deliveries"])
-async def test_no_redirect_leads_to_another_host(
-    sandbox: Sandbox, gitops: Repository, elsewhere: Elsewhere, path: str, status: int
-) -> None:
-    """Neither a token nor a body is sent there, and the sentence says where it would have gone."""
-    sandbox.graphql = path == "graphql"
-    async with adapter(sandbox, gitops) as (forge, repository, _):
-        if path != "access_tokens":
-            await forge.open(repository, [])
-        location = {"Location": f"{elsewhere.url}/repos/acme/gitops?token=hunter2"}
-        sandbox.faults.add(path=path, status=status, body=REFUSAL, headers=location, times=None)
-        asked = all_since(forge.deliveries, EVER) if "hook" in path else forge.open(repository, [])
-        with pytest.raises(Transient) as caught:
-            await asked
-    assert elsewhere.received == []
-    assert "hunter2" not in str(caught.value)
-    assert status == 303 or "127.0.0.1" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "location",
-    [
-        "/graphql",
-        "/repos/acme/gitops/git/ref/heads/main",
-        "/api/v4/repos/acme/gitops/git/ref/heads/main",
-        "/api/v3/../../login",
-        "/api/v3/%2e%2e/%2e%2e/login",
-        "/api/v3/x%2f..%2f..%2f..%2flogin",
-        "/api/v3/..\\..\\login",
-        "//127.0.0.1:9/api/v3/x",
-        "http://me:pw@{host}/api/v3/x",
-        "https://{host}/api/v3/x",
-        "http://{host}:1/api/v3/x",
-        "http://[::1",
-        "http://exa mple\\@x/",
-        "javascript:alert(1)",
-        "",
-    ],
+from bot.errors import Blocked, PointsmanError, StaleHead, Transient, Unavailable
+from bot.github.answers import (
+    LIMITED,
+    Limited,
+    NoField,
+    NotFound,
+    QueryTooLarge,
+    RequestTooLarge,
+    app_refusal,
+    commit_refusal,
+    fault,
+    is_query_limited,
+    mutation_refusal,
+    no_connection,
+    query_error,
+    refusal,
 )
-async def test_a_redirect_stays_within_the_api(sandbox: Sandbox, gitops: Repository, location: str) -> None:
-    """Scheme, host, port and the path of the API stay as they are set, however the address is written."""
-    sandbox.graphql = False
-    async with forge_of(sandbox, "/api/v3") as forge:
-        repository = named(sandbox, gitops)
-        await forge.open(repository, [])
-        since = len(sandbox.requests)
-        target = location.format(host=sandbox.url.removeprefix("http://"))
-        sandbox.faults.add(path="/git/ref/", status=301, body=REFUSAL, headers={"Location": target})
-        with pytest.raises(Transient, match="where nothing is sent"):
-            await forge.open(repository, [])
-        assert [exchange.status for exchange in list(sandbox.requests)[since:]] == [301]
 
+API = "https://ghe.example.com/api/v3/repos/acme/gitops"
+JSON = {"content-type": "application/json; charset=utf-8"}
+HTML = {"content-type": "text/html; charset=utf-8"}
+A, B = "1" * 40, "2" * 40
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
-async def test_a_redirect_within_the_api_keeps_method_and_body(
-    sandbox: Sandbox, gitops: Repository, status: int
-) -> None:
-    """A POST that became a GET would not be found: the App would seem not to be installed."""
-    installation = sandbox.installation_of(gitops)
-    assert installation is not None
-    location = {"Location": f"/app/installations/{installation.id}/access_tokens"}
-    async with adapter(sandbox, gitops) as (forge, repository, _):
-        sandbox.faults.add(path="access_tokens", status=status, body=REFUSAL, headers=location)
-        assert (await forge.open(repository, [])).head == gitops.head()
-    asked = [one for one in sandbox.requests if "access_tokens" in one.path]
-    assert [(one.method, one.status) for one in asked] == [("POST", status), ("POST", 201)]
-    assert asked[1].request_body == asked[0].request_body is not None
-
-
-async def test_a_renamed_repository_is_read_and_written_where_it_is(sandbox: Sandbox, gitops: Repository) -> None:
-    """GitHub answers for the old name with the address by id; a commit is made once."""
-    sandbox.graphql = False
-    async with adapter(sandbox, gitops) as (forge, repository, _):
-        gitops.rename("acme/moved")
-        snapshot = await forge.open(repository, ["README.md"])
-        file = snapshot.files["README.md"]
-        files = {"README.md": FileChange("README.md", file.data, b"# Moved\n", REGULAR, file.oid, ())}
-        await forge.commit(repository, Changeset("main", snapshot.head, files), CommitMessage("Move", ""))
-    assert gitops.read("README.md") == b"# Moved\n"
-    assert len(gitops.log()) == 2
-
-
-async def test_redirects_in_a_circle_end(sandbox: Sandbox, gitops: Repository) -> None:
-    """After three of them, with an error that goes away if the circle does."""
-    sandbox.graphql = False
-    async with adapter(sandbox, gitops) as (forge, repository, _):
-        await forge.open(repository, [])
-        since = len(sandbox.requests)
-        here = {"Location": f"/repos/{gitops.full_name}/git/ref/heads/main"}
-        sandbox.faults.add(path="/git/ref/", status=302, body=REFUSAL, headers=here, times=None)
-        with pytest.raises(Transient, match="redirects more than 3 times"):
-            await forge.open(repository, [])
-        assert len(sandbox.requests) - since == 4
-
-
-@pytest.mark.usefixtures("gitops")
-@pytest.mark.parametrize("more", ["{elsewhere}/app/hook/deliveries?cursor=2", "https://{host}/app/hook/deliveries"])
-async def test_the_next_page_is_on_the_same_server(sandbox: Sandbox, elsewhere: Elsewhere, more: str) -> None:
-    """The App's JWT is the whole App: no Link header may take it elsewhere."""
-    await lose(sandbox, 1)
-    host = sandbox.url.removeprefix("http://")
-    link = {"Link": f'<{more.format(elsewhere=elsewhere.url, host=host)}>; rel="next"', **JSON}
-    sandbox.faults.add(path="/app/hook/deliveries$", status=200, body=[], headers=link)
-    async with listing(sandbox) as deliveries:
-        with pytest.raises(Transient, match=r"a list of GitHub's API goes on at .*127\.0\.0\.1, where nothing is sent"):
-            await all_since(deliveries, EVER)
-    assert elsewhere.received == []
-
-
-@pytest.mark.usefixtures("gitops")
-async def test_the_next_page_of_installations_is_on_the_same_server(sandbox: Sandbox, elsewhere: Elsewhere) -> None:
-    """It is read with the App's JWT too, and has as many pages as there may be installations."""
-    link = {"Link": f'<{elsewhere.url}/app/installations?page=2>; rel="next"', **JSON}
-    sandbox.faults.add(path="/app/installations$", status=200, body=[], headers=link)
-    here = {"Link": f'<{sandbox.url}/app/installations?page=2>; rel="next"', **JSON}
-    sandbox.faults.add(path="/app/installations$", status=200, body=[], headers=here, times=None)
-    async with aiohttp.ClientSession() as session:
-        listed = InstallationList(app_api(session, sandbox.url, sandbox.app.id, sandbox.app.private_key))
-        with pytest.raises(Transient, match="where nothing is sent"):
-            assert [account async for account in listed.accounts()] == []
-        since = len(sandbox.requests)
-        assert [account async for account in listed.accounts()] == []
-    assert len(sandbox.requests) - since == 101
-    assert elsewhere.received == []
-
-
-async def test_a_list_without_an_end_has_one(sandbox: Sandbox) -> None:
-    """Pages that are empty or lead in a circle are not asked for for ever."""
-    link = {"Link": f'<{sandbox.url}/app/hook/deliveries?cursor=1>; rel="next"', **JSON}
-    sandbox.faults.add(path="/app/hook/deliveries$", status=200, body=[], headers=link, times=None)
-    async with listing(sandbox) as deliveries:
-        with pytest.raises(Transient, match="has no end after 100 pages"):
-            await all_since(deliveries, EVER)
-
-
-# -- how large it is
-
-
-class Stream:
-    """A server that answers everything with `megabytes` of no JSON; `sent` is how many bytes of it were sent."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.status = 200
-        self.megabytes = 300
-        self.gzipped = False
-        self.sent = 0
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        headers = {**JSON, **({"Content-Encoding": "gzip"} if self.gzipped else {})}
-        response = web.StreamResponse(status=self.status, headers=headers)
-        await response.prepare(request)
-        packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-        for _ in range(self.megabytes * 10):
-            chunk = b"a" * (MEGABYTE // 10)
-            piece = packer.compress(chunk) if self.gzipped else chunk
-            if piece:
-                await response.write(piece)
-                self.sent += len(piece)
-        if self.gzipped:
-            await response.write(packer.flush())
-        return response
-
-
-@pytest.fixture
-async def stream() -> AsyncIterator[Stream]:
-    """A server that has no end of an answer."""
-    stream = Stream()
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", stream.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    stream.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield stream
-    await runner.cleanup()
-
-
-@pytest.mark.parametrize(("status", "gzipped"), [(200, False), (200, True), (302, True), (404, False), (503, True)])
-@pytest.mark.parametrize(
-    ("path", "limit"),
-    [
-        ("/repos/a/b", transport.ANSWER_BYTES),
-        ("/graphql", transport.GRAPHQL_BYTES),
-        ("/repos/a/b/git/trees/c", transport.LARGE_ANSWER_BYTES),
-    ],
+SECONDARY = (
+    "You have exceeded a secondary rate limit. Please wait a few minutes before you try again. If you reach out to "
+    "GitHub Support for help, please include the request ID."
 )
-async def test_an_answer_has_a_largest_size(
-    stream: Stream, path: str, limit: int, *, gzipped: bool, status: int
-) -> None:
-    """Of 300 MB no more is read, or inflated, than until the limit; of an error much less."""
-    stream.status, stream.gzipped = status, gzipped
-    limit = limit if status == 200 else transport.ERROR_BYTES
-    async with aiohttp.ClientSession() as session:
-        governor = Governor(Quota(), asyncio.get_running_loop())
-        api = InstallationAPI(session, stream.url, some_token, governor)
-        tracemalloc.start()
-        try:
-            with pytest.raises((Transient, gidgethub.HTTPException)) as caught:
-                await api.getitem(path)
-            _, peak = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-    # The body, what doubles it while it grows, and what both ends have in their buffers.
-    assert peak < 2.5 * limit + 5 * MEGABYTE
-    assert stream.sent < limit + 10 * MEGABYTE
-    if status == 200:
-        assert str(caught.value) == f"an answer of GitHub's has more than {limit:,} bytes"
+BLOCKED_CONTENT = (
+    "You have exceeded a secondary rate limit and have been temporarily blocked from content creation. Please retry "
+    "your request again later."
+)
+ABUSE = "You have triggered an abuse detection mechanism. Please wait a few minutes before you try again."
+PRIMARY = "API rate limit exceeded for installation ID 25669."
+ALREADY = "API rate limit already exceeded for installation ID 25669."
+TOO_QUICK = "was submitted too quickly"
+ALLOW_LIST = (
+    "Although you appear to have the correct authorization credentials, the `acme` organization has an IP allow list "
+    "enabled, and your IP address is not permitted to access this resource."
+)
+SAML = (
+    "Resource protected by organization SAML enforcement. You must grant your OAuth token access to this organization."
+)
+SUSPENDED = "This installation has been suspended"
+ARCHIVED = "Repository was archived so is read-only."
+INTEGRATION = "Resource not accessible by integration"
+BYPASS = "let the App bypass the rule, or take the branch out of it"
+PULL_REQUEST = "Changes must be made through a pull request."
+NOT_AUTHORIZED = (
+    "You're not authorized to push to this branch. Visit https://docs.github.com/articles/about-protected-branches/ "
+    "for more information."
+)
 
 
-async def test_files_that_make_an_answer_too_large_are_read_in_parts(
-    sandbox: Sandbox, gitops: Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Fifty large files are asked for in one request; what its answer may not hold comes in halves."""
-    files = {f"env/{number}.yaml": f"a: {'x' * 10_000}{number}\n" for number in range(40)}
-    gitops.commit(files, "Add")
-    monkeypatch.setattr(transport, "GRAPHQL_BYTES", 150_000)
-    async with adapter(sandbox, gitops) as (forge, repository, _):
-        snapshot = await forge.open(repository, sorted(files))
-        assert {path: file.data for path, file in snapshot.files.items()} == {
-            path: text.encode() for path, text in files.items()
-        }
-        snapshot = await forge.read(await forge.open(repository, ["README.md"]), [Glob("env/*.yaml")], unlimited())
-        assert files.keys() <= snapshot.files.keys()
-    # One by one would be forty.
-    assert len([one for one in sandbox.requests if one.operation == "Read"]) < 20
+def body(message: str, **more: Any) -> bytes:
+    return json.dumps({"message": message, "documentation_url": "https://docs.github.com/rest", **more}).encode()
 
 
-async def test_a_tree_that_is_too_large_is_read_folder_by_folder(
-    sandbox: Sandbox, gitops: Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As one that GitHub itself cuts off is."""
-    gitops.commit({f"env/{folder}/{n}.yaml": "a: 1\n" for folder in range(20) for n in range(10)}, "Add")
-    monkeypatch.setattr(transport, "LARGE_ANSWER_BYTES", 9_000)
-    async with adapter(sandbox, gitops) as (forge, repository, _):
-        snapshot = await forge.read(await forge.open(repository, []), [Glob("env/**/*.yaml")], unlimited())
-    assert len(snapshot.files) == 200
+def errors(*each: dict[str, Any]) -> bytes:
+    return json.dumps({"data": None, "errors": list(each)}).encode()
 
 
-async def test_few_large_answers_are_read_at_a_time(stream: Stream) -> None:
-    """Their number times their size is memory: of one installation two, of all four; small ones need not wait."""
-    stream.megabytes = 3
-    places = FairSemaphore(LARGE_ANSWERS, LARGE_ANSWERS_EACH, "many are read")
-    held: list[tuple[int, int]] = []
+# -- what an answer is by its status, headers and form
 
-    @asynccontextmanager
-    async def large(installation: int) -> AsyncIterator[None]:
-        async with places.acquire(installation, 30.0):
-            held.append((places._held[installation], places._held.total()))
-            yield
-
-    async def ask(installation: int) -> None:
-        governor = Governor(Quota(), asyncio.get_running_loop(), large_answer=partial(large, installation))
-        api = InstallationAPI(session, stream.url, some_token, governor)
-        with suppress(Transient):
-            await api.getitem("/x")
-
-    async with aiohttp.ClientSession() as session:
-        await asyncio.gather(*(ask(installation) for installation in (1, 2, 3) for _ in range(5)))
-        assert len(held) == 15
-        assert (max(each for each, _ in held), max(every for _, every in held)) == (2, 4)
-        stream.megabytes = 0
-        await ask(1)
-        assert len(held) == 15
-
-
-async def some_token(_: str | None) -> str:
-    return "token"
-
-
-# -- what shape it has
-
-DEEP = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
-ODD: list[tuple[bytes, dict[str, str]]] = [
-    (b"[" * 100_000 + b"]" * 100_000, JSON),
-    (DEEP, JSON),
-    (b'{"object": {"sha": ' + b"9" * 5000 + b"}}", JSON),
-    (b'{"data": {"repository": {"ref": ' + b"9" * 5000 + b"}}}", JSON),
-    (b"\xff\xfe{}", JSON),
-    (b"{}", {"Content-Type": "application/json; charset=no-such-charset"}),
-    (b"{}", {"Content-Type": "application/json; charset=idna"}),
-    (b"<html>", {"Content-Type": "text/html"}),
-    (b"not json", JSON),
-    (b"", JSON),
-    (b"[]", JSON),
-    (b"null", JSON),
-    (b"true", JSON),
-    (b'"text"', JSON),
-    (b"NaN", JSON),
-    (b"1e999", JSON),
-    (b"{}", JSON),
-    (b'{"data": null}', JSON),
-    (b'{"data": []}', JSON),
-    (b'{"data": {"repository": []}}', JSON),
-    (b'{"data": {"repository": {"ref": 1}}}', JSON),
-    (b'{"data": {"repository": {"ref": {"name": 1, "target": null}}}}', JSON),
-    (b'{"data": {"repository": {"ref": {"name": "main", "target": {"oid": "../.."}}}}}', JSON),
-    (b'{"errors": null}', JSON),
-    (b'{"errors": 5}', JSON),
-    (b'{"errors": []}', JSON),
-    (b'{"errors": [null]}', JSON),
-    (b'{"errors": [{"message": {"a": 1}}]}', JSON),
-    (b'{"errors": [{"type": []}]}', JSON),
-    (b'{"object": null}', JSON),
-    (b'{"object": {"sha": 7}}', JSON),
-    (b'{"object": {"sha": "\\ud800"}}', JSON),
-    (b"{}", {**JSON, "X-RateLimit-Remaining": "many", "X-RateLimit-Limit": "5", "X-RateLimit-Reset": "soon"}),
-    (b"{}", {**JSON, "X-RateLimit-Remaining": "1", "X-RateLimit-Limit": "5", "X-RateLimit-Reset": "9" * 30}),
-    (b"{}", {**JSON, "Content-Encoding": "gzip"}),
+LIMITS: list[tuple[int, dict[str, str], bytes, float | None]] = [
+    (429, {}, b"", None),
+    (429, HTML, b"<html>", None),
+    (429, {"retry-after": "7"}, body(SECONDARY), 7),
+    (403, {"retry-after": "33"}, body("whatever"), 33),
+    (403, {"x-ratelimit-remaining": "0"}, body("whatever"), None),
+    (403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(time.time()) + 900)}, body(PRIMARY), 900),
+    (403, {}, body(SECONDARY), None),
+    (403, {}, body(BLOCKED_CONTENT), None),
+    (403, {}, body(ABUSE), None),
+    (403, {}, body(PRIMARY), None),
+    (403, {}, body(ALREADY), None),
+    (403, {}, body("This endpoint is temporarily being throttled. Please try again later."), None),
+    (403, {}, body(SECONDARY) + b" " * 250_000, None),
+    (422, {}, body("Validation Failed", errors=[{"code": "custom", "message": TOO_QUICK}]), None),
+    (200, {"retry-after": "60"}, errors({"message": "wait"}), 60),
+    (200, {"x-ratelimit-remaining": "0"}, errors({"message": "wait"}), None),
 ]
 
 
-@pytest.mark.parametrize(("body", "headers"), ODD, ids=[str(number) for number in range(len(ODD))])
-@pytest.mark.parametrize("path", ["graphql", "/git/ref/", "access_tokens"])
-async def test_an_answer_that_cannot_be_read_is_transient(
-    sandbox: Sandbox, gitops: Repository, path: str, body: bytes, headers: dict[str, str]
+@pytest.mark.parametrize(("status", "headers", "sent", "pause"), LIMITS)
+def test_a_limit_is_known_by_status_headers_or_sentence(
+    status: int, headers: dict[str, str], sent: bytes, pause: float | None
 ) -> None:
-    """Whatever comes with status 200: a sentence, and no crash that would count as a bug of ours."""
-    sandbox.graphql = path == "graphql"
-    async with forge_of(sandbox) as forge:
-        repository = named(sandbox, gitops)
-        if path != "access_tokens":
-            await forge.open(repository, [])
-        sandbox.faults.add(path=path, status=200, body=body, headers=headers)
-        with pytest.raises(Transient) as caught:
-            await forge.open(repository, [], "main")
-    assert str(caught.value)
+    """Of a token, of REST and of GraphQL alike; for how long is in the headers, or nowhere."""
+    error = fault(API, status, {**JSON, **headers}, sent)
+    assert isinstance(error, Limited)
+    assert str(error) == LIMITED
+    assert error.retry_after == (None if pause is None else pytest.approx(pause, abs=5))
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 418, 422, 499, 600, 999])
 @pytest.mark.parametrize(
-    "body",
-    [b"[]", b'"x"', b"{}", b'{"message": null}', b'{"message": {"a": 1}, "errors": 5}', b'{"errors": [1]}', DEEP, b""],
-    ids=range(8),
+    ("status", "headers", "sent"),
+    [
+        (200, {}, body(SECONDARY)),
+        (200, {"retry-after": "60"}, b'{"data": {"text": "secondary rate limit"}}'),
+        (200, {"retry-after": "60"}, b'{"errors": ' + b"[" * 100_000),
+        (200, {"x-ratelimit-remaining": "0"}, errors({"type": "NOT_FOUND", "message": "no"})),
+        (404, {}, body(SECONDARY)),
+        (403, {"x-ratelimit-remaining": "many"}, body(INTEGRATION)),
+        (403, {}, body(INTEGRATION, documentation_url="https://docs.github.com/rest#secondary-rate-limits")),
+        (403, {}, b" " * 250_000 + body(SECONDARY)),
+    ],
 )
-async def test_a_refusal_that_cannot_be_read_has_a_sentence(
-    sandbox: Sandbox, gitops: Repository, status: int, body: bytes
+def test_what_only_looks_like_a_limit_is_none(status: int, headers: dict[str, str], sent: bytes) -> None:
+    """A file's text may have the words, a header may be there beside an answer, and only a beginning is looked at."""
+    assert fault(API, status, {**JSON, **headers}, sent) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "limited"),
+    [
+        ({"type": "RATE_LIMITED", "message": PRIMARY}, True),
+        ({"type": "RATE_LIMIT", "message": "x"}, True),
+        ({"message": "x", "extensions": {"code": "graphql_rate_limit"}}, True),
+        ({"message": "x", "code": "graphql_rate_limit"}, True),
+        ({"message": SECONDARY}, True),
+        ({"message": ALREADY}, True),
+        ({"message": ABUSE}, True),
+        ({"type": "UNPROCESSABLE", "message": TOO_QUICK}, True),
+        ({"type": "FORBIDDEN", "message": SECONDARY}, True),
+        ({"type": "NOT_FOUND", "message": f"Could not resolve to a Repository with the name 'a/{ABUSE}'."}, False),
+        ({"type": [], "message": {}, "extensions": 5}, False),
+        ({"message": "Something went wrong while executing your query."}, False),
+    ],
+)
+def test_a_limit_in_a_graphql_answer_is_known_by_type_code_or_sentence(error: dict[str, Any], limited: bool) -> None:
+    """They come with status 200."""
+    assert is_query_limited(error) == limited
+
+
+WIRE: list[tuple[int, dict[str, str], bytes, type[Transient] | None, str]] = [
+    (502, HTML, b"<html>", Transient, "GitHub answered 502"),
+    (407, HTML, b"<html>", Transient, "the proxy before ghe.example.com wants to know who asks (407)"),
+    (413, HTML, b"<html>", RequestTooLarge, "ghe.example.com, or a proxy before it, does not take so large a request"),
+    (200, HTML, b"<html>", Transient, "this is not GitHub's API: ghe.example.com answered 200 with HTML; something on"),
+    (403, HTML, b"<html>", Transient, "this is not GitHub's API: ghe.example.com answered 403 with HTML; something on"),
+    (401, HTML, b"<html>", Transient, "this is not GitHub's API: ghe.example.com answered 401 with HTML"),
+    (404, HTML, b"<html>", Transient, "or GITHUB_API_URL is not the API's own address"),
+    (403, {"content-type": "text/plain"}, b"no", Transient, "answered 403 with text/plain"),
+    (406, HTML, b"<html>", None, ""),
+    (404, {}, b"", None, ""),
+    (200, {"content-type": "application/vnd.github.v3+json"}, b"{}", None, ""),
+    (204, {}, b"", None, ""),
+]
+
+
+@pytest.mark.parametrize(("status", "headers", "sent", "kind", "sentence"), WIRE)
+def test_what_is_no_answer_of_githubs_is_said_with_status_and_host(
+    status: int, headers: dict[str, str], sent: bytes, kind: type[Transient] | None, sentence: str
 ) -> None:
-    """By its status, if that is one."""
-    sandbox.graphql = False
-    async with forge_of(sandbox) as forge:
-        repository = named(sandbox, gitops)
-        await forge.open(repository, [])
-        sandbox.faults.add(path="/git/ref/", status=status, body=body, headers=JSON, times=2)
-        with pytest.raises((Transient, Unavailable, InputError)) as caught:
-            await forge.open(repository, [], "main")
-    assert str(caught.value)
+    """A firewall's page is no lack of permissions, and goes away when it is mended."""
+    error = fault(API, status, headers, sent)
+    assert type(error) is (kind or type(None))
+    assert sentence in str(error)
 
 
-async def test_what_github_says_is_as_long_as_a_person_reads(sandbox: Sandbox, gitops: Repository) -> None:
-    """It is stored, logged and shown: cut, and without what moves a terminal's cursor or is half a character."""
-    sandbox.graphql = False
-    async with forge_of(sandbox) as forge:
-        repository = named(sandbox, gitops)
-        await forge.open(repository, [])
-        text = "no\x1b[2J\ud800 " + "a" * 100_000
-        sandbox.faults.add(path="/git/ref/", status=410, body=json.dumps({"message": text}).encode(), headers=JSON)
-        with pytest.raises(Unavailable) as caught:
-            await forge.open(repository, [])
-    assert len(str(caught.value)) < 1200
-    assert str(caught.value).startswith("GitHub answered 410: no [2J  aaa")
+# -- access, by REST and by GraphQL
+
+ACCESS: list[tuple[int, str, type[PointsmanError], bool | None, str]] = [
+    (401, "Bad credentials", Transient, None, "GitHub refuses our token: Bad credentials"),
+    (403, INTEGRATION, Unavailable, False, f"{INTEGRATION}; accept the App's permissions (it needs contents=write)"),
+    (403, SUSPENDED, Unavailable, True, "; unsuspend the App's installation"),
+    (403, "Sorry. Your account was suspended.", Unavailable, True, "suspended; unsuspend the App's installation"),
+    (403, ARCHIVED, Unavailable, True, "read-only; unarchive the repository"),
+    (403, ALLOW_LIST, Unavailable, True, "; add the address of this server to the organization's IP allow list"),
+    (403, SAML, Unavailable, True, "single sign-on"),
+    (403, "Repository access blocked", Unavailable, True, "GitHub's support"),
+    (451, "Repository access blocked", Unavailable, True, "GitHub's support"),
+    (451, "Repository unavailable due to DMCA takedown.", Unavailable, True, "GitHub's support"),
+    (403, "Must have admin rights to Repository.", Unavailable, False, "accept the App's permissions"),
+    (403, "Request forbidden by administrative rules. Please make sure your request has a User-Agent header",
+     Unavailable, False, "a proxy on the way takes the User-Agent header away"),
+    (403, "Something", Unavailable, False, "GitHub forbids it: Something; look at the App's permissions and at"),
+    (422, "The permissions requested are not granted to this installation.", Unavailable, False,
+     "accept the App's permissions"),
+    (422, "There is at least one repository that does not exist or is not accessible to the parent installation.",
+     Unavailable, False, "add the repository to the App's installation"),
+    (422, f"No commit found for SHA: {A}", Transient, None, "not all of its servers know the commit yet"),
+    (404, "Not Found", NotFound, False, "the App is not installed there, or the repository is gone"),
+    (409, "Git Repository is empty.", NotFound, False, "There is no commit yet"),
+    (406, "Not Acceptable", Unavailable, False, "on Enterprise Server https://HOST/api/v3"),
+    (410, "Gone", Unavailable, False, "GitHub answered 410: Gone"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("seconds", ["31536000", "1e300", "9" * 400])
-async def test_no_header_stops_an_installation_for_more_than_a_day(
-    sandbox: Sandbox, gitops: Repository, seconds: str
+@pytest.mark.parametrize(("status", "said", "kind", "certain", "sentence"), ACCESS)
+def test_a_refusal_names_what_was_said_and_who_has_to_do_what(
+    status: int, said: str, kind: type[PointsmanError], certain: bool | None, sentence: str
 ) -> None:
-    """GitHub's own pauses end within the hour."""
-    async with forge_of(sandbox) as forge:
-        repository = named(sandbox, gitops)
-        await forge.open(repository, [])
-        sandbox.faults.add(operation="Open", status=403, body=REFUSAL, headers={"Retry-After": seconds})
-        with pytest.raises(Transient) as caught:
-            await forge.open(repository, [])
-    assert caught.value.retry_after is not None
-    assert caught.value.retry_after <= 86_400
+    """By the sentence, not by the status; `certain` where the sentence excludes that it passes within seconds."""
+    error = refusal(status, said, {"x-accepted-github-permissions": "contents=write"})
+    assert type(error) is kind
+    assert sentence in str(error)
+    assert getattr(error, "certain", None) == certain
 
 
-@pytest.mark.usefixtures("gitops")
-async def test_a_payload_that_nobody_can_read_is_said_to_be_so(sandbox: Sandbox) -> None:
-    """Asking for it again may give the same: it must not keep the sweep from what comes after it."""
-    await lose(sandbox, 1)
-    (sent,) = sandbox.webhooks.deliveries
-    async with forge_of(sandbox) as forge:
-        for body, sentence in ((DEEP, "nested too deep"), (b"9" * 5000, "a number that is too long"), (b"[", "read")):
-            sandbox.faults.add(path=r"/deliveries/\d", status=200, body=body, headers=JSON)
-            with pytest.raises(Unreadable, match=sentence):
-                await forge.deliveries.payload(sent.id)
+QUERIES: list[tuple[dict[str, Any], type[PointsmanError], bool | None, str]] = [
+    ({"type": "NOT_FOUND", "message": "Could not resolve to a Repository with the name 'a/b'."}, NotFound, False,
+     "install the App there, or fix the name"),
+    ({"type": "FORBIDDEN", "message": INTEGRATION}, Unavailable, False, "accept the App's permissions"),
+    ({"message": INTEGRATION}, Unavailable, False, "accept the App's permissions"),
+    ({"type": "FORBIDDEN", "message": ALLOW_LIST}, Unavailable, True, "IP allow list"),
+    ({"type": "FORBIDDEN", "message": SAML, "extensions": {"saml_failure": True}}, Unavailable, True, "single sign-on"),
+    ({"type": "INSUFFICIENT_SCOPES", "message": "Your token has not been granted the required scopes"}, Unavailable,
+     False, "look at the App's permissions"),
+    ({"type": "RATE_LIMIT", "message": "x"}, Limited, None, LIMITED),
+    ({"type": "RESOURCE_LIMITS_EXCEEDED", "message": "Resource limits for this query exceeded."}, QueryTooLarge, None,
+     "Resource limits for this query exceeded"),
+    ({"message": "x", "extensions": {"code": "RESOURCE_LIMITS_EXCEEDED"}}, QueryTooLarge, None, "x"),
+    ({"message": "Something went wrong while executing your query. This may be the result of a timeout, or it could be "
+      "a GitHub bug. Please include `A:B` when reporting this issue."}, QueryTooLarge, None, "Something went wrong"),
+    ({"message": "Field 'createCommitOnBranch' doesn't exist on type 'Mutation'",
+      "extensions": {"code": "undefinedField", "typeName": "Mutation"}}, NoField, None, "createCommitOnBranch"),
+    ({"message": "Field 'createCommitOnBranch' doesn't exist on type 'Mutation'"}, NoField, None, "lacks what"),
+    ({"message": "x", "extensions": {"code": "argumentNotAccepted"}}, NoField, None, "x"),
+    ({"message": "CreateCommitOnBranchInput isn't a defined input type (on $input)",
+      "extensions": {"code": "variableRequiresValidType"}}, NoField, None, "CreateCommitOnBranchInput"),
+    ({"message": "Something else"}, Transient, None, "GitHub's GraphQL API answered: Something else"),
+    ({"type": [], "message": None, "extensions": []}, Transient, None, "GitHub's GraphQL API answered"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("token", ["a\r\nX-Evil: 1", "", "x" * 10_000, "é", 5, None])
-async def test_a_token_is_one_that_fits_into_a_header(sandbox: Sandbox, gitops: Repository, token: Any) -> None:
-    """And not so long that the cache of tokens would be full of it."""
-    answer = {"token": token, "expires_at": "2099-01-01T00:00:00Z"}
-    sandbox.faults.add(path="access_tokens", status=201, body=answer, headers=JSON)
-    async with forge_of(sandbox) as forge:
-        with pytest.raises(Transient):
-            await forge.open(named(sandbox, gitops), [])
+@pytest.mark.parametrize(("error", "kind", "certain", "sentence"), QUERIES)
+def test_an_error_of_graphql_is_known_by_type_code_or_sentence(
+    error: dict[str, Any], kind: type[PointsmanError], certain: bool | None, sentence: str
+) -> None:
+    """The same remedies as by REST; what the server lacks, and what is too much for it, is asked for otherwise."""
+    made = query_error(error)
+    assert type(made) is kind
+    assert sentence in str(made)
+    assert getattr(made, "certain", None) == certain
+
+
+# -- the App itself
+
+NOW = 1_790_000_000.0
+DATE = formatdate(NOW, usegmt=True)
+IAT = "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued"
+EXP = "'Expiration time' claim ('exp') is too far in the future"
+EXPIRED = (
+    "'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion "
+    "expires"
+)
+COMPARE = "; compare APP_ID and PRIVATE_KEY with its page"
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "date", "ahead", "sentence"),
+    [
+        (401, IAT, DATE, 130, "; the clock of this machine is 130 s ahead of GitHub's: set it"),
+        (401, EXP, DATE, 3700, "; the clock of this machine is 3,700 s ahead of GitHub's: set it"),
+        (401, EXPIRED, DATE, -900, "; the clock of this machine is 900 s behind GitHub's: set it"),
+        (401, IAT, None, 130, "; the clock of this machine differs from GitHub's: set it"),
+        (401, IAT, "yesterday", 130, "; the clock of this machine differs from GitHub's: set it"),
+        (401, "A JSON web token could not be decoded", DATE, 130, COMPARE),
+        (401, "Integration not found", DATE, 0, COMPARE),
+        (404, "Integration not found", None, 0, COMPARE),
+    ],
+)
+def test_credentials_that_github_does_not_take_are_told_with_the_reason(
+    status: int, said: str, date: str | None, ahead: float, sentence: str
+) -> None:
+    """A clock that is off is not mended by comparing keys."""
+    headers = {"date": date} if date else {}
+    error = app_refusal(gidgethub.BadRequest(status, said, headers=headers), NOW + ahead)  # type: ignore[arg-type]
+    assert type(error) is Transient
+    assert str(error) == f"GitHub does not take the App's credentials: {said}{sentence}"
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "kind", "sentence"),
+    [
+        (403, SUSPENDED, Unavailable, "unsuspend the App's installation"),
+        (403, ALLOW_LIST, Unavailable, "IP allow list"),
+        (404, "Not Found", NotFound, "the App is not installed there"),
+    ],
+)
+def test_the_app_is_refused_access_in_the_same_words(
+    status: int, said: str, kind: type[PointsmanError], sentence: str
+) -> None:
+    """A token that is not made is a matter of the installation, not of the key."""
+    error = app_refusal(gidgethub.BadRequest(status, said))  # type: ignore[arg-type]
+    assert type(error) is kind
+    assert sentence in str(error)
+
+
+# -- a commit
+
+RULES: list[tuple[str, str]] = [
+    (PULL_REQUEST, BYPASS),
+    (f"Repository rule violations found\n\n{PULL_REQUEST}\n\n", BYPASS),
+    ("Protected branch update failed for refs/heads/main.", BYPASS),
+    ("protected branch 'main' check failed", BYPASS),
+    ('Required status check "ci" is expected.', BYPASS),
+    ("3 of 3 required status checks are expected.", BYPASS),
+    ("At least 1 approving review is required by reviewers with write access.", BYPASS),
+    ("Cannot update this protected ref.", BYPASS),
+    (NOT_AUTHORIZED, "let the App push to the branch: add it to those who may"),
+    ("Commits must have verified signatures.", "leave `author` and `committer` out of the mapping file's `commit`"),
+    ("Changes must be made through the merge queue", "let the App bypass the merge queue"),
+    ("Repository rule violations found\n\nFile path is restricted: ci/x.yaml\n\n", "a ruleset for pushes"),
+    ("File size 12 MB exceeds the limit", "a ruleset for pushes"),
+    ("File extension .exe is not allowed", "a ruleset for pushes"),
+    ("Branch is locked", "unlock the branch"),
+    ("Repository rule violations found\n\nSecret detected in content\n\n", "look at the value"),
+    ("push declined due to repository rule violations: Push cannot contain secrets", "look at the value"),
+    ("Commit message must match a given regex pattern: ^JIRA", "the mapping file's `commit` must be as the rule wants"),
+    ("refusing to allow a GitHub App to create or update workflow `x` without `workflows` permission",
+     "leave the file out of the rules"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "remedy"), RULES)
+def test_a_rule_of_a_branch_is_known_by_its_sentence_in_either_api(said: str, remedy: str) -> None:
+    """Whatever status or type it comes with, or none: its words on one line, and what to do."""
+    made = [commit_refusal(status, said) for status in (403, 409, 422)]
+    made += [
+        mutation_refusal({"message": said, **kind}) for kind in ({}, {"type": "FORBIDDEN"}, {"type": "UNPROCESSABLE"})
+    ]
+    for error in made:
+        assert type(error) is Blocked
+        assert remedy in str(error)
+        assert "\n" not in str(error)
+    assert {str(error) for error in made} == {str(made[0])}
+
+
+def test_each_of_several_rules_gets_its_remedy() -> None:
+    """A ruleset lists them all; the one that is mended alone would not help."""
+    said = f"Repository rule violations found\n\n{PULL_REQUEST}\n\nCommits must have verified signatures.\n\n"
+    told = str(commit_refusal(422, said))
+    assert BYPASS in told
+    assert "so that GitHub signs it" in told
+    assert "found: Changes must be made through a pull request, Commits must have verified signatures;" in told
+
+
+STALE = [
+    f"is at {A} but expected {B}",
+    f"Ref refs/heads/main is at {A} but expected {B}",
+    f"README.md does not match {A}",
+    "Update is not a fast forward",
+    'Invalid request.\n\n"sha" wasn\'t supplied.',
+    "Reference does not exist",
+    f'Expected branch to point to "{A}" but it did not.  Pull and try again.',
+]
+
+
+@pytest.mark.parametrize("said", STALE)
+def test_a_lost_race_is_known_by_its_sentence_in_either_api(said: str) -> None:
+    """Whatever status or type it comes with, or none."""
+    made = [commit_refusal(status, said) for status in (403, 409, 422, 423)]
+    made += [
+        mutation_refusal({"message": said, **kind}) for kind in ({}, {"type": "UNPROCESSABLE"}, {"type": "STALE_DATA"})
+    ]
+    assert [type(error) for error in made] == [StaleHead] * 7
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "kind"),
+    [
+        (409, "Reference update failed", Blocked),
+        (422, "Reference cannot be updated", Blocked),
+        (423, "Locked", Blocked),
+        (422, "Anything that nobody knows", Blocked),
+        (422, "Tree SHA does not exist", Transient),
+        (422, "Object does not exist", Transient),
+        (403, INTEGRATION, Unavailable),
+        (403, ALLOW_LIST.replace("acme", "secrets-in-a-file path"), Unavailable),
+        (403, ARCHIVED, Unavailable),
+        (403, "Anything that nobody knows", Unavailable),
+        (404, "Not Found", NotFound),
+        (409, "Git Repository is empty.", NotFound),
+        (401, "Bad credentials", Transient),
+    ],
+)
+def test_other_refusals_of_a_commit_by_rest(status: int, said: str, kind: type[PointsmanError]) -> None:
+    """A rule until the head was compared, a server that does not know the object yet, or no access."""
+    assert type(commit_refusal(status, said)) is kind
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"type": "STALE_DATA", "message": "x"}, StaleHead),
+        ({"type": "UNPROCESSABLE", "message": "x"}, Blocked),
+        ({"type": "BRANCH_PROTECTION_RULE_VIOLATION", "message": "x"}, Blocked),
+        ({"type": "UNPROCESSABLE", "message": ARCHIVED}, Unavailable),
+        ({"type": "FORBIDDEN", "message": INTEGRATION}, Unavailable),
+        ({"type": "NOT_FOUND", "message": "Branch 'x' does not exist in acme/gitops"}, NotFound),
+        ({"message": "Something went wrong while executing your query."}, QueryTooLarge),
+        ({"message": "Anything that nobody knows"}, Transient),
+    ],
+)
+def test_other_errors_of_the_mutation(error: dict[str, Any], kind: type[PointsmanError]) -> None:
+    """Without a type, and with words that nobody knows, it may have landed."""
+    assert type(mutation_refusal(error)) is kind
+
+
+# -- no answer at all
+
+KEY = ConnectionKey("proxy.example.com", 3128, False, True, None, None, None)
+PLACE = ConnectionKey("ghe.example.com", 443, True, True, None, None, None)
+
+
+def certificate(message: str) -> aiohttp.ClientError:
+    inner = ssl.SSLCertVerificationError(1, f"certificate verify failed: {message}")
+    inner.verify_message = message
+    return aiohttp.ClientConnectorCertificateError(PLACE, inner)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (aiohttp.ClientConnectorDNSError(PLACE, OSError(-2, "Name or service not known")),
+         "the name ghe.example.com is not known here (DNS): look at GITHUB_API_URL and at this machine's name servers"),
+        (aiohttp.ClientConnectorError(PLACE, ConnectionRefusedError(111, "Connect call failed")),
+         "ghe.example.com:443 cannot be reached (connection refused): nothing listens there"),
+        (aiohttp.ClientConnectorError(PLACE, OSError(101, "Network is unreachable")),
+         "ghe.example.com:443 cannot be reached (Network is unreachable)"),
+        (certificate("self-signed certificate"),
+         "the certificate of ghe.example.com is not taken (self-signed certificate): set SSL_CERT_FILE to a bundle"),
+        (certificate("Hostname mismatch, certificate is not valid for 'ghe.example.com'."),
+         "GITHUB_API_URL must have the name that is in the certificate"),
+        (certificate("certificate has expired"), "renew it, or set the clock of this machine"),
+        (aiohttp.ClientConnectorSSLError(PLACE, ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number")),
+         "ghe.example.com does not speak TLS as it should"),
+        (aiohttp.ClientProxyConnectionError(KEY, ConnectionRefusedError(111, "Connect call failed")),
+         "the proxy proxy.example.com:3128 cannot be reached (connection refused): look at HTTPS_PROXY"),
+        (aiohttp.ClientHttpProxyError(None, (), status=407, message="x"),  # type: ignore[arg-type]
+         "the proxy before ghe.example.com wants to know who asks (407): put user and password into HTTPS_PROXY"),
+        (aiohttp.ClientHttpProxyError(None, (), status=403, message="x"),  # type: ignore[arg-type]
+         "the proxy before ghe.example.com answered 403: let it connect to that host"),
+        (aiohttp.ServerDisconnectedError(), "ghe.example.com closed it before it had answered"),
+        (aiohttp.ClientOSError(104, "Connection reset by peer"), "ghe.example.com broke it off (Connection reset"),
+        (aiohttp.ClientPayloadError("x"), "the answer of ghe.example.com is cut off"),
+        (aiohttp.ClientError("hunter2"), "ghe.example.com: ClientError"),
+    ],
+)  # fmt: skip
+def test_a_connection_that_fails_is_told_with_host_and_cause(error: aiohttp.ClientError, sentence: str) -> None:
+    """A class name alone helps nobody, and an address whole may hold a secret."""
+    told = no_connection(error, "https://user:hunter2@ghe.example.com/api/v3/x?token=hunter2")
+    assert told.startswith("no connection to GitHub: ")
+    assert sentence in told
+    assert "hunter2" not in told

@@ -101,12 +101,17 @@ async def test_what_is_older_is_not_asked_for(sandbox: Sandbox, gitops: Reposito
 
 REFUSALS: list[tuple[dict[str, Any], type[PointsmanError], str]] = [
     ({"status": 502, "body": REFUSAL}, Transient, "GitHub answered 502"),
-    ({"reset": True}, Transient, "no connection to GitHub: ServerDisconnectedError"),
+    ({"reset": True}, Transient, "no connection to GitHub: 127.0.0.1 closed it before it had answered"),
     ({"status": 429, "body": REFUSAL, "headers": {"retry-after": "7"}}, Transient, "a rate limit of GitHub's"),
     ({"status": 401, "body": REFUSAL}, Transient, "GitHub does not take the App's credentials: Something went wrong"),
     ({"status": 403, "body": REFUSAL}, Unavailable, "GitHub forbids it: Something went wrong"),
     ({"status": 404, "body": REFUSAL}, Unavailable, "GitHub answers Something went wrong"),
-    ({"status": 200, "body": b"<html>"}, Transient, "GitHub's answer cannot be read"),
+    ({"status": 200, "body": b"<html>"}, Transient, "this is not GitHub's API: 127.0.0.1 answered 200 with"),
+    (
+        {"status": 200, "body": b"[{", "headers": {"content-type": "application/json"}},
+        Transient,
+        "GitHub's answer cannot be read",
+    ),
     ({"status": 200, "body": [{"id": 1}]}, Transient, "GitHub's answer cannot be read"),
 ]
 

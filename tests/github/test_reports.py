@@ -11,7 +11,7 @@ from running import REFUSAL
 from bot.compute.in_place import InPlace
 from bot.core.message import Annotation, CheckRun
 from bot.core.retry import Retry
-from bot.errors import Transient, Unavailable
+from bot.errors import Transient
 from bot.flows import report as flow
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ async def test_annotations_stand_at_their_line(sandbox: Sandbox, gitops: Reposit
     ]
 
 
-async def test_a_commit_that_is_gone_is_told(sandbox: Sandbox, gitops: Repository) -> None:
-    """GitHub's 422 is no passing fault."""
+async def test_a_commit_that_github_does_not_know_is_a_passing_fault(sandbox: Sandbox, gitops: Repository) -> None:
+    """Not all of its servers know a commit that was made a second ago."""
     async with adapter(sandbox, gitops) as (forge, repository, _):
-        with pytest.raises(Unavailable, match="No commit found for SHA"):
+        with pytest.raises(Transient, match="No commit found for SHA"):
             await forge.report(repository, check_run("0" * 40))
 
 
