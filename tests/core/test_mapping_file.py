@@ -365,6 +365,36 @@ def test_a_closed_list_knows_paths_into_its_variables() -> None:
     assert parse(with_mapping(mapping, CLOSED), "m.yaml").only
 
 
+@pytest.mark.parametrize("strategy", ["auto", "graphql", "contents", "git-data"])
+def test_a_strategy_is_read(strategy: str) -> None:
+    """How commits are made; the schema for editors has the same names, and without the key it is auto."""
+    text = f"version: 1\nmappings: []\ncommit: {{strategy: {strategy}}}\n"
+    assert parse(text, "m.yaml").commit.strategy == strategy
+    assert parse("version: 1\nmappings: []\n", "m.yaml").commit.strategy == "auto"
+    jsonschema.validate(read(text, "m.yaml").data, schema())
+
+
+@pytest.mark.parametrize(
+    ("commit", "problem"),
+    [
+        ("{strategy: grahpql}",
+         "3:20: the strategy must be auto, graphql, contents or git-data, not 'grahpql'; did you mean 'graphql'?"),
+        ("{strategy: rebase}", "3:20: the strategy must be auto, graphql, contents or git-data, not 'rebase'"),
+        ("{strategy: 1}", "3:20: the strategy must be auto, graphql, contents or git-data, not 1"),
+        ("{stratgy: auto}", "3:10: unknown key 'stratgy'; did you mean 'strategy'?"),
+        ("{strategy: graphql, author: {name: a, email: b}}",
+         "3:20: createCommitOnBranch cannot set an author; use auto or git-data"),
+        ("{committer: {name: a, email: b}, strategy: graphql}",
+         "3:52: createCommitOnBranch cannot set an author; use auto or git-data"),
+        ("{committer: {name: a, email: b}, strategy: contents}",
+         "3:52: the Contents API makes the committer the author too; give an author, or use auto or git-data"),
+    ],
+)  # fmt: skip
+def test_a_strategy_that_cannot_be_is_told_where_it_stands(commit: str, problem: str) -> None:
+    """A misspelt one with the nearest name, and one that cannot say who the author is."""
+    assert problems(f"version: 1\nmappings: []\ncommit: {commit}\n") == [f"m.yaml:{problem}"]
+
+
 def test_author_and_committer_are_read_and_warned_of() -> None:
     """The committer is the author where only that one is set; such commits are not signed."""
     build, robot = Person("build", "b@i"), Person("robot", "r@i")

@@ -15,6 +15,7 @@ from running import REFUSAL
 from bot.errors import Transient, Unavailable
 from bot.github import client
 from bot.github.answers import LIMITED
+from bot.github.auth import app_api
 from bot.github.limits import Cost
 from bot.github.quota import Governor, Quota
 
@@ -216,3 +217,49 @@ async def test_a_server_without_graphql_is_asked_once(sandbox: Sandbox, gitops: 
         for _ in range(3):
             assert (await made.forge.open(made.repository, [])).head == gitops.head()
         assert made.asked() == ["Open", *["GET git/ref/heads/main"] * 3]
+
+
+SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+ABUSE = "You have triggered an abuse detection mechanism. Please wait a few minutes before you try again."
+LIMITS: list[tuple[str, dict[str, Any]]] = [
+    (
+        "access_tokens",
+        {"status": 403, "body": {**REFUSAL, "message": ABUSE}},
+    ),
+    ("access_tokens", {"status": 429, "body": REFUSAL}),
+    ("/git/ref/", {"status": 403, "body": {**REFUSAL, "message": ABUSE}}),
+    ("/git/ref/", {"status": 403, "body": {**REFUSAL, "message": SECONDARY}}),
+    ("graphql", {"status": 403, "body": {**REFUSAL, "message": SECONDARY}}),
+    ("graphql", {"status": 200, "body": {"errors": [{"message": SECONDARY}]}}),
+    ("graphql", {"status": 200, "body": {"errors": [{"type": "RATE_LIMIT", "message": "x"}]}}),
+    ("graphql", {"status": 200, "body": {"errors": [{"message": "x", "extensions": {"code": "graphql_rate_limit"}}]}}),
+    ("graphql", {"status": 200, "body": {"errors": [{"message": "wait"}]}, "headers": {"retry-after": "60"}}),
+]
+
+
+@pytest.mark.parametrize(("path", "answer"), LIMITS)
+async def test_after_a_limit_in_any_words_nothing_more_is_sent(
+    sandbox: Sandbox, gitops: Repository, path: str, answer: dict[str, Any]
+) -> None:
+    """One pause for the installation, of a minute where GitHub does not say: for tokens, REST and GraphQL alike."""
+    sandbox.graphql = path != "/git/ref/"
+    async with adapter(sandbox, gitops) as (forge, repository, _):
+        sandbox.faults.add(path=path, times=None, **answer)
+        for _ in range(3):
+            with pytest.raises(Transient, match=LIMITED) as caught:
+                await forge.open(repository, [])
+            assert caught.value.retry_after == pytest.approx(60, abs=5)
+        assert [one.path.rpartition("/")[2] for one in sandbox.requests].count(path.strip("/")) <= 1
+        assert len(sandbox.requests) <= 3
+
+
+async def test_after_a_limit_the_apps_lists_are_not_asked_for(sandbox: Sandbox) -> None:
+    """The App's own requests have no installation to pause, and must not go on either; tokens are not concerned."""
+    async with aiohttp.ClientSession() as session:
+        api = app_api(session, sandbox.url, sandbox.app.id, sandbox.app.private_key)
+        sandbox.faults.add(status=403, body={**REFUSAL, "message": SECONDARY}, times=None)
+        for _ in range(3):
+            with pytest.raises(Transient, match=LIMITED) as caught:
+                await api.page("/app/hook/deliveries")
+            assert caught.value.retry_after == pytest.approx(60, abs=5)
+    assert len(sandbox.requests) == 1

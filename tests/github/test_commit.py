@@ -12,10 +12,11 @@ from running import REFUSAL
 from bot.core.changeset import Changeset, FileChange
 from bot.core.mapping import Person
 from bot.core.message import CommitMessage
-from bot.errors import Blocked, StaleHead, Transient, Unavailable
+from bot.errors import Blocked, StaleHead, TooManyFiles, Transient, Unavailable
 from bot.sandbox import EXECUTABLE
 
 if TYPE_CHECKING:
+    from bot.core.mapping import Strategy
     from bot.sandbox import Repository, Sandbox
 
 MESSAGE = CommitMessage("dev: 2", "* a\n\nPointsman-Delivery: d1")
@@ -256,3 +257,270 @@ async def test_contents_that_do_not_fit_into_one_request_go_blob_by_blob(  # noq
         assert made.asked(before) == asked
     assert sorted(repository.log()[0].paths) == sorted(large)
     assert all(repository.read(path) == change.files[path].after for path in large)
+
+
+# -- what the mapping file chooses
+
+
+@pytest.mark.parametrize(
+    ("strategy", "graphql", "author", "paths", "asked"),
+    [
+        ("auto", True, None, (ONE,), ["Commit"]),
+        ("graphql", True, None, (ONE, TWO), ["Commit"]),
+        ("contents", True, None, (ONE,), [f"PUT contents/{ONE}"]),
+        ("contents", True, AUTHOR, (ODD,), [f"PUT contents/{ODD}"]),
+        ("contents", False, None, (ONE,), [f"PUT contents/{ONE}"]),
+        ("git-data", True, None, (ONE,), GIT_DATA),
+        ("git-data", True, AUTHOR, (ONE, RUN), GIT_DATA),
+        ("git-data", False, None, (ONE,), GIT_DATA),
+    ],
+)
+async def test_a_commit_is_made_as_the_mapping_file_chooses(  # noqa: PLR0913, PLR0917 - one column of the table each
+    sandbox: Sandbox,
+    repository: Repository,
+    strategy: Strategy,
+    graphql: bool,
+    author: Person | None,
+    paths: tuple[str, ...],
+    asked: list[str],
+) -> None:
+    """On a server with GraphQL and without, and again on what that commit left, with no request more."""
+    sandbox.graphql = graphql
+    async with adapter(sandbox, repository) as made:
+        for _ in range(2):
+            change = await changeset(made, *paths)
+            before = len(sandbox.requests)
+            commit = await made.forge.commit(made.repository, change, by(author), strategy)
+            assert made.asked(before) == asked
+            assert (commit.oid, commit.parent) == (repository.head(), change.base)
+            assert all(repository.read(path) == change.files[path].after for path in paths)
+
+
+async def test_the_contents_api_deletes_a_file_where_it_is_chosen(sandbox: Sandbox, repository: Repository) -> None:
+    """One request, which names the blob that goes."""
+    async with adapter(sandbox, repository) as made:
+        change = await changeset(made, ONE)
+        gone = replace(change, files={ONE: replace(change.files[ONE], after=None)})
+        before = len(sandbox.requests)
+        commit = await made.forge.commit(made.repository, gone, MESSAGE, "contents")
+        assert made.asked(before) == [f"DELETE contents/{ONE}"]
+    assert (commit.oid, commit.parent) == (repository.head(), change.base)
+    assert ONE not in {entry.path for entry in repository.entries(repository.tree_of(commit.oid), recursive=True)}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "graphql", "author", "paths", "kind", "sentence"),
+    [
+        (
+            "graphql",
+            False,
+            None,
+            (ONE,),
+            Blocked,
+            "this server has no createCommitOnBranch: use auto, contents or git-data",
+        ),
+        ("graphql", True, AUTHOR, (ONE,), Blocked, "createCommitOnBranch cannot set an author; use"),
+        ("graphql", True, None, (RUN,), Blocked, "createCommitOnBranch knows no executable files; use .* for run.sh"),
+        (
+            "contents",
+            True,
+            None,
+            (ONE, TWO),
+            TooManyFiles,
+            f"commits one file, and beside {ONE} this change has {TWO}; use",
+        ),
+        ("contents", False, None, (RUN,), Blocked, "the Contents API knows no executable files; use .* for run.sh"),
+    ],
+)
+async def test_what_a_strategy_cannot_do_is_done_by_no_other_way(  # noqa: PLR0913, PLR0917 - one column of the table each
+    sandbox: Sandbox,
+    repository: Repository,
+    strategy: Strategy,
+    graphql: bool,
+    author: Person | None,
+    paths: tuple[str, ...],
+    kind: type[Blocked],
+    sentence: str,
+) -> None:
+    """A sentence with what to write instead; nothing is sent."""
+    sandbox.graphql = graphql
+    async with adapter(sandbox, repository) as made:
+        change = await changeset(made, *paths)
+        before = len(sandbox.requests)
+        with pytest.raises(Blocked, match=sentence) as caught:
+            await made.forge.commit(made.repository, change, by(author), strategy)
+        assert made.asked(before) == []
+    assert type(caught.value) is kind
+
+
+async def test_a_committer_alone_cannot_go_by_the_contents_api(sandbox: Sandbox, repository: Repository) -> None:
+    """To it the committer would be the author too."""
+    async with adapter(sandbox, repository) as made:
+        message = replace(MESSAGE, committer=AUTHOR)
+        with pytest.raises(Blocked, match="makes the committer the author too"):
+            await made.forge.commit(made.repository, await changeset(made, ONE), message, "contents")
+
+
+# -- a refusal is a rule only where the branch did not move
+
+REFUSED = [
+    pytest.param(("graphql", {"operation": "Commit", "status": 200}), id="graphql"),
+    pytest.param(("contents", {"method": "PUT"}), id="contents"),
+    pytest.param(("git-data", {"method": "PATCH"}), id="git data"),
+]
+JSON = {"content-type": "application/json"}
+UNKNOWN = ["Reference update failed", "Reference cannot be updated", "In words of the future"]
+
+
+def _request(write: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in write.items() if key != "status"}
+
+
+def refused(write: dict[str, Any], message: str) -> dict[str, Any]:
+    """The fault that refuses a commit with these words."""
+    if "operation" in write:
+        error = {"type": "UNPROCESSABLE", "path": ["createCommitOnBranch"], "message": message}
+        return {**write, "body": {"data": {"createCommitOnBranch": None}, "errors": [error]}}
+    return {"status": 422, **write, "body": {**REFUSAL, "message": message}}
+
+
+@pytest.mark.parametrize("graphql", [True, False])
+@pytest.mark.parametrize("way", REFUSED)
+@pytest.mark.parametrize("message", UNKNOWN)
+async def test_a_refusal_on_a_branch_that_moved_is_a_stale_head(
+    sandbox: Sandbox, repository: Repository, way: tuple[Strategy, dict[str, Any]], message: str, graphql: bool
+) -> None:
+    """In whatever words: the rules are evaluated again, and nothing ends."""
+    strategy, write = way
+    sandbox.graphql = graphql or strategy == "graphql"
+    async with adapter(sandbox, repository) as made:
+        change = await changeset(made, ONE)
+        sandbox.before(lambda: repository.commit({TWO: "foreign\n"}, "Foreign"), **_request(write))
+        sandbox.faults.add(**refused(write, message))
+        with pytest.raises(StaleHead):
+            await made.forge.commit(made.repository, change, MESSAGE, strategy)
+    assert repository.log()[0].message == "Foreign"
+
+
+@pytest.mark.parametrize("way", REFUSED)
+@pytest.mark.parametrize("message", UNKNOWN)
+async def test_a_refusal_on_a_branch_that_did_not_move_is_a_rule(
+    sandbox: Sandbox, repository: Repository, way: tuple[Strategy, dict[str, Any]], message: str
+) -> None:
+    """GitHub's words, after one look at the head."""
+    strategy, write = way
+    async with adapter(sandbox, repository) as made:
+        change = await changeset(made, ONE)
+        sandbox.faults.add(**refused(write, message))
+        with pytest.raises(Blocked, match=f"GitHub refuses the commit: {message}"):
+            await made.forge.commit(made.repository, change, MESSAGE, strategy)
+        assert made.asked()[-1] == "GET git/ref/heads/main"
+
+
+@pytest.mark.parametrize("way", REFUSED)
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ({"status": 502}, "whether the branch moved cannot be read: GitHub answered 502"),
+        ({"status": 403}, "whether the branch moved cannot be read: GitHub answered 403"),
+        ({"status": 200, "body": b"[", "headers": JSON}, "whether the branch moved cannot be read: GitHub's answer"),
+        ({"status": 429, "headers": {"retry-after": "60"}}, "a rate limit of GitHub's is reached"),
+    ],
+)
+async def test_a_refusal_while_the_head_cannot_be_read_is_a_passing_fault(
+    sandbox: Sandbox,
+    repository: Repository,
+    way: tuple[Strategy, dict[str, Any]],
+    fault: dict[str, Any],
+    sentence: str,
+) -> None:
+    """Nobody knows whether it was a rule."""
+    strategy, write = way
+    # The Git Data API looks at the head once before.
+    skip = 1 if strategy == "git-data" else 0
+    async with adapter(sandbox, repository) as made:
+        change = await changeset(made, ONE)
+        sandbox.faults.add(**refused(write, UNKNOWN[0]))
+        sandbox.faults.add(method="GET", path="/git/ref/", skip=skip, **{"body": REFUSAL, **fault})
+        with pytest.raises(Transient, match=sentence):
+            await made.forge.commit(made.repository, change, MESSAGE, strategy)
+
+
+@pytest.mark.parametrize("way", REFUSED)
+async def test_a_lost_race_that_github_names_costs_no_look(
+    sandbox: Sandbox, repository: Repository, way: tuple[Strategy, dict[str, Any]]
+) -> None:
+    """Its sentence is enough, with a type or without."""
+    strategy, write = way
+    async with adapter(sandbox, repository) as made:
+        change = await changeset(made, ONE)
+        sandbox.faults.add(**refused(write, f"Ref refs/heads/main is at {'1' * 40} but expected {'2' * 40}"))
+        with pytest.raises(StaleHead):
+            await made.forge.commit(made.repository, change, MESSAGE, strategy)
+        assert made.asked()[-1] in {"Commit", f"PUT contents/{ONE}", "PATCH git/refs/heads/main"}
+
+
+async def test_a_commit_that_is_too_large_for_a_proxy_is_refused(sandbox: Sandbox, repository: Repository) -> None:
+    """Nothing of it was carried out, and the same again would be refused again."""
+    async with adapter(sandbox, repository) as made:
+        change = await changeset(made, ONE)
+        page = {"status": 413, "body": b"<html>", "headers": {"content-type": "text/html"}}
+        sandbox.faults.add(operation="Commit", **page)
+        with pytest.raises(Blocked, match=r"does not take so large a request \(413\); change fewer or smaller files"):
+            await made.forge.commit(made.repository, change, MESSAGE)
+
+
+# -- the tree that a commit is based on
+
+
+@pytest.mark.parametrize("graphql", [True, False])
+async def test_a_tree_is_made_on_the_tree_of_the_base(sandbox: Sandbox, repository: Repository, graphql: bool) -> None:
+    """GitHub documents a tree there, not a commit; it came with the head, also after commits of each way."""
+    sandbox.graphql = graphql
+    async with adapter(sandbox, repository) as made:
+        for strategy in ("git-data", "contents", "git-data", "graphql" if graphql else "auto", "git-data"):
+            change = await changeset(made, ONE)
+            before, since = repository.tree_of(repository.head()), len(sandbox.requests)
+            await made.forge.commit(made.repository, change, MESSAGE, strategy)
+            sent = [one.request_body for one in list(sandbox.requests)[since:] if one.path.endswith("/git/trees")]
+            assert [each["base_tree"] for each in sent] == ([before] if strategy == "git-data" else [])
+            assert "GET git/commits" not in " ".join(made.asked(since))
+
+
+async def test_a_base_whose_tree_is_not_known_is_read(sandbox: Sandbox, repository: Repository) -> None:
+    """It was forgotten meanwhile, say."""
+    async with adapter(sandbox, repository) as made:
+        change = await changeset(made, ONE)
+        made.forge._objects.roots = type(made.forge._objects.roots)(0, lambda *_: 1)
+        before = len(sandbox.requests)
+        await made.forge.commit(made.repository, change, MESSAGE, "git-data")
+        assert made.asked(before) == [f"GET git/commits/{change.base}", *GIT_DATA]
+
+
+# -- a server whose schema is older
+
+
+def lacks(message: str, code: str | None) -> dict[str, Any]:
+    """The error of a schema that lacks something."""
+    return {"errors": [{"message": message, **({"extensions": {"code": code}} if code else {})}]}
+
+
+NO_MUTATION = "Field 'createCommitOnBranch' doesn't exist on type 'Mutation'"
+
+
+@pytest.mark.parametrize("code", ["undefinedField", None])
+async def test_without_the_mutation_commits_go_by_rest_and_reads_by_graphql(
+    sandbox: Sandbox, repository: Repository, code: str | None
+) -> None:
+    """It is remembered, as a server without GraphQL is."""
+    sandbox.faults.add(operation="Commit", status=200, body=lacks(NO_MUTATION, code), times=None)
+    async with adapter(sandbox, repository) as made:
+        for asked in (["Commit", f"PUT contents/{ONE}"], [f"PUT contents/{ONE}"]):
+            change = await changeset(made, ONE)
+            before = len(sandbox.requests)
+            await made.forge.commit(made.repository, change, MESSAGE)
+            assert made.asked(before) == asked
+        await made.forge.open(made.repository, [ONE])
+        assert made.asked()[-1] == "Open"
+        with pytest.raises(Blocked, match="this server has no createCommitOnBranch"):
+            await made.forge.commit(made.repository, await changeset(made, ONE), MESSAGE, "graphql")

@@ -289,3 +289,58 @@ async def test_the_organizations_file_is_read_where_there_is_one(
         assert file.data == b"version: 1\n"
     assert "contents" in sandbox.requests[-1].permissions
     assert sandbox.requests[-1].permissions["contents"] == "read"
+
+
+TOO_MUCH = [
+    {"type": "RESOURCE_LIMITS_EXCEEDED", "message": "Resource limits for this query exceeded."},
+    {"message": "x", "extensions": {"code": "RESOURCE_LIMITS_EXCEEDED"}},
+    {"message": "Something went wrong while executing your query. This may be the result of a timeout."},
+]
+
+
+@pytest.mark.parametrize("error", TOO_MUCH)
+@pytest.mark.parametrize("times", [1, 3, None])
+async def test_files_that_are_too_much_for_one_query_are_asked_for_in_halves(
+    sandbox: Sandbox, repository: Repository, error: dict[str, Any], times: int | None
+) -> None:
+    """Down to one; if even that is too much they are read by REST, and none is asked for by GraphQL again."""
+    files = {f"many/{i}.yaml": f"{i}\n" for i in range(8)}
+    repository.commit(files, "Add")
+    body = {"data": {"repository": None}, "errors": [error]}
+    async with adapter(sandbox, repository) as made:
+        sandbox.faults.add(operation="Open", status=200, body=body)
+        sandbox.faults.add(operation="Read", status=200, body=body, times=times)
+        snapshot = await made.forge.open(made.repository, sorted(files))
+        asked = made.asked()
+    assert texts(snapshot) == files
+    assert asked[:2] == ["Open", "Open"]
+    # 8, then of the halves 4, 2 and 1.
+    assert asked.count("Read") == {1: 3, 3: 7, None: 4}[times]
+    assert any("git/blobs" in each for each in asked) == (times is None)
+
+
+async def test_a_head_that_is_too_much_for_graphql_is_read_by_rest(sandbox: Sandbox, repository: Repository) -> None:
+    """There is no smaller query."""
+    body = {"data": {"repository": None}, "errors": [TOO_MUCH[0]]}
+    async with adapter(sandbox, repository) as made:
+        sandbox.faults.add(operation="Open", status=200, body=body, times=None)
+        assert (await made.forge.open(made.repository, [])).head == repository.head()
+        assert made.asked() == ["Open", "GET git/ref/heads/main"]
+
+
+@pytest.mark.parametrize("code", ["undefinedField", "argumentNotAccepted", "undefinedType"])
+@pytest.mark.parametrize("operation", ["Open", "Read"])
+async def test_a_schema_that_lacks_a_field_is_read_by_rest(
+    sandbox: Sandbox, repository: Repository, code: str, operation: str
+) -> None:
+    """It is remembered as a server without GraphQL is."""
+    repository.commit({"a.yaml": "a\n"}, "Add")
+    error = {"message": "Field 'file' doesn't exist on type 'Commit'", "extensions": {"code": code}}
+    async with adapter(sandbox, repository) as made:
+        sandbox.faults.add(operation=operation, status=200, body={"errors": [error]}, times=None)
+        snapshot = await made.forge.open(made.repository, [])
+        snapshot = await made.forge.read(snapshot, [Glob("a.yaml")], unlimited())
+        assert texts(snapshot) == {"a.yaml": "a\n"}
+        before = len(sandbox.requests)
+        await made.forge.open(made.repository, ["a.yaml"])
+        assert not {"Open", "Read"} & set(made.asked(before))
