@@ -322,7 +322,9 @@ async def test_no_secret_leaves_the_process(
         first = await sandbox.dispatch("acme/gitops", "update-gitops-repo", PAYLOAD)
         assert await bot.ended(first) == "committed"
         sandbox.tokens.clear()
-        sandbox.faults.add(path="access_tokens", status=403, body=REFUSAL, times=9)
+        # No retry within seconds helps.
+        suspended = {**REFUSAL, "message": "This installation has been suspended"}
+        sandbox.faults.add(path="access_tokens", status=403, body=suspended, times=9)
         second = await sandbox.dispatch("acme/gitops", "update-gitops-repo", {**PAYLOAD, "docker_image_tag": "3-dev"})
         assert await bot.ended(second) == "waiting"
     told = capsys.readouterr().err + repr(rows(tmp_path)) + repr(repository.log()) + repr(repository.runs)
