@@ -59,7 +59,7 @@ async def measured(far: Remote, sizes: Sizes, say: Callable[[str], None]) -> lis
     for name, maker in zip(names, makers, strict=True):
         await verify(far, name, maker.made, superseded)
     landed = max(push.at for push in seen.pushes)
-    name = f"{SECTION}{PART}{sizes.dispatches:,} to {sizes.repositories:,} repositories{PART}"
+    name = f"{SECTION}{PART}{sizes.dispatches:,} to {sizes.repositories:,}{PART}"
     figures: tuple[tuple[str, str, float | None, str, float | None], ...] = (
         ("sent late", "p99", p99([answer.sent - answer.planned for answer in answers]), "s", None),
         ("commits", "count", len(seen.pushes), "", None),

@@ -34,8 +34,9 @@ answers      from a webhook's sending to its 202; sent late: 99 % were sent so l
 superseded   in no commit, as a newer one had come in before
 refused      by the sandbox's limits, or beyond the points a minute that GitHub gives
 landed       all of them, from the first one's sending, and from the last one's answer
-fleet        by default settings, the sandbox refusing what GitHub would: an installation may write
-             80 times a minute and 500 times an hour. CPU of the bot and all that it started
+fleet        dispatches to so many repositories by default settings, the sandbox refusing what
+             GitHub would: an installation may write 80 times a minute and 500 times an hour. CPU of
+             the bot and all that it started
 beyond the rhythm
              pushes that came a second or more before the rhythm of their repository allows
 repository size

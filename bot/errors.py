@@ -85,7 +85,14 @@ class StaleHead(PointsmanError):  # noqa: N818 - the field's word for it
 
 
 class Blocked(PointsmanError):  # noqa: N818 - names the outcome
-    """A rule of GitHub's refuses the commit (protected branch, ruleset, secret found): ends as `blocked`, no retry."""
+    """A rule of GitHub's refuses the commit (protected branch, ruleset, secret found): ends as `blocked`, no retry.
+
+    `doubtful`: GitHub's sentence names no rule that we know. It may be a lost race in other words.
+    """
+
+    def __init__(self, sentence: str, *, doubtful: bool = False) -> None:
+        self.doubtful = doubtful
+        super().__init__(sentence)
 
 
 class TooManyFiles(Blocked):

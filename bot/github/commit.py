@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -45,6 +46,9 @@ mutation Commit($input: CreateCommitOnBranchInput!) {
 # What a request that makes a tree takes is not documented; what is larger in all goes blob by blob.
 _TREE_BYTES = 5_000_000
 
+# After so many seconds all of GitHub's servers know where a branch is.
+LAG_SECONDS = 2.0
+
 
 class Writer:
     """Writes commits of one repository. The tree of each is kept in `objects`, as the next commit is based on it."""
@@ -75,7 +79,7 @@ class Writer:
             await self._compare_head(changeset, refused)
             raise refused from error
 
-    async def _compare_head(self, changeset: Changeset, refused: Blocked) -> None:
+    async def _compare_head(self, changeset: Changeset, refused: Blocked, *, again: bool = False) -> None:
         """Raise StaleHead if the branch moved: then the refusal may mean that, in words that nobody knows.
 
         Raises Transient if its head cannot be read: then nobody knows whether it is a rule that refuses.
@@ -93,6 +97,10 @@ class Writer:
             raise Transient(f"{unknown}: {UNREADABLE}") from error
         if head != changeset.base:
             raise StaleHead(f"{changeset.branch} is at {head}, not at {changeset.base}") from refused
+        if refused.doubtful and not again:
+            # The server that answered may not have heard of a push of a moment ago.
+            await asyncio.sleep(LAG_SECONDS)
+            await self._compare_head(changeset, refused, again=True)
 
     async def _head(self, branch: str) -> str:
         return oid((await self._api.getitem(f"{self._path}/git/ref/heads/{quote(branch)}"))["object"]["sha"])

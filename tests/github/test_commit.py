@@ -405,16 +405,39 @@ async def test_a_refusal_on_a_branch_that_moved_is_a_stale_head(
 @pytest.mark.parametrize("way", REFUSED)
 @pytest.mark.parametrize("message", UNKNOWN)
 async def test_a_refusal_on_a_branch_that_did_not_move_is_a_rule(
-    sandbox: Sandbox, repository: Repository, way: tuple[Strategy, dict[str, Any]], message: str
+    sandbox: Sandbox,
+    repository: Repository,
+    monkeypatch: pytest.MonkeyPatch,
+    way: tuple[Strategy, dict[str, Any]],
+    message: str,
 ) -> None:
-    """GitHub's words, after one look at the head."""
+    """GitHub's words, after two looks at the head: the first may have come too early to see a push."""
+    monkeypatch.setattr("bot.github.commit.LAG_SECONDS", 0.01)
     strategy, write = way
     async with adapter(sandbox, repository) as made:
         change = await changeset(made, ONE)
         sandbox.faults.add(**refused(write, message))
         with pytest.raises(Blocked, match=f"GitHub refuses the commit: {message}"):
             await made.forge.commit(made.repository, change, MESSAGE, strategy)
-        assert made.asked()[-1] == "GET git/ref/heads/main"
+        assert made.asked()[-2:] == ["GET git/ref/heads/main"] * 2
+
+
+@pytest.mark.parametrize("way", REFUSED)
+async def test_a_refusal_on_a_branch_that_seems_not_to_have_moved_is_a_stale_head(
+    sandbox: Sandbox, repository: Repository, monkeypatch: pytest.MonkeyPatch, way: tuple[Strategy, dict[str, Any]]
+) -> None:
+    """The words are unknown, and the server that tells the head hears of the foreign push a moment later."""
+    monkeypatch.setattr("bot.github.commit.LAG_SECONDS", 0.01)
+    strategy, write = way
+    async with adapter(sandbox, repository) as made:
+        change = await changeset(made, ONE)
+        sandbox.faults.add(**refused(write, UNKNOWN[0]))
+        # The Git Data API looks at the head once before it writes.
+        looks = 2 if strategy == "git-data" else 1
+        sandbox.before(lambda: repository.commit({TWO: "foreign\n"}, "Foreign"), path="/git/ref/", skip=looks)
+        with pytest.raises(StaleHead):
+            await made.forge.commit(made.repository, change, MESSAGE, strategy)
+        assert made.asked()[-2:] == ["GET git/ref/heads/main"] * 2
 
 
 @pytest.mark.parametrize("way", REFUSED)

@@ -141,4 +141,5 @@ def _blocked(sentence: str) -> Blocked:
     # A ruleset's comes in paragraphs: what happened, and which rules.
     first, *rules = [line.strip().removesuffix(".") for line in sentence.splitlines() if line.strip()] or [""]
     told = f"{first}: {', '.join(rules)}" if rules else first
-    return Blocked("; ".join([f"GitHub refuses the commit: {told}", *_remedies(sentence)]))
+    remedies = _remedies(sentence)
+    return Blocked("; ".join([f"GitHub refuses the commit: {told}", *remedies]), doubtful=not remedies)
