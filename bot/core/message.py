@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from bot.core import diff
 from bot.core.changeset import overwritten
 from bot.core.default_message import default_message, names, shorten
-from bot.core.defuse import MAX_HEADLINE, one_line
+from bot.core.defuse import one_line
 from bot.core.protected import MAPPING_PATH
 from bot.core.trigger import TRAILER
 from bot.printable import escape
@@ -30,6 +31,8 @@ MAX_OUTPUT = 65_535
 MAX_ANNOTATIONS = 50
 # The lines of a commit message beside its trailers, each for one update.
 MAX_ENTRIES = 100
+# In characters. GitHub does not document how long titles and names may be: these are about what its pages show.
+MAX_TITLE, MAX_NAME = 120, 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ def check_runs(outcomes: Sequence[Outcome]) -> list[CheckRun]:
     runs = [(_check_run(head, group), group[0].branch) for (head, _), group in groups.items()]
     same = Counter((run.head, run.name) for run, _ in runs if run.conclusion == "failure")
     return [
-        replace(run, name=f"{run.name} to {one_line(branch)}") if same[run.head, run.name] > 1 else run
+        replace(run, name=_bounded(f"{run.name} to {one_line(branch)}")) if same[run.head, run.name] > 1 else run
         for run, branch in runs
     ]
 
@@ -181,7 +184,26 @@ def _committed_title(group: Sequence[Outcome]) -> str:
     paths = {path for outcome in group if outcome.changeset for path in outcome.changeset.files}
     files = "1 file" if len(paths) == 1 else f"{len(paths)} files"
     by = "" if len(group) == 1 else f" by {len(group)} deliveries"
-    return f"{shorten(names(mappings), MAX_HEADLINE)}: {files} changed{by}"
+    count = f": {files} changed{by}"
+    return f"{_at_a_word(names(mappings), MAX_TITLE - len(count))}{count}"
+
+
+def _at_a_word(text: str, most: int) -> str:
+    """Cut a text that has more characters than `most` behind a word, or within a word that is longer than that."""
+    if len(text) <= most:
+        return text
+    kept = text[: most - 1]
+    if not text[most - 1].isspace():
+        kept = kept.rpartition(" ")[0] or kept
+    return f"{kept.rstrip(' ,')}…"
+
+
+def _bounded(name: str) -> str:
+    """Cut a name that is too long. A digest of all of it keeps apart what begins alike."""
+    if len(name) <= MAX_NAME:
+        return name
+    digest = hashlib.sha256(name.encode(errors="replace")).hexdigest()[:8]
+    return f"{name[: MAX_NAME - len(digest) - 2]}… {digest}"
 
 
 def _delivery(outcome: Outcome) -> str:

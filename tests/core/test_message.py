@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from bot.core.changeset import Changeset, FileChange
 from bot.core.mapping import CommitSettings
-from bot.core.message import MAX_OUTPUT, CheckRun, check_runs, code, commit_message
+from bot.core.message import MAX_NAME, MAX_OUTPUT, MAX_TITLE, CheckRun, check_runs, code, commit_message
 from bot.core.model import Actor
 from bot.core.outcome import Outcome
 from bot.core.protected import MAPPING_PATH
@@ -261,6 +261,43 @@ def test_a_denial_shows_its_reasoning() -> None:
 
 
 # -- the limit
+
+
+def by_mapping(name: str, delivery: str) -> Outcome:
+    return replace(committed({"tag": "2-dev"}, MAPPINGS.replace("name: dev", f"name: {name}")), delivery=delivery)
+
+
+@pytest.mark.parametrize("separator", ["", " "])
+def test_a_title_is_cut_at_a_word_and_keeps_its_count(separator: str) -> None:
+    """Sixty mappings in one commit: 120 characters at most, and how many files and deliveries stays readable."""
+    names = tuple(f"rather{separator}long{separator}name{separator}of{separator}service{i}" for i in range(60))
+    (run,) = check_runs([by_mapping(name, f"d{i}") for i, name in enumerate(names)])
+    listed, _, count = run.title.partition("…")
+    assert len(run.title) <= MAX_TITLE == 120
+    assert count == ": 1 file changed by 60 deliveries"
+    assert ", ".join(names).startswith(f"{listed} ") or f"{listed}," in ", ".join(names)
+
+
+def test_a_title_of_one_endless_word_is_cut_too() -> None:
+    """There is no blank to cut at: the word is cut, and the count still stands."""
+    run = run_of(by_mapping("x" * 500, "d1"))
+    assert len(run.title) <= MAX_TITLE
+    assert run.title.endswith("x…: 1 file changed")
+
+
+@pytest.mark.parametrize("state", ["no_change", "denied", "held", "blocked", "failed", "dead"])
+def test_the_title_of_each_outcome_is_bounded(state: Any) -> None:
+    """A reason of any length stands in the summary, not in the title."""
+    run = run_of(Outcome("d1", state, "because " * 1000, HEAD))
+    assert 0 < len(run.title) <= MAX_TITLE
+
+
+def test_names_of_check_runs_are_bounded_and_stay_apart() -> None:
+    """Two branches that begin with the same 240 characters: two names, as a commit shows only the latest of a name."""
+    branches = [f"{'x' * 240}{end}" for end in ("-a", "-b")]
+    runs = check_runs([Outcome("d1", "failed", branch, HEAD, branch=branch) for branch in branches])
+    assert len({run.name for run in runs}) == 2
+    assert all(len(run.name) <= MAX_NAME for run in runs)
 
 
 def large(line: str, lines: int) -> Outcome:
