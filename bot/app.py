@@ -177,6 +177,8 @@ def make(settings: Settings) -> web.Application:
             intake = app[keys.INTAKE] = Intake(inbox, engine, compute, accounts)
             await inbox.resume()  # the event that frees a waiting delivery may have come while the bot was down
             await stack.enter_async_context(every(LOOK_SECONDS, engine.start))
+            saying = await stack.enter_async_context(AsyncExitStack())
+            await saying.enter_async_context(every(LOOK_SECONDS, worker.say_again))
             await stack.enter_async_context(every(CHECKPOINT_SECONDS, lambda: tidy(settings)))
             check = ReplayCheck(forge.deliveries, inbox.holds, engine, app[keys.CLOCK])
             await stack.enter_async_context(every(HELD_SECONDS, check.look))
@@ -189,6 +191,7 @@ def make(settings: Settings) -> web.Application:
             compute.stop()
             if not await engine.stop(GRACE_SECONDS):
                 log.warning("stopped with work under way; it is taken up at the next start")
+            await saying.aclose()
             await worker.settle(REPORT_SECONDS)
 
     app.cleanup_ctx.append(adapters)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bot.core.meter import Budget, Meter
     from bot.core.model import Actor, Delivery, Held, Repository, Writer
     from bot.core.outcome import Commit, Landed, Outcome
+    from bot.core.report import PutOff, Report, Unsaid
     from bot.core.snapshot import File, Snapshot
 
 
@@ -85,8 +86,11 @@ class Forge(Protocol):
     async def pushed(self, repository: Repository, branch: str, head: str) -> None:
         """Take the news that a branch moved to `head`, "" that it is gone. Raises nothing."""
 
-    async def report(self, repository: Repository, check_run: CheckRun) -> None:
-        """Create a check run."""
+    async def report(self, repository: Repository, check_run: CheckRun, at: datetime | None = None) -> None:
+        """Create a check run of what ended `at` that time (UTC; None: now). After Transient it may be there."""
+
+    async def reported(self, repository: Repository, check_run: CheckRun, at: datetime) -> bool:
+        """Whether the check run of what ended `at` that time is there, by its name and external_id."""
 
 
 class Journal(Protocol):
@@ -113,8 +117,11 @@ class Journal(Protocol):
     async def withdraw(self, branch: str, base: str, deliveries: Sequence[str]) -> None:
         """Note that the commit that was about to be made on `base` was not."""
 
-    async def record(self, outcomes: Sequence[Outcome]) -> None:
-        """Record how deliveries ended on branches; those who committed are the last to have written their fields."""
+    async def record(self, outcomes: Sequence[Outcome], reports: Sequence[Report] = ()) -> None:
+        """Record how deliveries ended on branches; those who committed are the last to have written their fields.
+
+        The `reports` of it are kept until they are said.
+        """
 
     async def writers(
         self, target: int, branch: str, paths: Collection[str], besides: Collection[str] = ()
@@ -124,15 +131,50 @@ class Journal(Protocol):
         Those whose commits may have landed count, other than `besides`: these are looked for.
         """
 
-    async def finish(self, outcomes: Sequence[Outcome], deliveries: Sequence[str]) -> None:
+    async def finish(
+        self, outcomes: Sequence[Outcome], deliveries: Sequence[str], reports: Sequence[Report] = ()
+    ) -> None:
         """Record outcomes, and that these deliveries have ended on every branch; all or none.
 
-        Of the bodies of those that have ended only what the mappings used stays.
+        The `reports` of it are kept until they are said. Of the bodies of those that have ended only what the mappings
+        used stays.
         """
+
+
+class Reports(Protocol):
+    """What is still to be said on GitHub; the journal keeps it with the outcomes."""
+
+    async def of(self, target: int, keys: Collection[tuple[str, str, str]]) -> Sequence[Unsaid]:
+        """Return the reports of a repository (its id) whose check runs have these keys."""
+
+    async def installations(self) -> Sequence[int]:
+        """Return the installations that have reports which are due; first whose is due for the longest time."""
+
+    async def due(self, installation: int, after: int, limit: int) -> Sequence[Unsaid]:
+        """Return reports that are due, the oldest of each repository: first those behind the repository `after`."""
+
+    async def said(self, unsaid: Unsaid) -> None:
+        """Forget a report that was said, unless another outcome took its place meanwhile."""
+
+    async def put_off(self, failures: Sequence[PutOff]) -> None:
+        """Let reports wait, and note why. Their details are kept as far as there is room."""
+
+    async def rest(self, target: int, seconds: float, reason: str) -> None:
+        """Let all reports of a repository wait for so long at least, and note why."""
+
+    async def hurry(self, target: int = 0, installation: int = 0) -> None:
+        """Let reports that failed be tried at once: of a repository, of an installation, or, without either, all."""
+
+    async def give_up(self, before: datetime) -> None:
+        """Drop the reports that were stored before a time, with a warning for each."""
 
 
 class Inbox(Protocol):
     """The durable record of deliveries: a delivery is in it before it is answered."""
+
+    @property
+    def reports(self) -> Reports:
+        """What is still to be said of deliveries."""
 
     async def add(self, delivery: Delivery, outcome: Outcome | None = None, *, listed: bool = False) -> bool:
         """Store a delivery, already finished if it comes with an outcome; False if its id is known.

@@ -14,6 +14,7 @@ import structlog
 
 from bot.core import trigger
 from bot.core.outcome import Outcome
+from bot.core.report import Telling
 from bot.core.retry import Retry
 from bot.core.rhythm import Rhythm
 from bot.errors import Fenced, Transient, Unavailable
@@ -21,7 +22,7 @@ from bot.flows.apply import apply
 from bot.flows.batch import Batches
 from bot.flows.decide import Decider
 from bot.flows.pace import Pace
-from bot.flows.report import report
+from bot.flows.report import Reporter
 from bot.flows.understand import understand
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Worker:
         self._soon = replace(self._retry, attempts=min(SOON, self._retry.attempts))
         self._batches = Batches(inbox, self._retry.attempts)
         self._pace = Pace(rhythm or Rhythm(0.0))
+        self._reporter = Reporter(forge, compute, inbox.reports)
         self._tasks: set[asyncio.Task[None]] = set()
         # By installation, while any of its repositories is worked on.
         self._slots: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
@@ -141,17 +143,28 @@ class Worker:
         return None
 
     async def settle(self, seconds: float | None = None) -> None:
-        """Wait for the reports under way, for so long at most; what is not said then is lost."""
+        """Wait for the reports under way, for so long at most; what is not said then is said after the next start."""
         if self._tasks:
             _, unfinished = await asyncio.wait(set(self._tasks), timeout=seconds)
             for task in unfinished:
                 task.cancel()
+            await asyncio.gather(*unfinished, return_exceptions=True)
+
+    async def say_again(self) -> None:
+        """Begin to say what could not be said when it was to be; `settle` waits for it."""
+        for installation in await self._reporter.turns():
+            self._beside(self._reporter.catch_up(installation))
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Let something go on beside the drain, which does not wait for it."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("background work failed", exc_info=error)
 
     async def _hear(self, news: News) -> None:
         """Take a hint that a branch moved, or let go on what may have waited for this."""
@@ -160,6 +173,7 @@ class Worker:
             return
         if news.reached and news.by:
             await self._inbox.reach(news.reached, news.by)
+        await self._reporter.hurry(news.repository, news.installation)
         self._freed += 1
         targets = await self._inbox.resume(news.repository, news.installation)
         if targets:
@@ -182,13 +196,16 @@ class Worker:
         if applied.gathering is not None:
             self._batches.learn(target, applied.gathering)
         unfinished = applied.left | applied.later
-        said = self._with_waits(applied.outcomes, deliveries)
-        await self._end(said, journal, [one.delivery for one in requests if one.delivery not in unfinished])
+        ended = [one.delivery for one in requests if one.delivery not in unfinished]
+        await self._end(applied.outcomes, journal, ended, Telling(repository, applied.fresh))
         # A commit shows that GitHub lets us write there: what it refused before may work now.
         landed = any(outcome.commit is not None for outcome in applied.outcomes)
         resumed = landed and bool(await self._inbox.resume(target=target))
         # The commits that wait behind must not wait for reports.
-        self._beside(report(self._forge, self._compute, repository, said))
+        groups = [
+            replace(group, outcomes=tuple(self._with_waits(group.outcomes, deliveries))) for group in applied.groups
+        ]
+        self._beside(self._reporter.say(repository, groups))
         await journal.released(*_counted([delivery for delivery in deliveries if delivery.id in applied.later]))
         later = await self._leave(target, applied, journal)
         if applied.stopped is None:
@@ -294,16 +311,25 @@ class Worker:
         return pause
 
     async def _end(
-        self, outcomes: Sequence[Outcome], journal: Journal, deliveries: Sequence[str] | None = None
+        self,
+        outcomes: Sequence[Outcome],
+        journal: Journal,
+        deliveries: Sequence[str] | None = None,
+        telling: Telling | None = None,
     ) -> None:
-        """Record outcomes, and that deliveries have ended on every branch: those of the outcomes, or `deliveries`."""
+        """Record outcomes, and that deliveries have ended on every branch: those of the outcomes, or `deliveries`.
+
+        `telling` is what is to be said of the outcomes, as far as the journal does not have it.
+        """
         ended = dict.fromkeys([outcome.delivery for outcome in outcomes] if deliveries is None else deliveries)
         by_delivery: dict[str, list[Outcome]] = {delivery: [] for delivery in ended}
         for outcome in outcomes:
             by_delivery.setdefault(outcome.delivery, []).append(outcome)
         async for part in _parts(list(by_delivery)):
             theirs = [outcome for name in part for outcome in by_delivery[name]]
-            await journal.finish(theirs, [name for name in part if name in ended])
+            # A group's report grows with the deliveries of it that are recorded.
+            reports = telling.of(part) if telling is not None else []
+            await journal.finish(theirs, [name for name in part if name in ended], reports)
             for name in part:
                 self._bugs.pop(name, None)
                 self._batches.forget(name)

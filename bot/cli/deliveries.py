@@ -79,7 +79,7 @@ def show(
     delivery: Annotated[str, typer.Argument(metavar="ID", help="Its id, or how it begins.")],
     output: FormatOption = Format.text,
 ) -> None:
-    """Show all there is of a delivery: how it ended on each branch, what was begun, what is left of its body.
+    """Show all there is of a delivery: how it ended on each branch, what was begun, what is to be said.
 
     Example: `pointsman deliveries show 72d3162e`
     """
@@ -87,7 +87,8 @@ def show(
         details = records.show(delivery)
     if output is Format.json:
         whole = asdict(details.record) | {"effects": [asdict(one) for one in details.effects]}
-        _print_json(whole | {"intents": [asdict(one) for one in details.intents], "body": _body(details.body)})
+        whole |= {"intents": [asdict(one) for one in details.intents]}
+        _print_json(whole | {"reports": [asdict(one) for one in details.reports], "body": _body(details.body)})
     else:
         _print_details(details)
 
@@ -253,6 +254,10 @@ def _print_details(details: Details) -> None:
         typer.echo(f"\nbegun on {printable_line(intent.branch)}, may have landed:")
         fields = "\n".join(f"{path}: {field}" for path, field in intent.fields)
         _print_facts((("base", intent.base), ("writes", fields)))
+    for report in details.reports:
+        typer.echo(f"\ncheck run still to be made: {printable_line(report.check_run)}")
+        attempts = f"{report.attempts}, the next at {report.next_attempt}"
+        _print_facts((("head", report.head), ("attempts", attempts), ("reason", report.reason or "none")))
     typer.echo("\nbody:" if details.body else "\nbody: nothing is left")
     if details.body:
         from bot.core.trigger import DISPATCH, trimmed

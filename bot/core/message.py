@@ -16,7 +16,7 @@ from bot.core.trigger import TRAILER
 from bot.printable import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from bot.core.changeset import Changeset
     from bot.core.mapping import CommitSettings, Person
@@ -33,6 +33,10 @@ MAX_ANNOTATIONS = 50
 MAX_ENTRIES = 100
 # In characters. GitHub does not document how long titles and names may be: these are about what its pages show.
 MAX_TITLE, MAX_NAME = 120, 120
+
+# A brief check run is stored with each outcome. Its texts are bounded in characters of the reason, and in deliveries.
+BRIEF_REASON, BRIEF_DELIVERIES = 1_000, 100
+BRIEF = "This is all: the details could not be written before the bot had to go on without them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,25 @@ class CheckRun:
     external_id: str
     annotations: tuple[Annotation, ...] = ()
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from the other check runs of its repository."""
+        return self.head, self.name, self.external_id
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Outcomes, at least one, that one check run on `head` says."""
+
+    head: str
+    name: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def external_id(self) -> str:
+        """The delivery by which the check run is known."""
+        return self.outcomes[0].delivery
+
 
 def commit_message(changes: Sequence[tuple[str, Plan, Changeset]], settings: CommitSettings) -> CommitMessage:
     """Return the message of the commit that carries these changes: (delivery id, its plan, its changeset) each.
@@ -111,23 +134,30 @@ def brief_message(deliveries: Sequence[str], settings: CommitSettings) -> Commit
     return CommitMessage(count, trailers, settings.author, settings.committer)
 
 
-def check_runs(outcomes: Sequence[Outcome]) -> list[CheckRun]:
-    """Return what to say on GitHub of these outcomes: one check run for each commit, one for each other way to end.
+def groups(outcomes: Sequence[Outcome]) -> list[Group]:
+    """Return which outcomes are said together: those of one commit, and those that ended alike on one head.
 
     What was ignored, or ended before a commit was read that could carry the answer, is only logged.
     """
-    groups: dict[tuple[str, str], list[Outcome]] = {}
+    found: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in outcomes:
         if outcome.commit is not None:
-            groups.setdefault((outcome.commit.oid, ""), []).append(outcome)
+            found.setdefault((outcome.commit.oid, ""), []).append(outcome)
         elif outcome.state != "ignored" and outcome.head:
-            groups.setdefault((outcome.head, f"{outcome.state}: {outcome.reason}"), []).append(outcome)
-    runs = [(_check_run(head, group), group[0].branch) for (head, _), group in groups.items()]
-    same = Counter((run.head, run.name) for run, _ in runs if run.conclusion == "failure")
+            found.setdefault((outcome.head, f"{outcome.state}: {outcome.reason}"), []).append(outcome)
+    made = [Group(head, _name(group[0]), tuple(group)) for (head, _), group in found.items()]
+    same = Counter((group.head, group.name) for group in made if _conclusion(group) == "failure")
     return [
-        replace(run, name=_bounded(f"{run.name} to {one_line(branch)}")) if same[run.head, run.name] > 1 else run
-        for run, branch in runs
+        replace(group, name=_bounded(f"{group.name} to {one_line(group.outcomes[0].branch)}"))
+        if same[group.head, group.name] > 1
+        else group
+        for group in made
     ]
+
+
+def check_runs(outcomes: Sequence[Outcome]) -> list[CheckRun]:
+    """Return what to say on GitHub of these outcomes: one check run for each commit, one for each other way to end."""
+    return [check_run(group) for group in groups(outcomes)]
 
 
 _CONCLUSIONS: dict[State, Conclusion] = {"committed": "success", "no_change": "neutral", "held": "neutral"}
@@ -142,22 +172,57 @@ _TITLES: dict[State, str] = {
 }
 
 
-def _check_run(head: str, group: Sequence[Outcome]) -> CheckRun:
-    first = group[0]
-    title = _committed_title(group) if first.state == "committed" else _TITLES[first.state]
-    reason = "" if first.state == "committed" else _sentences(first.reason.splitlines())
-    deliveries = "\n\n".join(_delivery(outcome) for outcome in group)
-    diffs = _diffs(group)
+def check_run(group: Group) -> CheckRun:
+    """Return all that is to be said of a group. Diffs of large files take a while."""
+    first = group.outcomes[0]
+    deliveries = "\n\n".join(_delivery(outcome) for outcome in group.outcomes)
     return CheckRun(
-        head=head,
-        name=_name(first),
-        conclusion=_CONCLUSIONS.get(first.state, "failure"),
-        title=title,
-        summary=_cut("\n\n".join(part for part in (reason, deliveries) if part)),
-        text=_cut(diffs),
-        external_id=first.delivery,
+        head=group.head,
+        name=group.name,
+        conclusion=_conclusion(group),
+        title=_title(group.outcomes),
+        summary=_cut("\n\n".join(part for part in (_why(first.state, first.reason), deliveries) if part)),
+        text=_cut(_diffs(group.outcomes)),
+        external_id=group.external_id,
         annotations=_annotations(first),
     )
+
+
+def brief_check_run(group: Group, deliveries: Collection[str] | None = None) -> CheckRun:
+    """Return a check run that says in short how the outcomes of a group ended: those of `deliveries` (None: all).
+
+    It takes a moment, however large the changes are. It is the same check run as the whole one: head, name and
+    external_id are equal.
+    """
+    first = group.outcomes[0]
+    ended = [one for one in group.outcomes if deliveries is None or one.delivery in deliveries]
+    listed = [f"* delivery {code(one.delivery)}{_on(one)}" for one in ended[:BRIEF_DELIVERIES]]
+    if len(ended) > len(listed):
+        listed.append(f"* and {len(ended) - len(listed):,} more")
+    reason = first.reason if len(first.reason) <= BRIEF_REASON else f"{first.reason[:BRIEF_REASON]}…"
+    parts = (_why(first.state, reason), "\n".join(listed), BRIEF)
+    return CheckRun(
+        head=group.head,
+        name=group.name,
+        conclusion=_conclusion(group),
+        title=_title(group.outcomes),
+        summary="\n\n".join(part for part in parts if part),
+        text="",
+        external_id=group.external_id,
+    )
+
+
+def _conclusion(group: Group) -> Conclusion:
+    return _CONCLUSIONS.get(group.outcomes[0].state, "failure")
+
+
+def _title(outcomes: Sequence[Outcome]) -> str:
+    state = outcomes[0].state
+    return _committed_title(outcomes) if state == "committed" else _TITLES[state]
+
+
+def _why(state: State, reason: str) -> str:
+    return "" if state == "committed" else _sentences(reason.splitlines())
 
 
 def _name(outcome: Outcome) -> str:
@@ -206,9 +271,12 @@ def _bounded(name: str) -> str:
     return f"{name[: MAX_NAME - len(digest) - 2]}… {digest}"
 
 
+def _on(outcome: Outcome) -> str:
+    return f" on {code(outcome.branch)}" if outcome.branch else ""
+
+
 def _delivery(outcome: Outcome) -> str:
-    on = f" on {code(outcome.branch)}" if outcome.branch else ""
-    lines = [f"#### Delivery {code(outcome.delivery)}{on}"]
+    lines = [f"#### Delivery {code(outcome.delivery)}{_on(outcome)}"]
     if outcome.waited:
         lines += [f"It {outcome.waited}."]
     if outcome.plan is not None:

@@ -20,6 +20,7 @@ from bot.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from bot.core.changeset import Changeset, FileChange
     from bot.core.glob import Glob
@@ -154,9 +155,14 @@ class Directory:
         """Do nothing: what is in the folder is read each time."""
         del repository, branch, head
 
-    async def report(self, repository: Repository, check_run: CheckRun) -> None:
+    async def report(self, repository: Repository, check_run: CheckRun, at: datetime | None = None) -> None:
         """Do nothing: the command line prints."""
-        del repository, check_run
+        del repository, check_run, at
+
+    async def reported(self, repository: Repository, check_run: CheckRun, at: datetime) -> bool:
+        """Return True: nothing is left to be said."""
+        del repository, check_run, at
+        return True
 
     def _with(self, snapshot: Snapshot, paths: Sequence[str]) -> Snapshot:
         files = {path: file for path in paths if (file := self._file(path)) is not None}

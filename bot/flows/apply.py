@@ -13,6 +13,7 @@ from bot.core.changeset import combine
 from bot.core.message import brief_message
 from bot.core.meter import Budget
 from bot.core.outcome import Outcome
+from bot.core.report import brief_reports
 from bot.core.rhythm import Rhythm
 from bot.errors import Blocked, InputError, StaleHead, Transient, Unavailable
 from bot.flows import ending, jobs
@@ -302,7 +303,8 @@ class _Application:
         ended = self.progress.end(outcomes, settled=settled)
         if settled and self._journal is not None and any(outcome.state == "committed" for outcome in ended):
             # The next decision, maybe in this very call, may be of an older delivery: it must see who wrote last.
-            await self._journal.record(ended)
+            reports = brief_reports(self._repository, self.progress.to_note(ended))
+            await self._journal.record(ended, reports)
 
 
 def _without_bytes(changeset: Changeset) -> Changeset:

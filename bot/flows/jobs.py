@@ -27,11 +27,10 @@ if TYPE_CHECKING:
     from bot.core.changeset import Span
     from bot.core.glob import Glob
     from bot.core.mapping import CommitSettings, Gathering, MappingFile
-    from bot.core.message import CheckRun, CommitMessage
+    from bot.core.message import CheckRun, CommitMessage, Group
     from bot.core.meter import Meter
     from bot.core.model import Actor
     from bot.core.order import Order
-    from bot.core.outcome import Outcome
     from bot.core.plan import Edit, Plan
     from bot.core.snapshot import Snapshot
     from bot.core.trigger import Dispatch
@@ -172,10 +171,10 @@ def write_message(
         return message.commit_message(changes, settings)
 
 
-def write_reports(meter: Meter, outcomes: Sequence[Outcome]) -> list[CheckRun]:
-    """Return the check runs that say how deliveries ended."""
+def write_reports(meter: Meter, groups: Sequence[Group]) -> list[CheckRun]:
+    """Return the check runs that say how deliveries ended, one for each group."""
     with meter.charge("the check runs"):
-        return message.check_runs(outcomes)
+        return [message.check_run(group) for group in groups]
 
 
 def lying_at(path: str | None, file: MappingFile) -> MappingFile:

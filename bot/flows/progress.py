@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bot.core.message import groups
 from bot.errors import Transient, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from bot.core.mapping import Gathering
+    from bot.core.message import Group
     from bot.core.outcome import Outcome
     from bot.flows.decisions import Decided, Request
 
@@ -22,7 +24,8 @@ class Applied:
     Where `stopped` is set, the deliveries in `left` did not end on every branch that they go to, and it says why:
     Transient, Unavailable, or an error that nobody expected. Those in `later` were not begun on every branch, for want
     of time or room in the commit, or, as far as they are in `paced`, for the rhythm of pushes. `gathering` is how the
-    rules let requests gather from now on, None where they were not read.
+    rules let requests gather from now on, None where they were not read. `groups` are the outcomes that are said
+    together, and `fresh` those of them that the journal does not have.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -31,6 +34,8 @@ class Applied:
     later: frozenset[str]
     gathering: Gathering | None
     paced: frozenset[str]
+    groups: tuple[Group, ...] = ()
+    fresh: tuple[Group, ...] = ()
 
 
 class Progress:
@@ -46,6 +51,7 @@ class Progress:
         self._reason: Transient | Unavailable | None = None
         self._gathering: Gathering | None = None
         self._paced: set[str] = set()
+        self._noted: list[Group] = []
 
     def note(self, requests: Sequence[Request], decided: Decided) -> None:
         """Note where each request goes by this evaluation; by an earlier one it may have gone elsewhere."""
@@ -74,6 +80,12 @@ class Progress:
             if settled:
                 self._settled.setdefault(outcome.delivery, set()).add(outcome.branch)
         return [self.ended[outcome.delivery, outcome.branch] for outcome in outcomes]
+
+    def to_note(self, outcomes: Sequence[Outcome]) -> list[Group]:
+        """Return which of these outcomes, which the journal notes together, are said together."""
+        made = groups(outcomes)
+        self._noted += made
+        return made
 
     def fail(self, deliveries: Iterable[str], error: Transient | Unavailable, branch: str | None = None) -> None:
         """Note what keeps deliveries from ending for now: on one branch, on which nothing more is done, or anywhere."""
@@ -104,8 +116,18 @@ class Progress:
         left = unfinished - later
         changed = Transient("the rules changed while they were carried out")
         stopped = error or ((self._reason or changed) if left else None)
-        ended = tuple(self.ended.values())
-        return Applied(ended, left, stopped, later, self._gathering, later & self._paced)
+        noted = {(one.delivery, one.branch) for group in self._noted for one in group.outcomes}
+        fresh = groups([outcome for key, outcome in self.ended.items() if key not in noted])
+        return Applied(
+            tuple(self.ended.values()),
+            left,
+            stopped,
+            later,
+            self._gathering,
+            later & self._paced,
+            (*self._noted, *fresh),
+            tuple(fresh),
+        )
 
     def _has_ended(self, delivery: str) -> bool:
         branches = self._goes_to.get(delivery)

@@ -1,68 +1,174 @@
-"""Say on GitHub how deliveries ended."""
+"""Say on GitHub how deliveries ended.
+
+What is to be said is stored in brief with the outcome. It is said in full right after that, while all of it is in
+memory. What is not said then is said later, until it is too old.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
 from bot.core.meter import Budget
+from bot.core.report import PutOff
 from bot.core.retry import Retry
 from bot.errors import PointsmanError, Transient
 from bot.flows import jobs
+from bot.flows.rests import Rests
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from bot.core.message import CheckRun
+    from bot.core.message import CheckRun, Group
     from bot.core.model import Repository
-    from bot.core.outcome import Outcome
-    from bot.ports import Compute, Forge
+    from bot.core.report import Unsaid
+    from bot.ports import Compute, Forge, Reports
 
 log = structlog.get_logger(__name__)
 
-# Commits wait behind reports, so a report is given up soon.
-RETRY = Retry(attempts=3, first=0.5, longest=5.0)
+# The pauses between attempts; age ends them, not their number. GitHub may not know a commit for some seconds after it
+# was made, and a permission may be accepted hours later.
+RETRY = Retry(attempts=1000, first=2.0, longest=900.0)
+# Whoever looks at a commit a day later has seen by other ways how it came about.
+MOST_AGE = timedelta(days=1)
 # The time for all reports of a batch.
 SECONDS = 60.0
 # The CPU time for writing them: diffs of large files take a while.
 CPU_SECONDS = 10.0
+# How many installations have reports made later at a time, each one after the other; and of how many repositories one
+# is read at a time.
+INSTALLATIONS, REPOSITORIES = 8, 20
 
 
-async def report(
-    forge: Forge, compute: Compute, repository: Repository, outcomes: Sequence[Outcome], retry: Retry = RETRY
-) -> None:
-    """Create the check runs that these outcomes call for.
+class Reporter:
+    """Makes the check runs that `reports` keeps."""
 
-    Errors are logged and not raised: the outcomes are recorded already.
-    """
-    try:
-        budget = Budget(CPU_SECONDS, "the check run")
-        runs = await compute.run(repository, budget, jobs.write_reports, outcomes)
-        async with asyncio.timeout(SECONDS):
-            for check_run in runs:
-                try:
-                    await _create(forge, repository, check_run, retry)
-                except Transient:
-                    raise  # the other check runs would fail too, and GitHub does not want clients that insist
-                except PointsmanError as error:
-                    log.warning("report lost", check_run=check_run.name, head=check_run.head, reason=str(error))
-    except (PointsmanError, TimeoutError) as error:
-        deliveries = [outcome.delivery for outcome in outcomes]
-        log.warning("reports lost", reason=str(error) or f"not done in {SECONDS:.0f} s", deliveries=deliveries)
-    except Exception:
-        log.exception("report lost", deliveries=[outcome.delivery for outcome in outcomes])
+    def __init__(self, forge: Forge, compute: Compute, reports: Reports) -> None:
+        self._forge = forge
+        self._compute = compute
+        self._reports = reports
+        self._rests = Rests(RETRY)
+        # The reports (ids) that are being made, and the installations whose turn it is.
+        self._busy: set[int] = set()
+        self._turns: set[int] = set()
 
+    async def say(self, repository: Repository, groups: Sequence[Group]) -> None:
+        """Make the check runs of outcomes that were just recorded; what fails is left for `catch_up`."""
+        by_key = {(group.head, group.name, group.external_id): group for group in groups}
+        if not by_key:
+            return
+        stored = await self._reports.of(repository.id, by_key)
+        unsaid = [one for one in stored if one.id not in self._busy]
+        with self._held(unsaid):
+            try:
+                budget = Budget(CPU_SECONDS, "the check run")
+                wanted = [by_key[one.key] for one in unsaid]
+                runs = await self._compute.run(repository, budget, jobs.write_reports, wanted)
+            except PointsmanError as error:
+                # They are said in brief.
+                await self._reports.put_off([PutOff(one, 0.0, str(error), attempted=False) for one in unsaid])
+                return
+            await self._say_all(list(zip(unsaid, runs, strict=True)))
 
-async def _create(forge: Forge, repository: Repository, check_run: CheckRun, retry: Retry) -> None:
-    attempt = 1
-    while True:
+    async def _say_all(self, left: list[tuple[Unsaid, CheckRun]]) -> None:
+        """Make check runs, and stop where an error will meet the others too. Of what is left the details are stored."""
+        failures: list[PutOff] = []
+        pause, reason = RETRY.first, f"not done in {SECONDS:.0f} s, or before the bot stopped"
+        sent = True
         try:
-            return await forge.report(repository, check_run)
-        except Transient as error:
-            pause = retry.pause(attempt, error.retry_after)
-            if pause is None or pause > retry.longest:
-                raise
-        await asyncio.sleep(pause)
-        attempt += 1
+            async with asyncio.timeout(SECONDS):
+                while left:
+                    failure = await self._say(*left[0])
+                    unsaid, _ = left.pop(0)
+                    if failure is None:
+                        continue
+                    failures.append(failure)
+                    rest = self._rest_of(unsaid)
+                    if failure.doubtful or rest > 0:
+                        pause, reason, sent = max(failure.pause, rest), failure.reason, False
+                        break
+        except TimeoutError:
+            pass
+        finally:
+            for number, (unsaid, run) in enumerate(left):
+                # The answer to a request that was cut short is not known.
+                tried = sent and number == 0
+                failures.append(PutOff(unsaid, pause, reason, attempted=tried, doubtful=tried, check_run=run))
+            if failures:
+                await self._reports.put_off(failures)
+
+    async def turns(self) -> list[int]:
+        """Return the installations for which `catch_up` is to be called now. Give up what is too old."""
+        await self._reports.give_up(datetime.now(UTC) - MOST_AGE)
+        due = [
+            one for one in await self._reports.installations() if one not in self._turns and not self._rests.left(one)
+        ]
+        return due[: max(INSTALLATIONS - len(self._turns), 0)]
+
+    async def catch_up(self, installation: int) -> None:
+        """Make the check runs of an installation that are due; its repositories take turns, one check run each."""
+        if installation in self._turns:
+            return
+        self._turns.add(installation)
+        try:
+            after = 0
+            while due := [one for one in await self._due(installation, after) if one.id not in self._busy]:
+                for unsaid in due:
+                    if self._rests.left(installation):
+                        return
+                    with self._held([unsaid]):
+                        failure = await self._say(unsaid, unsaid.report.check_run)
+                        if failure is not None:
+                            await self._reports.put_off([failure])
+                            if rest := self._rest_of(unsaid):
+                                await self._reports.rest(unsaid.report.repository.id, rest, failure.reason)
+                after = due[-1].report.repository.id
+        finally:
+            self._turns.discard(installation)
+
+    async def hurry(self, repository: int, installation: int) -> None:
+        """Try at once what failed, of a repository or an installation (0: none), as it may work now."""
+        self._rests.succeed(installation)
+        self._rests.succeed((repository,))
+        await self._reports.hurry(repository, installation)
+
+    async def _due(self, installation: int, after: int) -> Sequence[Unsaid]:
+        return await self._reports.due(installation, after, REPOSITORIES)
+
+    async def _say(self, unsaid: Unsaid, check_run: CheckRun) -> PutOff | None:
+        """Make a check run, unless it is found to be there. Return when to try it again if that fails."""
+        repository = unsaid.report.repository
+        whom = repository.installation, (repository.id,)
+        try:
+            there = unsaid.doubtful and await self._forge.reported(repository, check_run, unsaid.since)
+            if not there:
+                await self._forge.report(repository, check_run, unsaid.since)
+        except PointsmanError as error:
+            asked = (error.retry_after or 0.0) if isinstance(error, Transient) else 0.0
+            for who in whom:
+                self._rests.fail(who, asked)
+            pause = RETRY.pause(unsaid.attempts + 1, asked) or RETRY.longest
+            log.warning("report later", check_run=check_run.name, head=check_run.head, reason=str(error), pause=pause)
+            return PutOff(unsaid, pause, str(error), doubtful=isinstance(error, Transient), check_run=check_run)
+        for who in whom:
+            self._rests.succeed(who)
+        await self._reports.said(unsaid)
+        return None
+
+    def _rest_of(self, unsaid: Unsaid) -> float:
+        """Return for how long nothing is tried in the repository of a report."""
+        return self._rests.left((unsaid.report.repository.id,))
+
+    @contextmanager
+    def _held(self, reports: Sequence[Unsaid]) -> Iterator[None]:
+        """Keep reports from being made twice at a time."""
+        ids = {one.id for one in reports}
+        self._busy |= ids
+        try:
+            yield
+        finally:
+            self._busy -= ids

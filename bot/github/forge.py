@@ -31,6 +31,7 @@ from bot.github.views import Views
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
 
     from bot.core.changeset import Changeset
     from bot.core.glob import Glob
@@ -221,10 +222,15 @@ class GitHub:
         except PointsmanError as error:
             log.info("branch not read again", branch=branch, repository=repository.id, reason=str(error))
 
-    async def report(self, repository: Repository, check_run: CheckRun) -> None:
-        """Create a check run."""
+    async def report(self, repository: Repository, check_run: CheckRun, at: datetime | None = None) -> None:
+        """Create a check run of what ended `at` that time (UTC; None: now). After Transient it may be there."""
         api = self._api(Scope(repository.installation, repository.id, _CHECKS))
-        await reports.create_check_run(api, repository, check_run)
+        await reports.create_check_run(api, repository, check_run, at)
+
+    async def reported(self, repository: Repository, check_run: CheckRun, at: datetime) -> bool:
+        """Whether the check run of what ended `at` that time is there, by its name and external_id."""
+        api = self._api(Scope(repository.installation, repository.id, _CHECKS))
+        return await reports.has_check_run(api, repository, check_run, at)
 
     async def ready(self, repository: Repository) -> None:
         """Return when a commit to `repository` could begin now, by the limits of its installation.

@@ -13,6 +13,7 @@ from bot.core.outcome import summary
 from bot.core.trigger import DISPATCH, trimmed
 from bot.errors import Fenced
 from bot.inbox.file import transaction
+from bot.inbox.reports import store
 from bot.inbox.statements import load_statements
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from bot.core.outcome import Outcome
+    from bot.core.report import Report
 
 _SQL = load_statements("journal.sql")
 
@@ -127,19 +129,27 @@ class SQLiteJournal:
             (row["path"], row["field"]): Writer(row["delivery"], datetime.fromisoformat(row["origin"])) for row in rows
         }
 
-    async def record(self, outcomes: Sequence[Outcome]) -> None:
-        """Record how deliveries ended on branches; those who committed are the last to have written their fields."""
+    async def record(self, outcomes: Sequence[Outcome], reports: Sequence[Report] = ()) -> None:
+        """Record how deliveries ended on branches; those who committed are the last to have written their fields.
+
+        The `reports` of it are kept until they are said.
+        """
         with self._transaction():
             self._record(outcomes)
+            store(self._connection, reports)
 
-    async def finish(self, outcomes: Sequence[Outcome], deliveries: Sequence[str]) -> None:
+    async def finish(
+        self, outcomes: Sequence[Outcome], deliveries: Sequence[str], reports: Sequence[Report] = ()
+    ) -> None:
         """Record outcomes, and that these deliveries have ended on every branch; all or none.
 
-        Of the bodies of those that have ended only what the mappings used stays.
+        The `reports` of it are kept until they are said. Of the bodies of those that have ended only what the mappings
+        used stays.
         """
         properties = {outcome.delivery: outcome.plan.properties for outcome in outcomes if outcome.plan is not None}
         with self._transaction():
             self._record(outcomes)
+            store(self._connection, reports)
             for delivery in deliveries:
                 rows = self._connection.execute(_SQL["effects"], {"delivery": delivery}).fetchall()
                 state, reason = summary([(row["branch"], row["state"], row["reason"]) for row in rows])

@@ -78,6 +78,20 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A check run that is still to be made, on the commit `head`; `reason` is why the last attempt failed, "" if none.
+
+    `next_attempt` is when it may be tried again (ISO 8601, UTC).
+    """
+
+    check_run: str
+    head: str
+    attempts: int
+    next_attempt: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Details:
     """All that there is of a delivery; `body` is the JSON that is left of it, maybe nothing."""
 
@@ -85,6 +99,7 @@ class Details:
     effects: tuple[Effect, ...]
     intents: tuple[Intent, ...]
     body: bytes
+    reports: tuple[Waiting, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +166,10 @@ class Records:
                 for one in self._connection.execute(_SQL["intents"], name)
             ),
             row["body"],
+            tuple(
+                Waiting(one["name"], one["head"], one["attempts"], _seconds(one["not_before"]), one["reason"])
+                for one in self._connection.execute(_SQL["reports"], name)
+            ),
         )
 
     def find(self, given: str) -> str:
@@ -281,7 +300,11 @@ def _record(row: sqlite3.Row) -> Record:
 def _next_attempt(row: sqlite3.Row) -> str | None:
     if row["state"] != "pending" or not row["not_before"]:
         return None
-    return datetime.fromtimestamp(row["not_before"], UTC).isoformat(timespec="seconds")
+    return _seconds(row["not_before"])
+
+
+def _seconds(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
 
 
 def _iso(moment: datetime) -> str:

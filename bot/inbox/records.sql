@@ -24,6 +24,10 @@ SELECT branch, state, reason, commit_oid, ended_at FROM effects WHERE delivery =
 -- name: intents
 SELECT branch, base, fields FROM intents WHERE delivery = :id ORDER BY branch, base;
 
+-- name: reports
+SELECT name, head, attempts, not_before, reason FROM reports
+WHERE EXISTS (SELECT 1 FROM json_each(deliveries) WHERE value = :id) ORDER BY id;
+
 -- name: replay
 UPDATE deliveries
 SET state = 'pending', reason = 'replayed by the operator', attempts = 0, interrupted = 0, waits = 0,

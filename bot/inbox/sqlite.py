@@ -17,6 +17,7 @@ from bot.inbox import holds
 from bot.inbox.file import connect, lock, transaction
 from bot.inbox.holds import Holds
 from bot.inbox.journal import Fence, SQLiteJournal
+from bot.inbox.reports import Reports
 from bot.inbox.statements import load_statements
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class SQLiteInbox(SQLiteJournal):
             os.close(self._lock)
             raise
         self.holds = Holds(self._connection)
+        self.reports = Reports(self._connection)
         self._latest = time.time()
 
     def close(self) -> None:
@@ -101,6 +103,7 @@ class SQLiteInbox(SQLiteJournal):
         if now < self._latest - _SET_BACK_SECONDS:
             # By a clock that was set back all that waits would wait for as much longer.
             self._connection.execute(_SQL["hurry"])
+            await self.reports.hurry()
         self._latest = now
         row = self._connection.execute(_SQL["due"], {"target": target}).fetchone()
         return None if row["due"] is None else max(row["due"] - now, 0.0)
@@ -140,6 +143,7 @@ class SQLiteInbox(SQLiteJournal):
     async def reach(self, targets: Sequence[int], installation: int) -> None:
         """Note that repositories (ids) are reached by another installation than their deliveries came from."""
         self._connection.execute(_SQL["reach"], {"targets": json.dumps(targets), "installation": installation})
+        self.reports.reach(targets, installation)
 
     async def reopen(self, delivery: Delivery) -> bool:
         """Make a delivery that did not do all it should pending again, with its body; False where it did.

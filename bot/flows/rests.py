@@ -1,0 +1,43 @@
+"""Who is left alone for a while, because several attempts in a row failed there."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from cachetools import LRUCache
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from bot.core.retry import Retry
+
+# So many failures in a row may be chance.
+CHANCE = 2
+_REMEMBERED = 10_000
+
+
+class Rests:
+    """Counts failures in a row of whomever, and lets them rest for as long as `retry` says. In memory only."""
+
+    def __init__(self, retry: Retry) -> None:
+        self._retry = retry
+        # How many failures in a row there were, and until when nothing is tried, by the clock of the event loop.
+        self._failed: LRUCache[Hashable, tuple[int, float]] = LRUCache(maxsize=_REMEMBERED)
+
+    def fail(self, who: Hashable, retry_after: float = 0.0) -> float:
+        """Count a failure; return for how many seconds nothing is to be tried, `retry_after` at least."""
+        count = self._failed.get(who, (0, 0.0))[0] + 1
+        pause = (self._retry.pause(count - CHANCE) or self._retry.longest) if count > CHANCE else 0.0
+        pause = max(pause, retry_after)
+        self._failed[who] = count, asyncio.get_running_loop().time() + pause
+        return pause
+
+    def succeed(self, who: Hashable) -> None:
+        """Count from the start again."""
+        self._failed.pop(who, None)
+
+    def left(self, who: Hashable) -> float:
+        """Return for how many more seconds nothing is to be tried."""
+        until = self._failed.get(who, (0, 0.0))[1]
+        return max(until - asyncio.get_running_loop().time(), 0.0)
