@@ -229,6 +229,17 @@ class Bench:
         await self.worker.settle()
         return pause
 
+    async def say_again(self) -> None:
+        """Say once what could not be said, as if all pauses were over."""
+        self.inbox._connection.execute("UPDATE reports SET not_before = 0")
+        await self.worker.say_again()
+        await self.worker.settle()
+
+    def unsaid(self) -> list[tuple[str, int, str]]:
+        """Return what is still to be said: the name of the check run, attempts, and why the last one failed."""
+        rows = self.inbox._connection.execute("SELECT name, attempts, reason FROM reports ORDER BY id")
+        return [tuple(row) for row in rows]
+
     async def dispatch(self, repository: Repository, payload: Any, event_type: str = "update-gitops-repo") -> Row:
         """Store a dispatch, drain once, and return what became of it."""
         delivery = await self.store(repository, payload, event_type)

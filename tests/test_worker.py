@@ -367,19 +367,6 @@ async def test_passing_faults_do_not_count_as_a_bug(sandbox: Sandbox, tmp_path: 
         assert bench.row(delivery).state == "committed"
 
 
-async def test_a_report_that_is_refused_costs_nothing_but_itself(
-    sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The commit stands, the delivery is finished, the log says that the check run is lost."""
-    repository = gitops(sandbox)
-    sandbox.faults.add(path="/check-runs", status=422, body=REFUSAL)
-    async with draining(sandbox, tmp_path) as bench:
-        assert (await bench.dispatch(repository, {"tag": "new"})).state == "committed"
-    assert repository.check_runs() == []
-    (event,) = [event for event in logged(capsys.readouterr().err) if event["event"] == "report lost"]
-    assert event["head"] == repository.head()
-
-
 # -- the event loop stays free
 
 ENDLESS = """\
