@@ -118,7 +118,7 @@ async def test_what_ended_for_the_same_reason_is_stored_as_one_check_run(sandbox
 
         async def nothing(*_: Any) -> None: ...
 
-        bench.worker._reporter.say = nothing  # type: ignore[method-assign]
+        bench.worker._reporter.say = nothing  # type: ignore[assignment,method-assign]
         names = [await bench.store(repository, {"other": 1}) for _ in range(12)]
         await bench.drain(repository)
         (state,) = {bench.row(name).state for name in names}
@@ -133,12 +133,11 @@ async def test_what_ended_for_the_same_reason_is_stored_as_one_check_run(sandbox
 async def test_details_that_take_too_long_are_left_out(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The brief check run is said then."""
+    """The brief check run is said at once then."""
     repository = gitops(sandbox)
     monkeypatch.setattr(flow, "CPU_SECONDS", 0.0)
     async with draining(sandbox, tmp_path) as bench:
         await bench.dispatch(repository, {"tag": "new"})
-        await bench.say_again()
         assert bench.unsaid() == []
     assert texts(repository) == [("app: 1 file changed", "brief")]
 

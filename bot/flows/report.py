@@ -69,9 +69,9 @@ class Reporter:
                 wanted = [by_key[one.key] for one in unsaid]
                 runs = await self._compute.run(repository, budget, jobs.write_reports, wanted)
             except PointsmanError as error:
-                # They are said in brief.
-                await self._reports.put_off([PutOff(one, 0.0, str(error), attempted=False) for one in unsaid])
-                return
+                # The bot stops, or it takes too long. They are said in brief.
+                log.warning("details of a report left out", reason=str(error))
+                runs = [one.report.check_run for one in unsaid]
             await self._say_all(list(zip(unsaid, runs, strict=True)))
 
     async def _say_all(self, left: list[tuple[Unsaid, CheckRun]]) -> None:
