@@ -81,13 +81,13 @@ class Intent:
 class Waiting:
     """A check run that is still to be made, on the commit `head`; `reason` is why the last attempt failed, "" if none.
 
-    `next_attempt` is when it may be tried again (ISO 8601, UTC).
+    `next_attempt` is when it may be tried again (ISO 8601, UTC), None where nothing keeps it from that.
     """
 
     check_run: str
     head: str
     attempts: int
-    next_attempt: str
+    next_attempt: str | None
     reason: str
 
 
@@ -167,7 +167,7 @@ class Records:
             ),
             row["body"],
             tuple(
-                Waiting(one["name"], one["head"], one["attempts"], _seconds(one["not_before"]), one["reason"])
+                Waiting(one["name"], one["head"], one["attempts"], _later(one["not_before"]), one["reason"])
                 for one in self._connection.execute(_SQL["reports"], name)
             ),
         )
@@ -300,11 +300,12 @@ def _record(row: sqlite3.Row) -> Record:
 def _next_attempt(row: sqlite3.Row) -> str | None:
     if row["state"] != "pending" or not row["not_before"]:
         return None
-    return _seconds(row["not_before"])
+    return _later(row["not_before"])
 
 
-def _seconds(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
+def _later(moment: float) -> str | None:
+    """Return a time (seconds since the epoch) in ISO 8601, None for 0: at once."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds") if moment else None
 
 
 def _iso(moment: datetime) -> str:

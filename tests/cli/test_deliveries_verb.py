@@ -17,8 +17,10 @@ from rich.console import Console
 from running import DATABASE, rows, running
 
 from bot.cli.deliveries import print_table
-from bot.core.model import Actor, Delivery
+from bot.core.message import CheckRun
+from bot.core.model import Actor, Delivery, Repository
 from bot.core.outcome import Commit, Outcome
+from bot.core.report import PutOff, Report
 from bot.inbox.records import Query, Records
 from bot.inbox.sqlite import SQLiteInbox
 
@@ -54,7 +56,11 @@ async def _fill(path: Path) -> None:
             Outcome(FAILED, "committed", "one file", branch="main", commit=commit),
             Outcome(FAILED, "failed", REASON, branch="next"),
         ]
-        await inbox.finish(outcomes, [FAILED])
+        run = CheckRun("d" * 40, "Pointsman dispatch", "failure", "Failed", "because", "", FAILED)
+        report = Report(Repository(123456789, "acme/gitops", "main", 1), run, (FAILED,))
+        await inbox.finish(outcomes, [FAILED], [report])
+        (unsaid,) = await inbox.reports.of(123456789, [run.key])
+        await inbox.reports.put_off([PutOff(unsaid, 900.0, "GitHub forbids it")])
         await inbox.add(delivery(PENDING, timedelta(hours=3)))
         await inbox.intend("next", "a" * 40, {PENDING: [("values.yaml", "image.tag")]})
         await inbox.add(delivery(WAITING, timedelta(hours=1)))
@@ -175,6 +181,18 @@ def test_show_has_what_was_begun() -> None:
     ran = pointsman("deliveries", "show", PENDING)
     begun = f"\nbegun on next, may have landed:\n  base:       {'a' * 40}\n  writes:     values.yaml: image.tag\n"
     assert begun in ran.out
+
+
+@pytest.mark.usefixtures("database")
+def test_show_has_what_is_still_to_be_said() -> None:
+    """The check run, on which commit, and why the last attempt failed."""
+    shown = pointsman("deliveries", "show", FAILED).out
+    assert f"\ncheck run still to be made: Pointsman dispatch\n  head:       {'d' * 40}\n" in shown
+    assert "\n  attempts:   1, the next is due\n" in shown
+    assert "\n  reason:     GitHub forbids it\n" in shown
+    (report,) = json.loads(pointsman("deliveries", "show", FAILED, "-f", "json").out)["reports"]
+    assert (report["check_run"], report["attempts"]) == ("Pointsman dispatch", 1)
+    assert "still to be made" not in pointsman("deliveries", "show", PENDING).out
 
 
 @pytest.mark.usefixtures("database")
