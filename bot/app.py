@@ -33,6 +33,7 @@ from bot.inbox.embedded import EmbeddedEngine
 from bot.inbox.file import checkpoint, probe
 from bot.inbox.records import retain
 from bot.inbox.sqlite import SQLiteInbox
+from bot.setting_urls import proxy_address
 from bot.web import descriptors, health, keys, watch, webhook
 from bot.web.body import MAX_BODY, Bodies
 from bot.web.door import Door
@@ -116,6 +117,8 @@ async def serving(settings: Settings) -> AsyncIterator[Serving]:
             admin=", ".join(admin_addresses),
             connections=connections.public,
             github=settings.api_url,
+            **({"proxy": proxy_address(settings.proxy)} if settings.proxy else {}),
+            webhook_secrets=len(settings.webhook_secrets),
             database=str(settings.database),
         )
         yield Serving(application, addresses, admin_addresses)
@@ -152,7 +155,7 @@ def make(settings: Settings) -> web.Application:
     app.add_routes(PUBLIC_ROUTES)
     app[HEALTH] = Health()
     app[keys.BODIES] = Bodies(settings.body_timeout)
-    app[keys.VERIFY_WEBHOOK] = WebhookSecret(settings.webhook_secret)
+    app[keys.VERIFY_WEBHOOK] = WebhookSecret(*settings.webhook_secrets)
     app[keys.CLOCK] = lambda: datetime.now(UTC)
 
     async def adapters(app: web.Application) -> AsyncIterator[None]:
@@ -160,7 +163,7 @@ def make(settings: Settings) -> web.Application:
         inbox = SQLiteInbox(settings.database)
         async with AsyncExitStack() as stack:
             stack.callback(inbox.close)
-            session = await stack.enter_async_context(connect(connections_of(settings).github))
+            session = await stack.enter_async_context(connect(connections_of(settings).github, settings.proxy))
             compute = Pool(settings.compute_processes, settings.compute_memory)
             stack.push_async_callback(compute.close)
             await stack.enter_async_context(background(compute.warm_up()))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
 
 from bot.errors import InputError
 from bot.files import read_bytes
+from bot.setting_keys import read_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,27 +17,78 @@ T = TypeVar("T")
 
 # A shorter secret can be guessed: somebody captures one webhook and tries secrets until its signature fits.
 _SECRET_CHARACTERS = 16
+# While a secret is rotated, webhooks come with the old one and with the new one.
+_MOST_SECRETS = 2
+_SECRET_BYTES = 4_096
 # A key of 16,384 bits has 13 KB.
 _KEY_BYTES = 65_536
+# A key in base64 has more.
+_PATH_CHARACTERS = 1_000
+# Those of Apps begin with Iv1. or Iv23 on GitHub:
+# https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
+_CLIENT_ID = re.compile(r"Iv1\.[0-9A-Za-z]{8,40}|Iv[2-9][0-9A-Za-z]{8,40}")
+_SHOWN_CHARACTERS = 30
 # https://docs.github.com/en/enterprise-cloud@latest/admin/managing-iam/iam-configuration-reference/username-considerations-for-external-authentication
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9_])?")
 
 
-def app_id(text: str) -> int:
-    """Read the id of the App."""
-    if not _is_number(text, 18):
-        raise ValueError(f"'{text}' is not a number; the App's settings page shows its App ID")
-    return int(text)
+def app_id(text: str) -> str:
+    """Read what GitHub knows the App by: its number, or its client id."""
+    if _is_number(text, 18):
+        return str(int(text))
+    if _CLIENT_ID.fullmatch(text):
+        return text
+    if text.startswith("Ov2"):
+        raise ValueError("this is the client id of an OAuth app; make a GitHub App, whose client id begins with Iv")
+    # What somebody puts here by mistake may be a secret of the App: those are longer.
+    shown = f"'{text}'" if len(text) <= _SHOWN_CHARACTERS else "this"
+    raise ValueError(
+        f"{shown} is neither an App ID (a number) nor a client id (Iv23…, Iv1.…); the App's settings page shows both"
+    )
 
 
-def webhook_secret(text: str) -> str:
-    """Read the secret of webhooks. Raises ValueError if it is so short that it can be guessed."""
-    if len(text) < _SECRET_CHARACTERS:
+def webhook_secrets(text: str) -> tuple[str, ...]:
+    """Read the secrets of webhooks, one a line, the newest first; none if the text is empty.
+
+    The field on GitHub's page has one line, so no secret has a line break. Raises ValueError for more than two, and
+    for one that is so short that it can be guessed.
+    """
+    lines = (line.strip() for line in re.split(r"[\r\n]", text.removeprefix("\ufeff")))
+    secrets = tuple(dict.fromkeys(line for line in lines if line))
+    if len(secrets) > _MOST_SECRETS:
         raise ValueError(
-            f"this has fewer than {_SECRET_CHARACTERS} characters and can be guessed; make one with "
-            "'openssl rand -hex 32', and set the same on the App's settings page"
+            f"this has {len(secrets)} lines, each a secret; {_MOST_SECRETS} at most are taken, the newest first: "
+            "remove those that GitHub does not use any more"
         )
-    return text
+    for number, secret in enumerate(secrets, start=1):
+        which = "this" if len(secrets) == 1 else f"the secret in line {number}"
+        if len(secret) < _SECRET_CHARACTERS:
+            raise ValueError(
+                f"{which} has fewer than {_SECRET_CHARACTERS} characters and can be guessed; make one with "
+                "'openssl rand -hex 32', and set the same on the App's settings page"
+            )
+        try:
+            secret.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"{which} is not UTF-8, as which GitHub takes it") from None
+    return secrets
+
+
+def webhook_secret_path(text: str) -> tuple[str, ...]:
+    """Read the secrets in a file; none if no file is named."""
+    if not text:
+        return ()
+    # The text is not shown: it is the secret itself if somebody mixes both variables up.
+    try:
+        given = read_bytes(Path(text), _SECRET_BYTES).decode()
+    except InputError as error:
+        raise ValueError(f"cannot read the file: {error}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise ValueError(f"cannot read the file: {reason}; set its path, or WEBHOOK_SECRET to the secret") from None
+    if not given.strip():
+        raise ValueError("the file is empty; it has the secret that the App's settings page was given")
+    return webhook_secrets(given)
 
 
 def accounts(text: str) -> frozenset[int | str]:
@@ -55,64 +105,26 @@ def accounts(text: str) -> frozenset[int | str]:
 
 
 def private_key(text: str) -> str:
-    """Read an RSA key in PEM format; empty if there is none."""
-    if not text:
-        return ""
-    # Some hosting platforms only take variables of one line, so line breaks are written as \n.
-    key = text.replace("\\n", "\n")
-    if "-----BEGIN" not in key or "PRIVATE KEY-----" not in key:
-        raise ValueError("this is no private key in PEM format (-----BEGIN … PRIVATE KEY-----)")
-    # These imports take 60 ms, and only `serve` needs them.
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - see above
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415 - see above
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415 - see above
-
-    try:
-        rsa = isinstance(load_pem_private_key(key.encode(), password=None), RSAPrivateKey)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ValueError("this private key cannot be read; download a new one from the App's settings page") from None
-    if not rsa:
-        raise ValueError("this is no RSA key, which GitHub's are; download one from the App's settings page")
-    return key + "\n" if not key.endswith("\n") else key
+    """Read an RSA key, in any form that `read_key` takes; empty if there is none."""
+    return read_key(text) if text else ""
 
 
 def private_key_path(text: str) -> str:
     """Read the key in a file; empty if none is named."""
     if not text:
         return ""
+    # A key that stands here by mistake must not be shown.
+    if "-----BEGIN" in text or len(text) > _PATH_CHARACTERS:
+        raise ValueError("this is not the path of a file; if it is the key itself, set PRIVATE_KEY to it")
     try:
-        key = read_bytes(Path(text), _KEY_BYTES).decode()
+        key = read_bytes(Path(text), _KEY_BYTES)
     except InputError as error:
         raise ValueError(f"cannot read '{text}': {error}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read '{text}': {getattr(error, 'strerror', 'not a text')}") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"cannot read '{text}': {getattr(error, 'strerror', None) or error}") from None
     if not key.strip():
         raise ValueError(f"'{text}' is empty")
-    return private_key(key)
-
-
-def api_url(text: str) -> str:
-    """Read the address of the REST API, without a slash at its end."""
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    extra = parts.query or parts.fragment or "@" in parts.netloc
-    if parts.scheme not in {"http", "https"} or not parts.hostname or extra or port == 0 or re.search(r"\s", text):
-        raise ValueError(f"'{text}' is not a URL such as https://api.github.com or https://HOST/api/v3")
-    return text.rstrip("/")
-
-
-def is_exposed(url: str) -> bool:
-    """Say whether requests to a URL leave this machine unencrypted."""
-    parts = urlsplit(url)
-    if parts.scheme == "https":
-        return False
-    try:
-        return not ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return parts.hostname != "localhost"
+    return read_key(key)
 
 
 def port(text: str) -> int:

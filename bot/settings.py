@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bot import setting_urls as urls
 from bot import setting_values as values
 from bot.errors import InputError, Problem
 
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-_EXPOSED = "sends the App's tokens unencrypted: use https://, or set GITHUB_API_ALLOW_HTTP=true if nobody can read them"
+# Programs differ in which case they read. As in Python and curl, the lower-case name goes first, even if it is empty.
+_EITHER_CASE = frozenset({"HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,14 @@ class Setting:
 class Settings:
     """Everything that can be set. Secrets have no repr."""
 
-    app_id: int
+    app_id: str
+    """The App ID, or the client id."""
     private_key: str = field(repr=False)
-    webhook_secret: str = field(repr=False)
+    webhook_secrets: tuple[str, ...] = field(repr=False)
+    """One or two, the newest first."""
     api_url: str
+    proxy: str = field(repr=False)
+    """The URL of the proxy that requests to `api_url` go through, maybe with a password; empty: none."""
     host: str
     port: int
     admin_port: int
@@ -87,18 +93,36 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             found[setting.name] = setting.read(text)
         except ValueError as error:
             problems.append(Problem(f"{setting.name}: {error}"))
-    key = found.pop("PRIVATE_KEY_PATH", "") or found.pop("PRIVATE_KEY", "")
-    found.pop("PRIVATE_KEY", None)
-    named = {problem.sentence.partition(":")[0] for problem in problems}
-    if not key and not named & {"PRIVATE_KEY", "PRIVATE_KEY_PATH"}:
-        problems.append(Problem("PRIVATE_KEY or PRIVATE_KEY_PATH is missing: the App's private key in PEM format"))
+    key = _either(found, problems, "PRIVATE_KEY", "the App's private key in PEM format")
+    secrets = _either(found, problems, "WEBHOOK_SECRET", "the secret that the App's webhooks are signed with")
     url = found.get("GITHUB_API_URL")
     allows_http = found.pop("GITHUB_API_ALLOW_HTTP", False)
-    if url is not None and not allows_http and values.is_exposed(url):
-        problems.append(Problem(f"GITHUB_API_URL: '{url}' {_EXPOSED}"))
+    if url is not None and (sentence := urls.api_problem(url, allows_http=allows_http)):
+        problems.append(Problem(f"GITHUB_API_URL: {sentence}"))
     if problems:
         raise InputError(problems)
-    return Settings(private_key=key, **{_FIELDS.get(name, name.lower()): value for name, value in found.items()})
+    proxy = _proxy(found)
+    named = {_FIELDS.get(name, name.lower()): value for name, value in found.items()}
+    return Settings(private_key=key, webhook_secrets=secrets, proxy=proxy, **named)
+
+
+def _either(found: dict[str, Any], problems: list[Problem], name: str, what: str) -> Any:
+    """Take the variable `name` out of what was found, or what the file of `name`_PATH has, which goes first."""
+    path = f"{name}_PATH"
+    value = found.pop(path, None) or found.get(name)
+    found.pop(name, None)
+    told = {problem.sentence.partition(":")[0] for problem in problems}
+    if not value and not told & {name, path}:
+        problems.append(Problem(f"{name} or {path} is missing: {what}"))
+    return value
+
+
+def _proxy(found: dict[str, Any]) -> str:
+    """Take the proxies out of what was found, and return the one for GITHUB_API_URL; empty if it has none."""
+    proxies = {"https": found.pop("HTTPS_PROXY"), "http": found.pop("HTTP_PROXY")}
+    url, no_proxy = found["GITHUB_API_URL"], found.pop("NO_PROXY")
+    proxy: str = proxies[url.partition(":")[0].lower()]
+    return "" if urls.is_direct(url, no_proxy) else proxy
 
 
 def database(environ: Mapping[str, str] = os.environ) -> Path:
@@ -117,21 +141,28 @@ def environment() -> dict[str, str]:
 
 def _given(setting: Setting, environ: Mapping[str, str]) -> str | None:
     """Return the text that is set, without blanks around it; the default if there is none."""
-    return environ.get(setting.name, "").strip() or setting.default
+    text = environ.get(setting.name, "")
+    if setting.name in _EITHER_CASE:
+        text = environ.get(setting.name.lower(), text)
+    return text.strip() or setting.default
 
 
 SETTINGS = (
-    Setting("APP_ID", "the number on the App's settings page", None, values.app_id),
+    Setting("APP_ID", "the App ID or the client id on the App's settings page", None, values.app_id),
     Setting("PRIVATE_KEY", "the App's private key, PEM; line breaks may be written as \\n", "", values.private_key),
     Setting("PRIVATE_KEY_PATH", "instead: a file with the key", "", values.private_key_path),
-    Setting("WEBHOOK_SECRET", "the secret that the App's webhooks are signed with", None, values.webhook_secret),
+    Setting("WEBHOOK_SECRET", "the secret that the App's webhooks are signed with", "", values.webhook_secrets),
+    Setting("WEBHOOK_SECRET_PATH", "instead: a file with the secret", "", values.webhook_secret_path),
     Setting(
         "GITHUB_API_URL",
         "the REST API; https://HOST/api/v3 on Enterprise Server",
         "https://api.github.com",
-        values.api_url,
+        urls.api_url,
     ),
     Setting("GITHUB_API_ALLOW_HTTP", "let that be http:// on another machine", "false", values.flag),
+    Setting("HTTPS_PROXY", "the proxy for requests to GitHub", "", urls.proxy),
+    Setting("HTTP_PROXY", "the proxy if GITHUB_API_URL is http://", "", urls.proxy),
+    Setting("NO_PROXY", "the hosts that are reached without it", "", str),
     Setting("HOST", "the address to listen on", "0.0.0.0", str),  # noqa: S104 - a container's port is published on purpose
     Setting("PORT", "the port to listen on", "8080", values.port),
     Setting("ADMIN_PORT", "the port for health checks, which the internet must not reach", "8081", values.port),

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from bot import settings
+from bot import setting_urls, settings
 from bot.errors import InputError
+from bot.setting_keys import NO_KEY, UNREADABLE
+from bot.setting_urls import NO_PROXY_URL, SOCKS
 from bot.settings import SETTINGS, Settings
 
 if TYPE_CHECKING:
@@ -28,8 +30,9 @@ RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 KEY = pem(RSA, NoEncryption())
 OTHER_KEY = pem(rsa.generate_private_key(public_exponent=65537, key_size=2048), NoEncryption())
 NEEDED = {"APP_ID": "7", "PRIVATE_KEY": KEY, "WEBHOOK_SECRET": "a secret of the tests"}
-NO_PEM = "this is no private key in PEM format (-----BEGIN … PRIVATE KEY-----)"
-UNREADABLE = "this private key cannot be read; download a new one from the App's settings page"
+TWO = ("of the new page, x", "of the older page")
+NO_APP = "is neither an App ID (a number) nor a client id (Iv23…, Iv1.…); the App's settings page shows both"
+MOST = "2 at most are taken, the newest first: remove those that GitHub does not use any more"
 TOO_SHORT = (
     "this has fewer than 16 characters and can be guessed; make one with 'openssl rand -hex 32', "
     "and set the same on the App's settings page"
@@ -48,10 +51,11 @@ def problems(**variables: str) -> list[str]:
 def test_what_is_not_set_has_its_default() -> None:
     """Three variables are enough."""
     assert settings.load(NEEDED) == Settings(
-        app_id=7,
+        app_id="7",
         private_key=KEY,
-        webhook_secret="a secret of the tests",
+        webhook_secrets=("a secret of the tests",),
         api_url="https://api.github.com",
+        proxy="",
         host="0.0.0.0",  # noqa: S104 - the default
         port=8080,
         admin_port=8081,
@@ -91,8 +95,12 @@ def test_what_is_not_set_has_its_default() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "field", "value"),
     [
-        ("APP_ID", " 12345 ", "app_id", 12345),
-        ("WEBHOOK_SECRET", " a secret with spaces \n", "webhook_secret", "a secret with spaces"),
+        ("APP_ID", " 012345 ", "app_id", "12345"),
+        ("APP_ID", "Iv1.8a61f9b3a7aba766", "app_id", "Iv1.8a61f9b3a7aba766"),
+        ("APP_ID", "Iv23liAb12Cd34Ef56Gh", "app_id", "Iv23liAb12Cd34Ef56Gh"),
+        ("WEBHOOK_SECRET", " a secret with spaces \n", "webhook_secrets", ("a secret with spaces",)),
+        ("WEBHOOK_SECRET", "of the new page, x\r\n\r\n of the older page\n", "webhook_secrets", TWO),
+        ("WEBHOOK_SECRET", "one secret of two\none secret of two", "webhook_secrets", ("one secret of two",)),
         ("GITHUB_API_URL", "https://github.acme.com/api/v3/", "api_url", "https://github.acme.com/api/v3"),
         ("GITHUB_API_URL", "http://127.0.0.1:8081", "api_url", "http://127.0.0.1:8081"),
         ("HOST", "::1", "host", "::1"),
@@ -140,17 +148,6 @@ def test_a_variable_sets_its_field_and_no_other(name: str, text: str, field: str
     assert asdict(settings.load(NEEDED | {name: text})) == expected
 
 
-@pytest.mark.parametrize(
-    "key",
-    [KEY.replace("\n", "\\n"), KEY.strip(), f"\n{KEY}\n", KEY.replace("\n", "\r\n")],
-    ids=["written out", "no end", "spaced", "CRLF"],
-)
-def test_a_key_may_come_on_one_line_or_untidy(key: str) -> None:
-    """Line breaks written out as two characters, or lost at the end by a shell, make no other key."""
-    taken = settings.load(NEEDED | {"PRIVATE_KEY": key}).private_key
-    assert taken.replace("\r", "") == KEY
-
-
 def test_a_key_of_a_file_goes_before_one_of_the_environment(tmp_path: Path) -> None:
     """PRIVATE_KEY_PATH wins where both are set; alone it is enough."""
     path = tmp_path / "app.pem"
@@ -160,27 +157,29 @@ def test_a_key_of_a_file_goes_before_one_of_the_environment(tmp_path: Path) -> N
         assert loaded.private_key == OTHER_KEY
 
 
+NO_PROXIES = ("ftp://proxy", "http://", "http://me:hunter2@proxy:x", "http://proxy/path", "http://a b", "http://p:0")
+
 MALFORMED = (
     ("DELIVERY_CPU_SECONDS", "601", "'601' is not a number from 1 to 600, without separators"),
     ("MAPPINGS_CPU_SECONDS", "0", "'0' is not a number from 1 to 600, without separators"),
     ("COMPUTE_PROCESSES", "1", "'1' is not a number from 2 to 64, without separators"),
     ("COMPUTE_MEMORY", "512MB", "'512MB' is not a number from 200000000 to 64,000,000,000, without separators"),
-    ("APP_ID", "Iv1.abc", "'Iv1.abc' is not a number; the App's settings page shows its App ID"),
-    ("APP_ID", "-1", "'-1' is not a number; the App's settings page shows its App ID"),
-    ("APP_ID", "²", "'²' is not a number; the App's settings page shows its App ID"),
-    ("APP_ID", "9" * 19, f"'{'9' * 19}' is not a number; the App's settings page shows its App ID"),
-    ("PRIVATE_KEY", "hunter2", NO_PEM),
-    ("PRIVATE_KEY", KEY.replace("PRIVATE", "PUBLIC"), NO_PEM),
-    ("PRIVATE_KEY", KEY[:300] + KEY[400:], UNREADABLE),
-    ("PRIVATE_KEY", pem(RSA, BestAvailableEncryption(b"x")), UNREADABLE),
+    ("APP_ID", "Iv1.abc", f"'Iv1.abc' {NO_APP}"),
+    ("APP_ID", "-1", f"'-1' {NO_APP}"),
+    ("APP_ID", "²", f"'²' {NO_APP}"),
+    ("APP_ID", "9" * 19, f"'{'9' * 19}' {NO_APP}"),
+    ("APP_ID", "8" * 40, f"this {NO_APP}"),
     (
-        "PRIVATE_KEY",
-        pem(ec.generate_private_key(ec.SECP256R1()), NoEncryption()),
-        "this is no RSA key, which GitHub's are; download one from the App's settings page",
+        "APP_ID",
+        "Ov23liAb12Cd34Ef56Gh",
+        "this is the client id of an OAuth app; make a GitHub App, whose client id begins with Iv",
     ),
+    ("PRIVATE_KEY", "hunter2", NO_KEY),
+    ("PRIVATE_KEY", KEY[:300] + KEY[400:], UNREADABLE),
     ("PRIVATE_KEY_PATH", "no/app.pem", "cannot read 'no/app.pem': No such file or directory"),
     ("PRIVATE_KEY_PATH", "/", "cannot read '/': Is a directory"),
-    ("PRIVATE_KEY_PATH", str(Path(__file__).with_name("conftest.py")), NO_PEM),
+    ("PRIVATE_KEY_PATH", str(Path(__file__).with_name("conftest.py")), NO_KEY),
+    ("PRIVATE_KEY_PATH", KEY, "this is not the path of a file; if it is the key itself, set PRIVATE_KEY to it"),
     ("PRIVATE_KEY_PATH", os.devnull, f"cannot read '{os.devnull}': it is no regular file"),
     *(
         ("GITHUB_API_URL", url, f"'{url}' {NO_URL}")
@@ -196,6 +195,8 @@ MALFORMED = (
             "https://a b",
         )
     ),
+    *((name, url, NO_PROXY_URL) for name in ("HTTPS_PROXY", "HTTP_PROXY") for url in NO_PROXIES),
+    ("HTTPS_PROXY", "socks5h://me:hunter2@proxy:1080", SOCKS),
     ("PORT", "http", "'http' is not a port from 0 (any) to 65535"),
     ("PORT", "65536", "'65536' is not a port from 0 (any) to 65535"),
     ("PORT", "-1", "'-1' is not a port from 0 (any) to 65535"),
@@ -209,6 +210,19 @@ MALFORMED = (
     ("DATABASE_URL", "postgres://me:hunter2@db/x", f"'postgres://…' {NO_FILE_URL}"),
     ("WEBHOOK_SECRET", "fifteen letters", TOO_SHORT),
     ("WEBHOOK_SECRET", "x", TOO_SHORT),
+    ("WEBHOOK_SECRET", "a secret of sixteen\nx", TOO_SHORT.replace("this", "the secret in line 2")),
+    (
+        "WEBHOOK_SECRET",
+        "a secret, number 1\na secret, number 2\na secret, number 3",
+        f"this has 3 lines, each a secret; {MOST}",
+    ),
+    ("WEBHOOK_SECRET", "a secret in latin-\udce9", "this is not UTF-8, as which GitHub takes it"),
+    (
+        "WEBHOOK_SECRET_PATH",
+        "hunter2",
+        "cannot read the file: No such file or directory; set its path, or WEBHOOK_SECRET to the secret",
+    ),
+    ("WEBHOOK_SECRET_PATH", os.devnull, "cannot read the file: it is no regular file"),
     ("REPLAY_DAYS", "3", "'3' is not a number from 4 to 36,500, without separators"),
     (
         "ALLOWED_ACCOUNTS",
@@ -279,13 +293,12 @@ def test_a_password_in_a_url_is_refused(url: str) -> None:
 LOOPBACK = ("http://127.0.0.1:8081", "http://127.9.9.9/api/v3", "http://[::1]:8081", "http://LOCALHOST:8081")
 ELSEWHERE = (
     "http://github.acme.com/api/v3",
-    "HTTP://api.github.com",
-    "http://10.0.0.1",
-    "http://128.0.0.1",
-    "http://127.0.0.1.nip.io",
-    "http://localhost.acme.com",
-    "http://[::2]",
-    "http://0.0.0.0:8081",
+    "HTTP://10.0.0.1/api/v3",
+    "http://128.0.0.1/api/v3",
+    "http://127.0.0.1.nip.io/api/v3",
+    "http://localhost.acme.com/api/v3",
+    "http://[::2]/api/v3",
+    "http://0.0.0.0:8081/api/v3",
 )
 
 
@@ -294,7 +307,7 @@ def test_tokens_are_not_sent_unencrypted_to_another_machine(url: str) -> None:
     """Unless somebody says that nobody in between can read them."""
     (problem,) = problems(GITHUB_API_URL=url)
     assert problem.startswith(
-        f"GITHUB_API_URL: '{url}' sends the App's tokens unencrypted: use https://, or set GITHUB_"
+        f"GITHUB_API_URL: '{url}' sends the App's tokens unencrypted: use https{url[4:]}, or set GITHUB_"
     )
     assert settings.load({**NEEDED, "GITHUB_API_URL": url, "GITHUB_API_ALLOW_HTTP": "true"}).api_url == url
 
@@ -305,12 +318,173 @@ def test_http_is_good_enough_on_this_machine(url: str) -> None:
     assert settings.load({**NEEDED, "GITHUB_API_URL": url}).api_url == url
 
 
+WRONG_URLS = (
+    ("https://github.com", "https://api.github.com"),
+    ("http://www.github.com/", "https://api.github.com"),
+    ("https://github.com/api/v3", "https://api.github.com"),
+    ("https://github.com/acme/gitops", "https://api.github.com"),
+    ("http://api.github.com", "https://api.github.com"),
+    ("https://api.github.com/graphql", "https://api.github.com"),
+    ("https://api.github.com/api/v3", "https://api.github.com"),
+    ("https://uploads.github.com", "https://api.github.com"),
+    ("https://octo.ghe.com", "https://api.octo.ghe.com"),
+    ("http://octo.ghe.com/api/v3", "https://api.octo.ghe.com"),
+    ("https://api.octo.ghe.com/graphql", "https://api.octo.ghe.com"),
+    ("https://ghe.acme.com", "https://ghe.acme.com/api/v3"),
+    ("http://ghe.acme.com", "https://ghe.acme.com/api/v3"),
+    ("http://ghe.acme.com:80", "https://ghe.acme.com/api/v3"),
+    ("https://ghe.acme.com:8443/", "https://ghe.acme.com:8443/api/v3"),
+    ("https://ghe.acme.com/api", "https://ghe.acme.com/api/v3"),
+    ("https://ghe.acme.com/api/graphql", "https://ghe.acme.com/api/v3"),
+    ("https://ghe.acme.com/api/v3/graphql", "https://ghe.acme.com/api/v3"),
+    ("https://ghe.acme.com/api/v4", "https://ghe.acme.com/api/v3"),
+    ("https://ghe.acme.com/acme/gitops", "https://ghe.acme.com/api/v3"),
+    ("https://acme.com/github/api/graphql", "https://acme.com/github/api/v3"),
+    ("http://127.0.0.1:8081/api/graphql", "http://127.0.0.1:8081/api/v3"),
+    ("http://127.0.0.1:8081/graphql", "http://127.0.0.1:8081"),
+)
+
+
+@pytest.mark.parametrize(("url", "right"), WRONG_URLS)
+def test_a_url_that_is_not_that_of_the_rest_api_is_refused_with_the_right_one(url: str, right: str) -> None:
+    """The sentence names the URL to set, and that one is taken."""
+    (problem,) = problems(GITHUB_API_URL=url)
+    assert problem.startswith(f"GITHUB_API_URL: '{url.rstrip('/')}' is ")
+    assert problem.endswith(f": set {right}")
+    assert settings.load(NEEDED | {"GITHUB_API_URL": right}).api_url == right
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.github.com/",
+        "https://API.github.com:443",
+        "https://api.octo.ghe.com",
+        "https://ghe.acme.com:8443/api/v3",
+        "https://acme.com/github/api/v3/",
+        "https://[2001:db8::1]/api/v3",
+        "https://localhost:8443",
+    ],
+)
+def test_the_address_of_each_kind_of_server_is_taken(url: str) -> None:
+    """GitHub's own, with data residency, an Enterprise Server's also below a path, and any on this machine."""
+    assert settings.load(NEEDED | {"GITHUB_API_URL": url}).api_url == url.rstrip("/")
+
+
+def test_a_server_without_tls_is_named_its_url_without_tls_if_that_is_allowed() -> None:
+    """A sandbox on another machine has its API at /api/v3 too."""
+    (problem,) = problems(GITHUB_API_URL="http://sandbox:8081", GITHUB_API_ALLOW_HTTP="true")
+    assert problem.endswith(": set http://sandbox:8081/api/v3")
+
+
+def test_a_secret_of_a_file_goes_before_one_of_the_environment(tmp_path: Path) -> None:
+    """WEBHOOK_SECRET_PATH wins if both are set; alone it is enough, and has one secret a line."""
+    path = tmp_path / "secret"
+    for text, secrets in (("a secret in a file\r\n", ("a secret in a file",)), ("\n".join(TWO), TWO)):
+        path.write_text(text)
+        for other in ("a secret of the tests", ""):
+            loaded = settings.load(NEEDED | {"WEBHOOK_SECRET": other, "WEBHOOK_SECRET_PATH": str(path)})
+            assert loaded.webhook_secrets == secrets
+
+
+def test_a_file_without_a_secret_is_refused(tmp_path: Path) -> None:
+    """An empty one, one that is no text, and one that is too large to be of a secret."""
+    path = tmp_path / "secret"
+    for data, sentence in (
+        (b"\n", "is empty"),
+        (b"\xe9" * 16, "it is not UTF-8"),
+        (b"x" * 5000, "more than 4,096 bytes"),
+    ):
+        path.write_bytes(data)
+        (problem,) = problems(WEBHOOK_SECRET_PATH=str(path))
+        assert problem.startswith("WEBHOOK_SECRET_PATH: ")
+        assert sentence in problem
+
+
+PROXY = "http://me:hunter2@proxy.acme.com:3128"
+
+
+@pytest.mark.parametrize(
+    ("variables", "proxy"),
+    [
+        ({"HTTPS_PROXY": PROXY}, PROXY),
+        ({"https_proxy": PROXY}, PROXY),
+        ({"HTTPS_PROXY": "proxy:3128"}, "http://proxy:3128"),
+        ({"HTTPS_PROXY": "https://[::1]:3128/"}, "https://[::1]:3128/"),
+        ({"HTTP_PROXY": PROXY}, ""),
+        ({"HTTP_PROXY": PROXY, "GITHUB_API_URL": "http://127.0.0.1:8081"}, PROXY),
+        ({"HTTPS_PROXY": PROXY, "GITHUB_API_URL": "http://127.0.0.1:8081"}, ""),
+        ({"https_proxy": PROXY, "HTTPS_PROXY": "http://other"}, PROXY),
+        ({"https_proxy": "", "HTTPS_PROXY": "http://other"}, ""),
+        ({"HTTPS_PROXY": PROXY, "NO_PROXY": "acme.com"}, PROXY),
+        ({"HTTPS_PROXY": PROXY, "NO_PROXY": "acme.com,api.github.com"}, ""),
+        ({"HTTPS_PROXY": PROXY, "no_proxy": "*"}, ""),
+    ],
+)
+def test_the_proxy_is_the_one_for_the_scheme_of_the_api(variables: dict[str, str], proxy: str) -> None:
+    """As curl and Python have it: the lower-case name goes first, also to say that there is none."""
+    assert settings.load(NEEDED | variables).proxy == proxy
+
+
+GHE = "https://ghe.acme.com/api/v3"
+
+
+@pytest.mark.parametrize(
+    ("url", "no_proxy", "direct"),
+    [
+        (GHE, "", False),
+        (GHE, "ghe.acme.com", True),
+        (GHE, "GHE.ACME.COM.", True),
+        (GHE, "acme.com", True),
+        (GHE, ".acme.com", True),
+        (GHE, "*.acme.com", True),
+        (GHE, "me.com", False),
+        (GHE, "e.acme.com", False),
+        (GHE, "acme.org, localhost  ghe.acme.com", True),
+        (GHE, "x,*", True),
+        (GHE, "*acme.com", True),
+        (GHE, "ghe.acme.com:443", True),
+        (GHE, "ghe.acme.com:8443", False),
+        (GHE, "https://ghe.acme.com/", True),
+        (GHE, ":443", False),
+        (GHE, ".", False),
+        ("https://ghe.acme.com:8443/api/v3", "acme.com:8443", True),
+        ("http://127.0.0.1:8081", "127.0.0.1", True),
+        ("http://127.0.0.1:8081", "localhost,127.0.0.0/8", True),
+        ("http://127.0.0.1:8081", "localhost", False),
+        ("http://127.0.0.1:8081", "127.0.0.1:8081", True),
+        ("http://127.0.0.1:8081", "127.0.0.1:80", False),
+        ("http://localhost:8081", "localhost", True),
+        ("http://localhost:8081", "127.0.0.1", False),
+        ("https://10.1.2.3/api/v3", "10.0.0.0/8", True),
+        ("https://10.1.2.3/api/v3", "10.2.0.0/16", False),
+        ("http://[::1]:8081", "::1", True),
+        ("http://[::1]:8081", "[::1]:8081", True),
+        ("http://[::1]:8081", "[::1]:80", False),
+        ("http://[::1]:8081", "fe80::/10", False),
+    ],
+)
+def test_no_proxy_excepts_hosts(url: str, no_proxy: str, direct: bool) -> None:
+    """Hosts, domains, addresses, networks and ports, separated by commas or blanks; a part of a name is no host."""
+    assert setting_urls.is_direct(url, no_proxy) is direct
+
+
+def test_settings_show_no_password_of_a_proxy() -> None:
+    """Neither in a repr, nor in what is logged of it, nor in the sentence about a malformed one."""
+    loaded = settings.load(NEEDED | {"HTTPS_PROXY": PROXY})
+    assert "hunter2" not in repr(loaded)
+    assert setting_urls.proxy_address(loaded.proxy) == "proxy.acme.com:3128"
+    assert setting_urls.proxy_address("https://[::1]") == "[::1]:443"
+    for url in ("http://me:hunter2@proxy:port", "socks5://me:hunter2@proxy", "http://me:hunter2/@proxy", "http://:€@p"):
+        assert "hunter2" not in "".join(problems(HTTPS_PROXY=url))
+
+
 def test_every_missing_variable_is_said_at_once() -> None:
     """Nothing set, or everything empty: a line for each that is needed, saying what it is."""
     said = [
-        "APP_ID is missing: the number on the App's settings page",
-        "WEBHOOK_SECRET is missing: the secret that the App's webhooks are signed with",
+        "APP_ID is missing: the App ID or the client id on the App's settings page",
         "PRIVATE_KEY or PRIVATE_KEY_PATH is missing: the App's private key in PEM format",
+        "WEBHOOK_SECRET or WEBHOOK_SECRET_PATH is missing: the secret that the App's webhooks are signed with",
     ]
     for environ in ({}, {setting.name: "" for setting in SETTINGS}):
         with pytest.raises(InputError) as caught:
@@ -321,7 +495,7 @@ def test_every_missing_variable_is_said_at_once() -> None:
 def test_a_malformed_key_is_not_said_to_be_missing_too() -> None:
     """A key that is there and wrong is one problem, not two; other problems stand beside it."""
     assert problems(PRIVATE_KEY="x", PORT="y") == [
-        f"PRIVATE_KEY: {NO_PEM}",
+        f"PRIVATE_KEY: {NO_KEY}",
         "PORT: 'y' is not a port from 0 (any) to 65535",
     ]
 
@@ -337,7 +511,8 @@ def test_settings_show_no_secret_and_cannot_be_changed() -> None:
     loaded = settings.load(NEEDED)
     assert "a secret of the tests" not in repr(loaded)
     assert "PRIVATE" not in repr(loaded)
-    assert len(fields(loaded)) == len(SETTINGS) - 2  # two are the one key, and one only says which URL may be set
+    # Key and secret have two variables each, the proxy has three, and one only says which URL may be set.
+    assert len(fields(loaded)) == len(SETTINGS) - 5
     with pytest.raises(FrozenInstanceError):
         setattr(loaded, "port", 1)  # noqa: B010 - mypy refuses the plain form, as it should
 
@@ -346,6 +521,7 @@ def test_the_environment_is_read_where_nothing_else_is_given(monkeypatch: pytest
     """`load()` and `database()` look at the process's own variables, at the time of the call."""
     for setting in SETTINGS:
         monkeypatch.delenv(setting.name, raising=False)
+        monkeypatch.delenv(setting.name.lower(), raising=False)
     assert settings.database() == Path("pointsman.db")
     for name, value in (NEEDED | {"DATABASE_URL": "sqlite:///x.db", "PORT": "81"}).items():
         monkeypatch.setenv(name, value)

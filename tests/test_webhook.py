@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-from running import DATABASE, Row, rows, running
+from running import DATABASE, Row, logged, rows, running
 
 from bot.core.model import Actor, Delivery
 from bot.identity.webhook import WebhookSecret
@@ -86,6 +86,28 @@ def test_published_signatures_hold(secret: str, body: bytes, digest: str) -> Non
 def test_the_secret_is_not_in_the_repr() -> None:
     """Whoever prints the verifier learns nothing."""
     assert "mysecret" not in repr(WebhookSecret("mysecret"))
+
+
+def test_while_a_secret_is_rotated_both_hold() -> None:
+    """GitHub signs with the old secret until its page has the new one; no third one holds, nor both as one."""
+    verify = WebhookSecret("the new secret", "the old secret")
+    for secret in ("the new secret", "the old secret"):
+        assert verify({"X-Hub-Signature-256": signature(secret, b"{}")}, b"{}") == Actor("webhook", "")
+    for secret in ("", "the newest secret", "the new secret\nthe old secret"):
+        assert verify({"X-Hub-Signature-256": signature(secret, b"{}")}, b"{}") is None
+
+
+async def test_the_bot_takes_two_secrets_and_logs_how_many(
+    sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A webhook with either is taken, and the line of the start has their number."""
+    secrets = ("a secret of tomorrow", sandbox.app.webhook_secret)
+    async with running(sandbox, tmp_path, WEBHOOK_SECRET="\n".join(secrets)) as bot:
+        for number, secret in enumerate(secrets):
+            sent = headers(sandbox, b"{}", X_GitHub_Delivery=f"{number}", X_Hub_Signature_256=signature(secret, b"{}"))
+            assert (await post(bot, b"{}", sent))[0] == 202
+    (begun,) = (line for line in logged(capsys.readouterr().err) if line["event"] == "started")
+    assert begun["webhook_secrets"] == 2
 
 
 def sha1(secret: str, body: bytes) -> str:
@@ -392,6 +414,26 @@ async def test_every_answer_is_json(
         session.request(method, bot.url + path) as response,
     ):
         assert (response.status, await response.json()) == expected
+
+
+async def test_a_webhook_to_a_wrong_path_is_told_the_right_one(
+    sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page of the App on GitHub shows the answer; the log has one warning, however many such webhooks come."""
+    paths = ["/", "/", "/webhook/", "/webhooks", "/api/github"]
+    async with running(sandbox, tmp_path) as bot, aiohttp.ClientSession() as session:
+        for path in paths:
+            async with session.post(bot.url + path, data=b"{}", headers=headers(sandbox, b"{}")) as response:
+                sentence = "webhooks are taken at /webhook: set https://YOUR-HOST/webhook on the App's settings page"
+                assert (response.status, await response.json()) == (404, {"error": sentence})
+        async with session.post(f"{bot.url}/", data=b"{}") as response:
+            assert (await response.json())["error"] == sentence
+        async with session.post(f"{bot.url}/nothing", data=b"{}") as response:
+            assert await response.json() == {"error": "Not Found"}
+    lines = logged(capsys.readouterr().err)
+    warned = [line for line in lines if line["event"] == "refused" and line["level"] == "warning"]
+    assert [(line["path"], line["status"], line["reason"]) for line in warned] == [("/", 404, sentence)]
+    assert rows(tmp_path) == {}
 
 
 async def test_an_unexpected_error_is_answered_with_500(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -45,8 +45,8 @@ class _Token:
     expires: float
 
 
-def app_api(session: aiohttp.ClientSession, url: str, app_id: int, private_key: str) -> AppAPI:
-    """Return the API at the REST address `url` as the App itself, whose key is PEM."""
+def app_api(session: aiohttp.ClientSession, url: str, app_id: int | str, private_key: str) -> AppAPI:
+    """Return the API at the REST address `url` as the App itself, whose id is its number or client id, its key PEM."""
     # Read once: checking the numbers of a key takes far longer than signing with it. gidgethub says str, and hands it
     # on to PyJWT, which takes either.
     key = cast("str", load_pem_private_key(private_key.encode(), password=None))

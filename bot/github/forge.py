@@ -69,12 +69,19 @@ LARGE_ANSWERS, LARGE_ANSWERS_EACH = 4, 2
 AT_ONCE = 8
 
 
-def connect(connections: int) -> aiohttp.ClientSession:
-    """Return a session for GitHub, of at most so many connections."""
+def connect(connections: int, proxy: str = "") -> aiohttp.ClientSession:
+    """Return a session for GitHub, of at most so many connections, through the HTTP proxy at the URL `proxy`.
+
+    A proxy that is empty is none.
+    """
     connections = max(min(CONNECTIONS, connections), 2 * CONNECTIONS_OF_THE_APP)
-    # GitHub's API sets no cookies that anybody would need.
+    # GitHub's API sets no cookies that anybody would need. With `trust_env` aiohttp would read ~/.netrc as well, and
+    # send a password from it to GitHub.
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        connector=aiohttp.TCPConnector(limit=connections),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        proxy=proxy or None,
+        trust_env=False,
     )
 
 
@@ -88,7 +95,7 @@ class GitHub:
         self,
         session: aiohttp.ClientSession,
         url: str,
-        app_id: int,
+        app_id: int | str,
         private_key: str,
         compute: Compute,
         quota: Quota | None = None,
