@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from bot.core.filters import text_of, type_name
 from bot.core.model import Result
 from bot.core.regexes import BUDGET_SECONDS
+from bot.core.shown import MOST_CHARACTERS, quoted, visible
 from bot.core.suggest import Hints, did_you_mean
 from bot.errors import InputError
 
@@ -217,7 +218,7 @@ def _evaluate(test: Test, scope: _Scope) -> Matched:
 
 
 def _match(test: VariableTest, scope: _Scope) -> Matched:
-    name = f"{test.variable} matches {' or '.join(pattern.source for pattern in test.patterns)}"
+    name = f"{test.variable} matches {' or '.join(visible(pattern.source) for pattern in test.patterns)}"
     text, why = _text(test.variable, scope)
     for pattern in () if text is None else test.patterns:
         if found := _found(pattern, test.variable, text or "", whole=True):
@@ -235,7 +236,7 @@ def _search(test: SearchTest, scope: _Scope) -> Result:
         raise InputError(test.position.problem(sentence)) from None
     text, why = _text(test.variable, scope)
     holds = text is not None and _found(test.pattern, test.variable, text, whole=False) is not None
-    return Result(f"{test.variable} contains a match of {test.pattern.source}", holds, why)
+    return Result(f"{test.variable} contains a match of {visible(test.pattern.source)}", holds, why)
 
 
 def _compare(test: SemverTest, scope: _Scope) -> Result:
@@ -254,8 +255,11 @@ def _text(name: str, scope: _Scope) -> tuple[str | None, str]:
         return None, f"{name} is not in the payload{absent.hint() if scope.hints.take() else ''}"
     if value is None or isinstance(value, list | dict):
         return None, f"it is {type_name(value)}, which has no text to look at"
+    if isinstance(value, str):
+        return value, f"it is {quoted(value)}"
+    # A pattern takes a number as it takes its text; the mapping file may tell them apart elsewhere.
     text = text_of(value)
-    return text, f"it is '{text if len(text) <= 80 else text[:80] + '…'}'"
+    return text, f"it is {text if len(text) <= MOST_CHARACTERS else quoted(text)} ({type_name(value)})"
 
 
 def _found(pattern: Pattern, variable: str, text: str, *, whole: bool) -> regex.Match[str] | None:
@@ -265,10 +269,9 @@ def _found(pattern: Pattern, variable: str, text: str, *, whole: bool) -> regex.
             return pattern.compiled.fullmatch(text, timeout=BUDGET_SECONDS)
         return pattern.compiled.search(text, timeout=BUDGET_SECONDS)
     except TimeoutError:
-        shown = text if len(text) <= 80 else f"{text[:80]}…"
         raise InputError(
-            f"{variable}: the pattern '{pattern.source}' was stopped after {BUDGET_SECONDS:g} s: it "
-            f"backtracks without end on this value, it is '{shown}'. Avoid repetitions of repetitions such as (a+)+"
+            f"{variable}: the pattern '{pattern.source}' was stopped after {BUDGET_SECONDS:g} s: it backtracks "
+            f"without end on this value, it is {quoted(text)}. Avoid repetitions of repetitions such as (a+)+"
         ) from None
 
 

@@ -12,6 +12,7 @@ from bot.core.changeset import overwritten
 from bot.core.default_message import default_message, names, shorten
 from bot.core.defuse import one_line
 from bot.core.protected import MAPPING_PATH
+from bot.core.shown import value_shown, visible
 from bot.core.trigger import TRAILER
 from bot.printable import escape
 
@@ -282,7 +283,8 @@ def _delivery(outcome: Outcome) -> str:
     if outcome.plan is not None:
         lines += [_mappings(outcome.plan)]
         if outcome.plan.used:
-            lines += ["| variable | value |\n| --- | --- |\n" + _rows(outcome.plan.used.items())]
+            values = ((name, value_shown(value)) for name, value in outcome.plan.used.items())
+            lines += ["| variable | value |\n| --- | --- |\n" + _rows(values)]
     if outcome.changeset is not None:
         spans = [
             (f"{path}:{span.line}", span.field, span.old, span.new)
@@ -339,9 +341,13 @@ def _rows(rows: Iterable[Iterable[str]]) -> str:
 
 
 def code(text: str) -> str:
-    """Return foreign text as a Markdown code span: nothing in it is markup, whatever it holds."""
-    # Controls of the terminal or of the writing direction would show another text than there is.
-    text = "".join(c for c in " ".join(text.split()) if c.isprintable()) or "(empty)"
+    """Return foreign text as a Markdown code span: nothing in it is markup, whatever it holds.
+
+    What cannot be seen in it is written as escapes. Nothing is no span, so that no text looks like it.
+    """
+    if not text:
+        return "(empty)"
+    text = visible(text)
     ticks = _ticks(text, 1)
     space = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{ticks}{space}{text}{space}{ticks}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.core import yaml
 from bot.core.rendered import Create, Fields, Substitute
+from bot.core.shown import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ def left_out(edit: Edit, reasons: Sequence[str]) -> list[str]:
 def nothing_done(edit: Edit, paths: Sequence[str], *, found: bool) -> str:
     """Return why an edit changes nothing in these files. `found`: at least one has the value that it is to change."""
     operation, shown = edit.operation, ", ".join(paths[:_SHOWN])
-    globs = ", ".join(f"'{file.pattern}'" for file in edit.files)
+    globs = ", ".join(f"'{visible(file.pattern)}'" for file in edit.files)
     if not paths:
         why = f"no file matches {globs}"
     elif not found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
@@ -15,6 +14,7 @@ from bot.core.match import evaluate
 from bot.core.model import Result
 from bot.core.protected import Protection
 from bot.core.rendered import Create, render, texts
+from bot.core.shown import json_shown, quoted
 from bot.core.suggest import Hints
 from bot.core.template import UndefinedError
 from bot.core.trigger import PAYLOAD
@@ -42,8 +42,6 @@ MAX_PATHS = 10_000
 
 # Of all mappings and items together so many results of conditions are told. A check run has room for fewer.
 MAX_RESULTS = 5_000
-
-_SHOWN = 60
 
 
 class TooManyPathsError(InputError):
@@ -205,7 +203,7 @@ class _Making:
         event_type = self.dispatch.event_type
         if mapping.on is not None and event_type and event_type not in mapping.on:
             wanted = ", ".join(sorted(mapping.on))
-            result = Result(f"on {wanted}", holds=False, why=f"the event type is '{event_type}'")
+            result = Result(f"on {wanted}", holds=False, why=f"the event type is {quoted(event_type)}")
             return MappingResult(mapping.name, result, {}, {})
         if mapping.for_each is not None:
             return self._match_each(mapping, mapping.for_each, variables)
@@ -224,9 +222,7 @@ class _Making:
         for index, item in enumerate(items):
             scope = {**variables, ITEM: item}
             found = evaluate(mapping.when, scope, self.reasons)
-            shown = json.dumps(item, ensure_ascii=False)
-            shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
-            children.append(replace(found.result, name=f"item {index}: {shown}"))
+            children.append(replace(found.result, name=f"item {index}: {json_shown(item)}"))
             if found.result.holds:
                 captures |= found.captures
                 self._add(mapping, {**scope, **found.captures}, found.captures)

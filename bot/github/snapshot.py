@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import gidgethub
 
+from bot.core.shown import visible
 from bot.core.snapshot import MAX_FILE_BYTES, SUBMODULE, SYMLINK, File, Snapshot
 from bot.errors import InputError, Transient
 from bot.flows import jobs
@@ -139,7 +140,7 @@ class Reader:
 
     def _no_branch(self, branch: str) -> InputError:
         return InputError(
-            f"{self._repository.full_name} has no branch '{branch}': create it, or fix the mapping's 'branch'"
+            f"{self._repository.full_name} has no branch '{visible(branch)}': create it, or fix the mapping's 'branch'"
         )
 
     async def _entries_graphql(self, head: str, paths: Sequence[str]) -> dict[str, Entry]:

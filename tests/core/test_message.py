@@ -158,16 +158,16 @@ def test_the_sentence_of_a_check_run_is_readable_as_it_is(reason: str) -> None:
     ("text", "span"),
     [
         ("a", "`a`"),
-        ("", "`(empty)`"),
+        ("", "(empty)"),
         ("a`b", "``a`b``"),
         ("`a", "`` `a ``"),
         ("a``b`", "``` a``b` ```"),
-        ("a\n b", "`a b`"),
-        ("a\x1b\u202eb", "`ab`"),
+        ("a\n  b", r"`a\n \u0020b`"),
+        ("a\x1b\u202eb", r"`a\u001b\u202eb`"),
     ],
 )
 def test_code_is_one_span_whatever_it_holds(text: str, span: str) -> None:
-    """More backticks than the text has anywhere, blanks where it begins or ends with one, no control characters."""
+    """More backticks than the text has anywhere, blanks where it begins or ends with one, escapes for the unseen."""
     assert code(text) == span
 
 

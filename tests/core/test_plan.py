@@ -235,7 +235,7 @@ def test_each_item_has_its_part_of_the_result() -> None:
     ]
     assert result.children[1].children[0].why == "it is '2-prod'"
     long = planned({"images": ["x" * 100], "team": "a"}, EACH).matched[0].result.children[0].name
-    assert long == f'item 0: "{"x" * 59}…'
+    assert long == f'item 0: "{"x" * 49}…{"x" * 28}" (102 characters)'
 
 
 def test_what_differs_from_item_to_item_is_not_among_the_variables() -> None:
