@@ -186,6 +186,9 @@ class Inbox(Protocol):
     async def state(self, delivery: str) -> str | None:
         """Return `pending` or how the delivery ended; None where the id is unknown."""
 
+    async def reason(self, delivery: Delivery) -> tuple[str, bool]:
+        """Return why a delivery with this id and body is in its state ("": no reason), and whether its body is kept."""
+
     async def due(self, target: int) -> float | None:
         """Return in how many seconds the first unfinished delivery of a target is due, None where there is none."""
 

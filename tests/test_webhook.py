@@ -18,6 +18,7 @@ from running import DATABASE, Row, logged, rows, running
 
 from bot.core.model import Actor, Delivery
 from bot.identity.webhook import WebhookSecret
+from bot.inbox.records import Records
 from bot.sandbox.events import dispatch_payload
 from bot.web import keys
 from bot.web.body import MAX_BODY
@@ -223,7 +224,8 @@ async def test_a_signed_body_that_nobody_should_work_on_has_failed_at_once(
         assert answer["reason"].startswith(sentence)
         # Redelivered, it has failed all the same.
         again = await post(bot, body, headers(sandbox, body, X_GitHub_Event="repository_dispatch"))
-        assert again == (202, {"delivery": ID, "outcome": "failed", "reason": "received before"})
+        reason = f"received before: {answer['reason']}"
+        assert again == (202, {"delivery": ID, "outcome": "failed", "reason": reason})
         row = bot.row(ID)
     assert (row.state, row.body) == ("failed", b"")
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
@@ -322,7 +324,7 @@ def dispatch_of(sandbox: Sandbox, repository: Repository) -> bytes:
 async def test_a_finished_delivery_that_comes_again_is_not_done_again(
     sandbox: Sandbox, gitops: Repository, tmp_path: Path
 ) -> None:
-    """The same id is answered with how it ended."""
+    """The same id is answered with how it ended and why, and with the command that runs it again."""
     body = dispatch_of(sandbox, gitops)
     sent = headers(sandbox, body, X_GitHub_Event="repository_dispatch")
     async with running(sandbox, tmp_path) as bot:
@@ -330,9 +332,40 @@ async def test_a_finished_delivery_that_comes_again_is_not_done_again(
         assert await bot.ended(ID) == "ignored"  # the repository has no mapping file
         asked = len(sandbox.requests)
         again = await post(bot, body, sent)
-        assert again == (202, {"delivery": ID, "outcome": "ignored", "reason": "received before"})
+        why = "no mapping file: acme/gitops has no .github/pointsman.yaml on 'main'"
+        reason = f"received before: {why}; 'pointsman deliveries replay {ID}' runs it again"
+        assert again == (202, {"delivery": ID, "outcome": "ignored", "reason": reason})
         assert len(sandbox.requests) == asked
+        # Who only knows the id learns nothing of the repository.
+        other = body.replace(b'"1"', b'"2"')
+        sent = headers(sandbox, other, X_GitHub_Event="repository_dispatch")
+        assert (await post(bot, other, sent))[1]["reason"] == "received before"
     assert list(rows(tmp_path)) == [ID]
+
+
+async def test_a_redelivery_of_what_changed_nothing_says_how_to_run_it_again(
+    sandbox: Sandbox, gitops: Repository, tmp_path: Path
+) -> None:
+    """The rules were fixed meanwhile: the command of the answer makes the commit. Without a body it is a dispatch."""
+    gitops.commit({".github/pointsman.yaml": f"version: 1\n{RULE}".replace("#", "nothing")}, "Map")
+    body = dispatch_of(sandbox, gitops)
+    sent = headers(sandbox, body, X_GitHub_Event="repository_dispatch")
+    async with running(sandbox, tmp_path) as bot:
+        await post(bot, body, sent)
+        assert await bot.ended(ID) == "no_change"
+        why = "received before: mapping 'a': the regex matches nothing in README.md"
+        answer = (await post(bot, body, sent))[1]
+        assert answer["reason"] == f"{why}; 'pointsman deliveries replay {ID}' runs it again"
+        gitops.commit({".github/pointsman.yaml": f"version: 1\n{RULE}"}, "Fix")
+        with closing(Records(tmp_path / DATABASE, write=True)) as records:
+            assert records.replay(ID, forced=False) == ID
+        assert await bot.ended(ID) == "committed"
+        assert (await post(bot, body, sent))[1]["reason"].endswith(f"/acme/gitops/commit/{gitops.head()}")
+        with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
+            connection.execute("UPDATE deliveries SET state = 'no_change', reason = 'gone', body = x''")
+            connection.commit()
+        reason = "received before: gone; its payload is not kept: dispatch again to run it"
+        assert (await post(bot, body, sent))[1]["reason"] == reason
 
 
 async def test_a_pending_delivery_that_comes_again_is_done_once(

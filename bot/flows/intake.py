@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 from cachetools import LRUCache, TTLCache
 
+from bot.core import trigger
 from bot.core.meter import Budget
 from bot.errors import Busy
 from bot.flows import jobs
@@ -36,6 +37,10 @@ MOST_ENDED = 10_000
 # Somebody who floods the webhook must not flood the log: one line an hour for each account or reason, and for at most
 # so many of them.
 QUIET_SECONDS, MOST_QUIET = 3600.0, 1_000
+
+
+# How much of a reason is in the answer to a redelivery.
+REASON_CHARACTERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +143,25 @@ class Intake:
         log.info("received again", delivery=delivery.id, event_name=delivery.event, state=state, reopened=reopened)
         if state == "pending":
             self._engine.wake(delivery.target)
-        return Accepted(delivery.id, state, "received before; taken up again" if reopened else "received before")
+        if reopened:
+            return Accepted(delivery.id, state, "received before; taken up again")
+        reason, has_body = await self._inbox.reason(delivery)
+        return Accepted(delivery.id, state, _received_before(delivery, state, reason, has_body=has_body))
 
     def _warn(self, event: str, key: Hashable, **facts: object) -> None:
         """Log a warning, unless it was logged for the same key within QUIET_SECONDS."""
         if (event, key) not in self._said:
             self._said[event, key] = True
             log.warning(event, **facts)
+
+
+def _received_before(delivery: Delivery, state: str, reason: str, *, has_body: bool) -> str:
+    """Return the answer to the redelivery of what is not taken up again: why it ended so, and what runs it again."""
+    if state == "pending" or not reason:
+        return "received before"
+    told = f"received before: {reason if len(reason) <= REASON_CHARACTERS else f'{reason[:REASON_CHARACTERS]}…'}"
+    if delivery.event != trigger.DISPATCH or state not in {"ignored", "no_change"}:
+        return told
+    if not has_body:
+        return f"{told}; its payload is not kept: dispatch again to run it"
+    return f"{told}; 'pointsman deliveries replay {delivery.id}' runs it again"

@@ -97,6 +97,14 @@ class SQLiteInbox(SQLiteJournal):
         row = self._connection.execute(_SQL["state"], {"id": delivery}).fetchone()
         return None if row is None else str(row["state"])
 
+    async def reason(self, delivery: Delivery) -> tuple[str, bool]:
+        """Return why a delivery with this id and body is in its state ("": no reason), and whether its body is kept.
+
+        Somebody who knows only the id is told nothing: a reason names files and values.
+        """
+        row = self._connection.execute(_SQL["reason"], {"id": delivery.id, "digest": delivery.digest}).fetchone()
+        return ("", False) if row is None else (str(row["reason"]), bool(row["has_body"]))
+
     async def due(self, target: int) -> float | None:
         """Return in how many seconds the first unfinished delivery of a target is due, None where there is none."""
         now = time.time()

@@ -10,6 +10,9 @@ ON CONFLICT (id) DO NOTHING;
 -- name: state
 SELECT state FROM deliveries WHERE id = :id;
 
+-- name: reason
+SELECT reason, length(body) > 0 AS has_body FROM deliveries WHERE id = :id AND digest IS :digest;
+
 -- name: due
 SELECT min(not_before) AS due FROM deliveries WHERE target = :target AND state = 'pending' AND hold IS NULL;
 
