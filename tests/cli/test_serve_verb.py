@@ -33,8 +33,8 @@ def test_serve_without_settings_says_each_one_that_is_missing(tmp_path: Path) ->
     assert (ran.code, ran.out) == (2, "")
     assert [line.partition(" is missing: ")[0] for line in ran.err.splitlines()] == [
         "APP_ID",
-        "WEBHOOK_SECRET",
         "PRIVATE_KEY or PRIVATE_KEY_PATH",
+        "WEBHOOK_SECRET or WEBHOOK_SECRET_PATH",
     ]
 
 
@@ -60,6 +60,17 @@ def test_serve_says_that_its_admin_port_is_in_use(tmp_path: Path) -> None:
         ran = run(tmp_path, "serve", **GOOD | {"ADMIN_PORT": str(port), "LOG_LEVEL": "error"})
     sentence = f"HOST and ADMIN_PORT: cannot listen on 127.0.0.1:{port}: Address already in use"
     assert ran == Ran(2, "", f"{sentence}; set ADMIN_PORT to a free port, 0 takes any\n")
+
+
+@pytest.mark.parametrize("name", ["PORT", "ADMIN_PORT"])
+def test_serve_has_not_started_before_both_ports_listen(name: str, tmp_path: Path) -> None:
+    """Who waits for the line `started` can connect: a port in use is no start."""
+    with port_in_use() as port:
+        ran = run(tmp_path, "serve", **GOOD | {name: str(port), "LOG_FORMAT": "json"})
+    assert ran.code == 2
+    events = [json.loads(line)["event"] for line in ran.err.splitlines() if line.startswith("{")]
+    assert events
+    assert "started" not in events
 
 
 def test_serve_logs_where_it_listens(tmp_path: Path) -> None:
