@@ -68,6 +68,12 @@ class Forge(Protocol):
         Raises InputError when a glob matches too many files, or finding them uses `budget` up.
         """
 
+    async def modes(self, snapshot: Snapshot, folders: Sequence[str] | None = None) -> Mapping[str, int]:
+        """Return the Git mode of each path in these folders ("" is the root) of a commit; None: in all folders.
+
+        A folder that is not there has no paths. If the commit has too many paths, only those in the root are returned.
+        """
+
     async def organization_file(self, repository: Repository, path: str) -> File | None:
         """Return a file of the `.github` repository of the owner, None where there is none that we may read."""
 

@@ -66,7 +66,7 @@ async def test_a_preview_comes_and_goes(sandbox: Sandbox, tmp_path: Path, graphq
         again = await bench.dispatch(repository, payload("closed"))
     assert (again.state, again.reason.splitlines()[0]) == (
         "no_change",
-        "mapping 'closed': no file matches 'previews/7/**'",
+        "mapping 'closed': no file matches 'previews/7/**'; 'previews' has no '7'",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -91,6 +91,8 @@ class NoChange:
 
     reasons: tuple[str, ...]
     same: tuple[tuple[str, str], ...] = ()
+    unmatched: tuple[tuple[str, tuple[Glob, ...]], ...] = field(default=(), compare=False)
+    """The reasons that no file matches, each with its globs."""
 
 
 def compute(
@@ -115,7 +117,7 @@ def compute(
     said = tuple(dict.fromkeys(note for edit in plan.edits for note in work.carry_out(edit)))
     files = work.changes()
     if not files:
-        return NoChange(said or ("the edits undo each other",), tuple(work.same))
+        return NoChange(said or ("the edits undo each other",), tuple(work.same), tuple(work.unmatched.items()))
     return Changeset(view.branch, view.head, files, said, tuple(work.same))
 
 
@@ -134,6 +136,7 @@ class _Work:
         self._spans: dict[str, list[Span]] = {}
         self._values = 0
         self.same: list[tuple[str, str]] = []
+        self.unmatched: dict[str, tuple[Glob, ...]] = {}
 
     def carry_out(self, edit: Edit) -> list[str]:
         """Carry out one edit on every file that it names; return what to note of what was not done."""
@@ -167,7 +170,12 @@ class _Work:
             changed = changed or bool(spans)
         if objections:
             return [*(f"mapping '{edit.mapping}': {why}" for why in dict.fromkeys(objections)), *left_out]
-        return left_out if changed else [notes.nothing_done(edit, paths, found=found), *left_out]
+        if changed:
+            return left_out
+        note = notes.nothing_done(edit, paths, found=found)
+        if not paths and not left_out:
+            self.unmatched[note] = edit.files
+        return [note, *left_out]
 
     def _carried_out(self, edit: Edit, path: str) -> tuple[File | None, tuple[Span, ...], bool] | None:
         """Return a file as an edit leaves it (None: gone), what changed in it, and whether what was meant is there.

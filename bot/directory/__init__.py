@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from bot.core.glob import Globs
 from bot.core.model import Actor, Repository
+from bot.core.near_paths import FOLDER
 from bot.core.outcome import Commit, Landed
 from bot.core.snapshot import EXECUTABLE, MAX_FILE_BYTES, REGULAR, SYMLINK, File, Snapshot, matching
 from bot.errors import InputError
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from bot.core.message import CheckRun, CommitMessage
     from bot.core.meter import Budget
     from bot.directory.git import GitRepository
+
+
+# As many as GitHub lists: https://docs.github.com/en/rest/git/trees#get-a-tree
+MOST_PATHS = 100_000
 
 
 def operator() -> Actor:
@@ -77,6 +82,34 @@ class Directory:
         wild = Globs([glob for glob in globs if glob.literal is None])
         found = matching(wild.globs, self._walk("", wild)) if wild.globs else []
         return self._with(snapshot, [*literal, *found])
+
+    async def modes(self, snapshot: Snapshot, folders: Sequence[str] | None = None) -> Mapping[str, int]:
+        """Return the Git mode of each path in these folders ("" is the root); None: in all folders.
+
+        If there are more than MOST_PATHS, only so many are returned. What cannot be read has no paths.
+        """
+        del snapshot
+        modes: dict[str, int] = {}
+        left = [*(("",) if folders is None else folders)]
+        while left and len(modes) < MOST_PATHS:
+            folder = left.pop(0)
+            for path, mode in self._entries(folder):
+                modes[path] = mode
+                if folders is None and mode == FOLDER:
+                    left.append(path)
+        return modes
+
+    def _entries(self, folder: str) -> list[tuple[str, int]]:
+        """Return what is in a folder, each with its Git mode, sorted; nothing below `.git`."""
+        try:
+            entries = sorted(os.scandir(self._root / folder), key=lambda entry: entry.name)
+            return [
+                (f"{folder}/{entry.name}" if folder else entry.name, _mode(entry))
+                for entry in entries
+                if folder or entry.name != ".git"
+            ]
+        except OSError:
+            return []
 
     async def organization_file(self, repository: Repository, path: str) -> File | None:
         """Return None: a folder has no owner."""
@@ -203,6 +236,12 @@ class Directory:
                 yield path
             elif globs.may_contain(path):
                 yield from self._walk(path, globs)
+
+
+def _mode(entry: os.DirEntry[str]) -> int:
+    if entry.is_symlink():
+        return SYMLINK
+    return FOLDER if entry.is_dir(follow_symlinks=False) else REGULAR
 
 
 def _is_folder(path: Path) -> bool:

@@ -15,7 +15,7 @@ from bot.core.outcome import Outcome
 from bot.core.protected import MAPPING_PATH
 from bot.core.rendered import Create
 from bot.errors import InputError, TooMuchError, Transient
-from bot.flows import jobs
+from bot.flows import hints, jobs
 from bot.flows.decisions import BATCH, Decided, Decision, Destination, Request, Turn
 from bot.flows.rules import RulesReader
 
@@ -68,7 +68,8 @@ class Decider:
         except InputError as error:
             return _all(nowhere, requests, "failed", error)
         if rules is None:
-            reason = InputError(f"no mapping file: {repository.full_name} has no {MAPPING_PATH} on '{default.branch}'")
+            sentence = f"no mapping file: {repository.full_name} has no {MAPPING_PATH} on '{default.branch}'"
+            reason = InputError(sentence + await hints.mapping_file(self.forge, default))
             return _all(nowhere, requests, "ignored", reason)
         planned, ended, stopped = await self._plan(rules, requests, nowhere)
         branches = _branches(planned, default.branch)
@@ -238,7 +239,8 @@ class Decider:
             return _ended(request, "failed", error, view, made)
         delivery, head, branch = request.delivery, view.head, view.branch
         if isinstance(change, NoChange):
-            reason, same = "\n".join(change.reasons), change.same
+            reasons = await hints.with_hints(self.forge, self.compute, view, change)
+            reason, same = "\n".join(reasons), change.same
             return Decision(
                 request, Outcome(delivery, "no_change", reason, head, made, branch=branch, asked=same), made
             )

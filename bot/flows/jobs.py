@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from cachetools import LRUCache
 
-from bot.core import mapping_file, message
+from bot.core import mapping_file, message, near_paths
 from bot.core import plan as planning
 from bot.core.changeset import Changeset, NoChange, compute
 from bot.core.model import Writer
@@ -21,7 +21,7 @@ from bot.errors import InputError
 from bot.flows.receive import read_webhook
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from bot.core.changeset import Span
@@ -161,6 +161,13 @@ def enter(meter: Meter, globs: Sequence[Glob], folders: Collection[str]) -> list
             if any(glob.may_contain(folder) for glob in globs):
                 entered.append(folder)
     return entered
+
+
+def near(meter: Meter, globs: Sequence[Glob], modes: Mapping[str, int]) -> list[str]:
+    """Return for each glob what is near that no file matches; `modes` are those of the commit's paths."""
+    with meter.charge("the hints"):
+        paths = near_paths.Paths(modes)
+        return [paths.hint(glob) for glob in globs]
 
 
 def write_message(

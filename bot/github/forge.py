@@ -30,7 +30,7 @@ from bot.github.snapshot import Reader
 from bot.github.views import Views
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
     from bot.core.changeset import Changeset
@@ -161,6 +161,13 @@ class GitHub:
         snapshot = await self._read(snapshot.repository, lambda reader: reader.read(known, unknown, budget))
         self._views.keep(snapshot, [glob.literal for glob in unknown if glob.literal is not None], unknown)
         return snapshot
+
+    async def modes(self, snapshot: Snapshot, folders: Sequence[str] | None = None) -> Mapping[str, int]:
+        """Return the Git mode of each path in these folders ("" is the root) of a commit; None: in all folders.
+
+        If the commit has too many paths, only those in the root are returned.
+        """
+        return await self._read(snapshot.repository, lambda reader: reader.modes(snapshot.head, folders))
 
     async def organization_file(self, repository: Repository, path: str) -> File | None:
         """Return a file of the `.github` repository of the owner, None where there is none that we may read."""

@@ -270,6 +270,19 @@ class Reader:
         self._objects.keep_tree(key, tree)
         return tree
 
+    async def modes(self, head: str, folders: Sequence[str] | None) -> dict[str, int]:
+        """Return the Git mode of each path in these folders ("" is the root); None: in all folders, if not too many."""
+        if folders is None:
+            whole = await self._tree(head, recursive=True)
+            if whole is not None:
+                return {path: entry.mode for path, entry in whole.items()}
+        modes: dict[str, int] = {}
+        for folder in [""] if folders is None else folders:
+            entry = await self._literal_entry(head, folder) if folder else Entry(_DIRECTORY, head)
+            if entry is not None and entry.mode == _DIRECTORY:
+                modes |= {_join(folder, name): one.mode for name, one in (await self._tree(entry.oid)).items()}
+        return modes
+
     # -- both ---------------------------------------------------------------------------------------------------
 
     async def _with_files(self, snapshot: Snapshot, entries: Mapping[str, Entry]) -> Snapshot:

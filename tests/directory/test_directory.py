@@ -11,6 +11,7 @@ from bot.core.changeset import Changeset, FileChange
 from bot.core.glob import Glob
 from bot.core.message import CommitMessage
 from bot.core.meter import unlimited
+from bot.core.near_paths import FOLDER
 from bot.core.snapshot import EXECUTABLE, REGULAR, SYMLINK
 from bot.directory import Directory, operator
 from bot.errors import InputError
@@ -206,3 +207,21 @@ async def test_a_folder_stands_for_one_branch(root: Path) -> None:
     with pytest.raises(InputError) as caught:
         await forge.open(forge.repository, [], "main")
     assert str(caught.value) == "the folder stands for the branch 'release'; what goes to 'main' is not in it"
+
+
+async def test_the_modes_of_all_paths_are_those_that_git_would_have(root: Path) -> None:
+    """Folders and links too, which are not followed; of some folders alone if they are named."""
+    (root / ".git").mkdir()
+    forge = Directory(root)
+    snapshot = await forge.open(forge.repository, [])
+    top = {
+        ".hidden": FOLDER,
+        "apps": FOLDER,
+        "broken.yaml": SYMLINK,
+        "file.yaml": SYMLINK,
+        "folder": SYMLINK,
+    }
+    below = {"apps/one": FOLDER, "apps/run.yaml": REGULAR}
+    assert await forge.modes(snapshot, ["", "apps", "gone"]) == top | below
+    deeper = {".hidden/values.yaml": REGULAR, "apps/one/values.yaml": REGULAR}
+    assert await forge.modes(snapshot) == top | below | deeper
