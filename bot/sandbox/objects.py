@@ -12,7 +12,7 @@ from dulwich.errors import NotTreeError
 from dulwich.graph import can_fast_forward, find_merge_base
 from dulwich.index import validate_path, validate_path_element_hfs, validate_path_element_ntfs
 from dulwich.object_store import tree_lookup_path
-from dulwich.objects import Blob, Commit, ObjectID, Tree
+from dulwich.objects import Blob, Commit, ObjectID, SubmoduleEncountered, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -112,7 +112,7 @@ class Objects:
             return Entry("", DIRECTORY, tree)
         try:
             mode, oid = tree_lookup_path(self.git.object_store.__getitem__, ObjectID(tree.encode()), path.encode())
-        except (KeyError, NotTreeError):
+        except (KeyError, NotTreeError, SubmoduleEncountered):
             return None
         return self._entry(path, mode, oid.decode())
 

@@ -8,7 +8,10 @@ from bot.sandbox.answers import Answer, ApiError, invalid, not_found
 from bot.sandbox.call import Call, Route
 from bot.sandbox.shapes import node_id, timestamp
 
-OUTPUT_CHARACTERS = 65_535
+# GitHub documents 65,535 characters. github.com/EnricoMi/publish-unit-test-result-action/issues/52 met bytes.
+OUTPUT_BYTES = 65_535
+# GitHub documents no limit for a title; github.com/devops-thiago/ThrillhouseBot/pull/503 claims this one.
+TITLE_BYTES = 255
 ANNOTATIONS = 50
 ACTIONS = 3
 ACTION_LIMITS = {"label": 20, "identifier": 20, "description": 40}
@@ -49,10 +52,10 @@ def _check(body: dict[str, Any]) -> None:
 def _check_output(output: dict[str, Any]) -> None:
     if "summary" not in output:
         raise _refuse('"summary" wasn\'t supplied.')
-    for name in ("summary", "text"):
-        length = len(output.get(name) or "")
-        if length > OUTPUT_CHARACTERS:
-            raise _refuse(f"{name}: Only {OUTPUT_CHARACTERS} characters are allowed; {length} were supplied.")
+    for name, most in (("title", TITLE_BYTES), ("summary", OUTPUT_BYTES), ("text", OUTPUT_BYTES)):
+        length = len((output.get(name) or "").encode())
+        if length > most:
+            raise _refuse(f"{name}: Only {most} characters are allowed; {length} were supplied.")
     count = len(output.get("annotations") or ())
     if count > ANNOTATIONS:
         raise _refuse(f"annotations: No more than {ANNOTATIONS} items are allowed; {count} were supplied.")

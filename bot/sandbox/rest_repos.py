@@ -195,19 +195,22 @@ def dispatch(call: Call) -> Answer:
     """
     repo, payload = call.repo, call.body.get("client_payload")
     event_type = call.text("event_type", "RepositoryDispatch")
-    if not event_type or len(event_type) > EVENT_TYPE_CHARACTERS:
+    if not event_type:
+        raise ApiError(422, "Invalid request.\n\nAt least 1 characters are required; only 0 were supplied.")
+    if len(event_type) > EVENT_TYPE_CHARACTERS:
         message = f"event_type is too long (maximum is {EVENT_TYPE_CHARACTERS} characters)"
         raise invalid("RepositoryDispatch", "event_type", "custom", message)
     if "client_payload" in call.body and not isinstance(payload, dict):
-        raise ApiError(
-            422, f"Invalid request.\n\nFor 'properties/client_payload', {json.dumps(payload)} is not an object."
-        )
+        # GitHub is written in Ruby, whose null is nil.
+        told = "nil" if payload is None else json.dumps(payload)
+        raise ApiError(422, f"Invalid request.\n\nFor 'properties/client_payload', {told} is not an object.")
     count = len(payload or ())
     if count > PAYLOAD_PROPERTIES:
         message = f"No more than {PAYLOAD_PROPERTIES} properties are allowed; {count} were supplied."
         raise ApiError(422, f"Invalid request.\n\n{message}")
     if len(json.dumps(payload, separators=(",", ":")).encode()) > PAYLOAD_BYTES:
-        raise invalid("RepositoryDispatch", "client_payload", "custom", "client_payload is too large.")
+        # github.com/peter-evans/repository-dispatch/issues/360 has the sentence at the top.
+        raise ApiError(422, "client_payload is too large.")
     event = dispatch_payload(call.sandbox, repo, call.caller.login, event_type, payload)
     call.sandbox.webhooks.send(repo, "repository_dispatch", event)
     return Answer(204)

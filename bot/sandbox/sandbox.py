@@ -27,6 +27,8 @@ STATE_FILE = "sandbox.json"
 REQUESTS_KEPT = 10_000
 FIRST_REPOSITORY = 1296269
 FIRST_INSTALLATION = 25669
+# What octocat's fine-grained token is for. It may read check runs; only Apps write them.
+USER_PERMISSIONS = {"checks": "read", "contents": "write", "metadata": "read"}
 _KEPT = ("id", "full_name", "default_branch", "private", "installed")
 
 
@@ -258,7 +260,7 @@ class Sandbox:
         self.app = app or App(**{**known, "events": tuple(known.get("events", EVENTS))})
         self.born = int(state.get("born", time.time()))
         self.user_token: str = state.get("user_token") or new_token("ghp_")
-        self.tokens[self.user_token] = Grant("user", "octocat", {"contents": "write", "metadata": "read"})
+        self.tokens[self.user_token] = Grant("user", "octocat", dict(USER_PERMISSIONS))
         lists = {name: len(state.get(name, ())) for name in ("repositories", "installations")}
         self.made: dict[str, int] = {**lists, **state.get("made", {})}
         for saved in state.get("installations", ()):

@@ -193,8 +193,7 @@ class Server:
         if call.of_repository and level == "read" and not call.repo.private:
             return
         if not call.grant.allows(permission, level) or not self._holds(call):
-            kind = "personal access token" if call.grant.kind == "user" else "integration"
-            raise ApiError(403, f"Resource not accessible by {kind}")
+            raise not_accessible(route.needs, call.grant)
         if call.of_repository and level == "write" and call.repo.archived:
             raise ApiError(403, ARCHIVED)
 
@@ -245,6 +244,19 @@ class Server:
         body = None if answer.body is None else json.dumps(answer.body).encode()
         headers.setdefault("Content-Type", "application/json; charset=utf-8")
         return web.Response(status=answer.status or 500, body=body, headers=headers)
+
+
+def not_accessible(needs: str, grant: Grant | None) -> ApiError:
+    """Give the refusal of a token that lacks a permission, with the one that it needs (`contents:write`).
+
+    https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#resource-not-accessible
+    """
+    is_user = grant is not None and grant.kind == "user"
+    headers = {"x-accepted-github-permissions": needs.replace(":", "=")}
+    if is_user and needs == "checks:write":  # https://docs.github.com/en/rest/checks/runs
+        return ApiError(403, "You must authenticate via a GitHub App.", headers=headers)
+    kind = "personal access token" if is_user else "integration"
+    return ApiError(403, f"Resource not accessible by {kind}", headers=headers)
 
 
 def _json(raw: bytes) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import jwt
 import pytest
 
+from bot.github.auth import app_api
 from bot.sandbox import App
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ async def test_the_app_sees_itself_with_its_own_token(client: Client) -> None:
         ({"iss": "99"}, 404, "Integration not found"),
         ({"exp": NOW - 1}, 401, "'Expiration time' claim ('exp') must be a numeric value"),
         ({"exp": NOW + 3600}, 401, "'Expiration time' claim ('exp') is too far in the future"),
+        ({"exp": NOW + 602}, 401, "'Expiration time' claim ('exp') is too far in the future"),
         ({"iat": NOW + 300}, 401, "'Issued at' claim ('iat') must be an Integer"),
+        ({"iat": NOW + 1}, 401, "'Issued at' claim ('iat') must be an Integer"),
     ],
 )
 async def test_a_wrong_claim_is_refused_by_name(client: Client, claims: Any, status: int, message: str) -> None:
@@ -39,6 +42,15 @@ async def test_a_wrong_claim_is_refused_by_name(client: Client, claims: Any, sta
     client.sandbox.clock = lambda: float(NOW)
     reply = await client("GET", "/app", token=client.jwt(**claims))
     assert (reply.status, reply.data["message"][: len(message)]) == (status, message)
+
+
+async def test_our_own_client_passes_with_time_to_spare(client: Client) -> None:
+    """The bot's token is taken by a GitHub whose clock is 50 seconds behind or ahead of ours."""
+    sandbox = client.sandbox
+    api = app_api(client.session, sandbox.url, sandbox.app.id, sandbox.app.private_key)
+    for drift in (-50, 50):
+        sandbox.clock = lambda drift=drift: time.time() + drift  # type: ignore[misc]
+        assert (await api.getitem("/app"))["slug"] == "pointsman"
 
 
 async def test_a_foreign_signature_is_refused(client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from sandbox_ends import b64
@@ -105,6 +106,44 @@ async def test_what_git_cannot_do_is_refused(
     method, path = request_line.split()
     reply = await client(method, f"{REPO}/git/{path}", body)
     assert (reply.status, reply.data["message"][: len(message)]) == (422, message)
+
+
+MALFORMED = [".git/a", "a/git~1/b", ".git /a", ".GIT.", "a//b", "../a", ".g\u200cit/a"]
+
+
+@pytest.mark.parametrize("path", MALFORMED)
+async def test_what_a_file_system_takes_for_git_is_no_path(client: Client, gitops: Repository, path: str) -> None:
+    """No way to write takes a path that is `.git` to Windows or macOS."""
+    head, quoted = gitops.head(), quote(path)
+    tree = [{"path": path, "mode": "100644", "type": "blob", "content": "x"}]
+    made = await client("POST", f"{REPO}/git/trees", {"base_tree": gitops.tree_of(head), "tree": tree})
+    assert (made.status, made.data["message"]) == (422, "tree.path contains a malformed path component")
+    if "//" not in path and ".." not in path:  # a client would make another path of these
+        put = await client("PUT", f"{REPO}/contents/{quoted}", {"message": "m", "content": b64("x")})
+        assert (put.status, put.data["message"]) == (422, "path contains a malformed path component")
+    asked = {
+        "branch": {"repositoryNameWithOwner": "acme/gitops", "branchName": "main"},
+        "expectedHeadOid": head,
+        "message": {"headline": "m"},
+        "fileChanges": {"additions": [{"path": path, "contents": b64("x")}]},
+    }
+    query = "mutation M($i: CreateCommitOnBranchInput!) { createCommitOnBranch(input: $i) { commit { oid } } }"
+    [error] = (await client.graphql(query, i=asked))["errors"]
+    assert (error["type"], "malformed" in error["message"]) == ("UNPROCESSABLE", True)
+    assert gitops.head() == head
+
+
+async def test_nothing_lies_below_a_submodule(client: Client, gitops: Repository) -> None:
+    """REST says that it is not found, and GraphQL that it is null."""
+    gitops.commit({"sub": "1" * 40}, "a submodule", modes={"sub": SUBMODULE})
+    assert (await client("GET", f"{REPO}/contents/sub/a")).status == 404
+    query = '{ repository(owner: "acme", name: "gitops") { defaultBranchRef { target { ... on Commit { FILE } } } } }'
+    reply = await client.graphql(query.replace("FILE", 'file(path: "sub/a") { oid }'))
+    assert reply["data"]["repository"]["defaultBranchRef"]["target"] == {"file": None}
+    below = await client.graphql(
+        '{ repository(owner: "acme", name: "gitops") { object(expression: "main:sub/a") { id } } }'
+    )
+    assert below["data"] == {"repository": {"object": None}}
 
 
 async def test_a_branch_is_made_and_read(client: Client, gitops: Repository) -> None:

@@ -129,6 +129,8 @@ async def test_a_check_run_is_made_changed_and_listed(client: Client, gitops: Re
         {"output": {"title": "no summary"}},
         {"output": {"title": "t", "summary": "s" * 65_536}},
         {"output": {"title": "t", "summary": "s", "text": "s" * 65_536}},
+        {"output": {"title": "t", "summary": "ä" * 32_768}},
+        {"output": {"title": "t" * 256, "summary": "s"}},
         {"output": {"title": "t", "summary": "s", "annotations": [{}] * 51}},
         {"actions": [{"label": "l", "identifier": "i", "description": "d"}] * 4},
         {"actions": [{"label": "l" * 21, "identifier": "i", "description": "d"}]},
@@ -142,10 +144,22 @@ async def test_a_check_run_beyond_the_limits_is_refused(client: Client, gitops: 
 
 
 async def test_checks_need_their_own_permission(client: Client, gitops: Repository) -> None:
-    """A token for contents alone may not report."""
+    """A token for contents alone may not report, and is told in a header what it would need."""
     token = await client.new_token(permissions={"contents": "write"})
     body = {"name": "pointsman", "head_sha": gitops.head()}
-    assert (await client("POST", f"{REPO}/check-runs", body, token=token)).status == 403
+    refused = await client("POST", f"{REPO}/check-runs", body, token=token)
+    assert (refused.status, refused.data["message"]) == (403, "Resource not accessible by integration")
+    assert refused.headers["x-accepted-github-permissions"] == "checks=write"
+
+
+async def test_a_person_reads_check_runs_and_writes_none(client: Client, gitops: Repository) -> None:
+    """GitHub lets Apps alone make them."""
+    body, person = {"name": "pointsman", "head_sha": gitops.head()}, client.sandbox.user_token
+    made = await client("POST", f"{REPO}/check-runs", body)
+    seen = await client("GET", f"{REPO}/check-runs/{made.data['id']}", token=person)
+    refused = await client("POST", f"{REPO}/check-runs", body, token=person)
+    assert (seen.status, refused.status, len(gitops.runs)) == (200, 403, 1)
+    assert refused.data["message"] == "You must authenticate via a GitHub App."
 
 
 async def test_a_dispatch_becomes_a_webhook(client: Client, receiver: Receiver) -> None:
@@ -163,22 +177,32 @@ async def test_a_dispatch_becomes_a_webhook(client: Client, receiver: Receiver) 
     ]
 
 
+NOT_AN_OBJECT = "Invalid request.\n\nFor 'properties/client_payload', "
+
+
 @pytest.mark.parametrize(
-    "body",
+    ("body", "message"),
     [
-        {},
-        {"event_type": ""},
-        {"event_type": "e" * 101},
-        {"event_type": "e", "client_payload": ["a"]},
-        {"event_type": "e", "client_payload": {str(number): number for number in range(11)}},
-        {"event_type": "e", "client_payload": {"a": "x" * 65_536}},
+        ({}, "Validation Failed"),
+        ({"event_type": ""}, "Invalid request.\n\nAt least 1 characters are required; only 0 were supplied."),
+        ({"event_type": "e" * 101}, "Validation Failed"),
+        ({"event_type": "e", "client_payload": None}, f"{NOT_AN_OBJECT}nil is not an object."),
+        ({"event_type": "e", "client_payload": "a"}, f'{NOT_AN_OBJECT}"a" is not an object.'),
+        ({"event_type": "e", "client_payload": ["a"]}, f'{NOT_AN_OBJECT}["a"] is not an object.'),
+        (
+            {"event_type": "e", "client_payload": {str(number): number for number in range(11)}},
+            "Invalid request.\n\nNo more than 10 properties are allowed; 11 were supplied.",
+        ),
+        ({"event_type": "e", "client_payload": {"a": "x" * 65_536}}, "client_payload is too large."),
     ],
 )
-async def test_a_dispatch_beyond_the_limits_is_refused(client: Client, receiver: Receiver, body: Any) -> None:
-    """Each limit of GitHub's is a 422, and nothing is sent."""
+async def test_a_dispatch_beyond_the_limits_is_refused(
+    client: Client, receiver: Receiver, body: Any, message: str
+) -> None:
+    """Each limit of GitHub's is a 422 with its sentence at the top, and nothing is sent."""
     reply = await client("POST", f"{REPO}/dispatches", body)
     await client.sandbox.webhooks.drained()
-    assert (reply.status, receiver.received) == (422, [])
+    assert (reply.status, reply.data["message"], receiver.received) == (422, message, [])
 
 
 async def test_a_dispatch_needs_contents_write(client: Client) -> None:
