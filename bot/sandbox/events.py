@@ -61,7 +61,7 @@ def repository_payload(
 
 
 def installation_payload(installation: Installation, action: str) -> dict[str, Any]:
-    """Write the `installation` event: created, deleted (both with its repositories), suspend or unsuspend."""
+    """Write the `installation` event: created, deleted (both with its repositories), suspend and the like."""
     shapes = Shapes(installation.sandbox, installation.sandbox.url)
     repos = [_brief(repo) for repo in installation.repositories()]
     told: dict[str, Any] = {"repositories": repos} if action in {"created", "deleted"} else {}

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bot.sandbox.app import LEVELS
 from bot.sandbox.events import installation_payload, repositories_payload
 
 if TYPE_CHECKING:
@@ -19,15 +20,38 @@ if TYPE_CHECKING:
 class Installation:
     """The App on one account; `selection` is GitHub's "all" or "selected", `created` in seconds since the epoch.
 
-    What its owner does is told to the App, which need not subscribe to that.
+    `permissions` are those that the owner has granted: what the App asked for when it was installed, and later what
+    the owner accepted. What its owner does is told to the App, which need not subscribe to that.
     """
 
     sandbox: Sandbox = field(repr=False, compare=False)
     id: int
     account: str
     selection: str = "all"
+    permissions: dict[str, str] = field(default_factory=dict)
     created: int = field(default_factory=lambda: int(time.time()))
     suspended: bool = False
+
+    def __post_init__(self) -> None:
+        self.permissions = self.permissions or dict(self.sandbox.app.permissions)
+
+    def granted(self) -> dict[str, str]:
+        """Give what its tokens may have: what the owner granted, as far as the App still asks for it.
+
+        https://docs.github.com/en/apps/maintaining-github-apps/modifying-a-github-app-registration#changing-the-permissions-of-a-github-app
+        """
+        asked = self.sandbox.app.permissions
+        return {
+            name: min(level, asked[name], key=LEVELS.__getitem__)
+            for name, level in self.permissions.items()
+            if name in asked
+        }
+
+    def accept(self) -> None:
+        """Grant all that the App asks for now, as its owner does on the page of the installation."""
+        self.permissions = dict(self.sandbox.app.permissions)
+        self.sandbox.save()
+        self.tell("new_permissions_accepted")
 
     def repositories(self) -> list[Repository]:
         """Give the repositories it reaches, in the order they were made or got their names."""
@@ -78,7 +102,7 @@ class Installation:
             del tokens[token]
 
     def tell(self, action: str) -> None:
-        """Send an `installation` event: created, deleted, suspend or unsuspend."""
+        """Send an `installation` event: created, deleted, suspend, unsuspend or new_permissions_accepted."""
         self.sandbox.webhooks.tell(self, "installation", installation_payload(self, action))
 
     def tell_repositories(self, action: str, repos: Sequence[Repository]) -> None:

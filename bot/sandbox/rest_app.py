@@ -58,7 +58,7 @@ def create_token(call: Call) -> Answer:
     if installation.suspended:
         raise ApiError(403, "This installation has been suspended")
     body = call.body if call.data is not None else {}
-    permissions = _narrowed_permissions(call, body)
+    permissions = _narrowed_permissions(installation, body)
     chosen = _chosen_repositories(installation, body)
     expires = call.sandbox.clock() + TOKEN_SECONDS
     token = new_token("ghs_")
@@ -77,10 +77,10 @@ def create_token(call: Call) -> Answer:
     return Answer(201, answer)
 
 
-def _narrowed_permissions(call: Call, body: dict[str, Any]) -> dict[str, str]:
-    has, asked = call.sandbox.app.permissions, body.get("permissions")
+def _narrowed_permissions(installation: Installation, body: dict[str, Any]) -> dict[str, str]:
+    has, asked = installation.granted(), body.get("permissions")
     if not asked:
-        return dict(has)
+        return has
     for name, level in asked.items():
         if level not in LEVELS or LEVELS.get(has.get(name, ""), 0) < LEVELS[level]:
             raise ApiError(422, "The permissions requested are not granted to this installation.")

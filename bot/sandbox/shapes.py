@@ -181,7 +181,7 @@ class Shapes:
             "app_slug": app.slug,
             "target_id": account["id"],
             "target_type": account["type"],
-            "permissions": app.permissions,
+            "permissions": installation.granted(),
             "events": list(app.events),
             "created_at": timestamp(installation.created),
             "updated_at": timestamp(installation.created),

@@ -49,6 +49,42 @@ async def exchanged(client: Client, method: str, path: str, body: Any = None) ->
         return response.status, response.headers.get("Location", ""), await response.json()
 
 
+# -- permissions
+
+
+async def test_what_the_app_asks_for_later_waits_for_the_owner(client: Client, receiver: Receiver) -> None:
+    """Tokens are refused what is not granted yet; the owner accepts it, and the App is told."""
+    sandbox, path = client.sandbox, "/app/installations/25669"
+    sandbox.app.permissions["actions"] = "write"
+    asked = {"permissions": {"actions": "write"}}
+    refused = await client("POST", f"{path}/access_tokens", asked, token=client.jwt())
+    sentence = "The permissions requested are not granted to this installation."
+    assert (refused.status, refused.data["message"]) == (422, sentence)
+    assert "actions" not in (await client("GET", path, token=client.jwt())).data["permissions"]
+    sandbox.installations["acme"].accept()
+    [(event, payload)] = await told(sandbox, receiver)
+    assert (event, payload["action"]) == ("installation", "new_permissions_accepted")
+    assert payload["installation"]["permissions"]["actions"] == "write"
+    made = await client("POST", f"{path}/access_tokens", asked, token=client.jwt())
+    assert (made.status, made.data["permissions"]) == (201, {"actions": "write", "metadata": "read"})
+
+
+async def test_each_installation_has_permissions_of_its_own(client: Client, tmp_path: Path) -> None:
+    """One owner may have granted less than another, after a restart too; what the App gives up is gone at once."""
+    sandbox = client.sandbox
+    sandbox.create_repository("globex/site", {"a": "b"})
+    sandbox.installations["globex"].permissions = {"metadata": "read", "contents": "read", "checks": "write"}
+    sandbox.save()
+    del sandbox.app.permissions["checks"]
+    again = Sandbox(tmp_path / "github", app=sandbox.app)
+    assert again.installations["globex"].granted() == {"metadata": "read", "contents": "read"}
+    assert again.installations["acme"].granted() == sandbox.app.permissions
+    again.close()
+    number = sandbox.installations["globex"].id
+    made = await client("POST", f"/app/installations/{number}/access_tokens", token=client.jwt())
+    assert made.data["permissions"] == {"metadata": "read", "contents": "read"}
+
+
 # -- renamed and transferred
 
 
