@@ -22,6 +22,15 @@ FILES = {
     "environments/prod/values.yaml": "image:\n  tag: 1.0.0-stable\n",
 }
 
+_SECRET = "key: ghp_" + "a1B2" * 9 + "\n"
+# What each push rule is told to forbid, and a file that it forbids so.
+FORBIDDEN: dict[str, tuple[str | int, str, str]] = {
+    "file path": ("secrets/*", "secrets/a.yaml", "x"),
+    "file extension": ("pem", "key.pem", "x"),
+    "file size": (10, "large.yaml", "x" * 11),
+    "secret scanning": ("", "values.yaml", _SECRET),
+}
+
 
 def b64(content: str | bytes) -> str:
     """Write content as the API wants it."""

@@ -71,7 +71,3 @@ def invalid(resource: str, field_name: str, code: str = "invalid", message: str 
 
 
 ARCHIVED = "Repository was archived so is read-only."
-
-# "Repository rule violations found" as the answer to a ref update and to a Contents write:
-# github.com/satisfactory-factories/application/issues/67 quotes it for refs; the blank lines are GitHub's.
-RULE_VIOLATION = "Repository rule violations found\n\nChanges must be made through a pull request.\n\n"

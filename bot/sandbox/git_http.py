@@ -21,10 +21,11 @@ from aiohttp import web
 from dulwich.errors import HangupException
 from dulwich.protocol import Protocol
 
+from bot.sandbox import git_hook
 from bot.sandbox.answers import ApiError
 from bot.sandbox.app import Grant
 from bot.sandbox.call import Exchange
-from bot.sandbox.objects import HEADS, ZERO
+from bot.sandbox.objects import ZERO
 from bot.sandbox.repository import Push
 
 if TYPE_CHECKING:
@@ -45,17 +46,6 @@ OPTIONS = ("uploadpack.allowFilter=true", "uploadpack.allowAnySHA1InWant=true", 
 # The refs that a push moves stand at its beginning: this is room for thousands.
 COMMANDS_KEPT = 2**20
 CHUNK = 2**16
-
-# What github.com says to a push that a rule forbids; docs.github.com, "Troubleshooting rules".
-HOOK = """\
-#!/bin/sh
-case " $PROTECTED " in
-*" $1 "*)
-  echo "error: GH013: Repository rule violations found for $1." >&2
-  echo "- Changes must be made through a pull request." >&2
-  exit 1 ;;
-esac
-"""
 
 
 async def handle(server: Server, request: web.Request) -> web.StreamResponse:
@@ -184,20 +174,12 @@ async def _start(repo: Repository, request: web.Request, grant: Grant | None) ->
         # No CONTENT_LENGTH and no encoding: aiohttp has unpacked the body by then.
         "CONTENT_TYPE": request.headers.get("Content-Type", ""),
         "REMOTE_USER": grant.login if grant else "",
-        "PROTECTED": " ".join(HEADS + branch for branch in repo.protected),
+        **git_hook.environment(repo),
     }
-    if repo.protected:
-        _write_hook(repo.path / "hooks" / "update")
     options = [part for option in OPTIONS for part in ("-c", option)]
     return await asyncio.create_subprocess_exec(
         git, *options, "http-backend", stdin=PIPE, stdout=PIPE, env=environment, limit=CHUNK
     )
-
-
-def _write_hook(path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(HOOK)
-    path.chmod(0o755)
 
 
 async def _feed(backend: Process, request: web.Request, commands: bytearray) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -19,10 +17,10 @@ from graphql import (
     validate,
 )
 
-from bot.sandbox.answers import ARCHIVED, RULE_VIOLATION, Answer, ApiError
+from bot.sandbox.answers import Answer, ApiError
+from bot.sandbox.graphql_commit import commit_on_branch
 from bot.sandbox.graphql_nodes import CommitNode, Node, QueryError, RefNode, RepositoryNode
-from bot.sandbox.objects import FILE, HEADS, OCTOCAT, is_malformed
-from bot.sandbox.rest_git import GITHUB
+from bot.sandbox.objects import HEADS
 from bot.sandbox.shapes import read_node_id, timestamp
 
 if TYPE_CHECKING:
@@ -147,61 +145,3 @@ class Query:
                 "UNPROCESSABLE", "Branch must be given as an id or as repositoryNameWithOwner and branchName"
             )
         return self._find(asked["repositoryNameWithOwner"]), asked["branchName"].removeprefix(HEADS)
-
-
-# -- the mutation
-
-# A classic rule's type was recorded in github.com/dhslegen/skillsync (tests/fixtures/github-write); that a ruleset's
-# is another is told in github.com/Thinkmill/keystatic/issues/1598, which does not quote it: the generic type is taken.
-_RULE_ERRORS = {
-    "classic": QueryError("BRANCH_PROTECTION_RULE_VIOLATION", "Changes must be made through a pull request."),
-    "ruleset": QueryError("UNPROCESSABLE", RULE_VIOLATION),
-}
-
-
-def commit_on_branch(call: Call, repo: Repository, branch: str, request: dict[str, Any]) -> str:
-    """Make the commit of a `CreateCommitOnBranchInput`; give its oid, QueryError where GitHub refuses.
-
-    STALE_DATA's shape is quoted in github.com/ministryofjustice/modernisation-platform/issues/11985.
-    """
-    if not (call.grant and call.grant.allows("contents", "write") and call.sandbox.holds(call.grant, repo)):
-        raise QueryError("FORBIDDEN", "Resource not accessible by integration")
-    if repo.archived:  # quoted, without the full stop, in github.com/actions-automation/manage-your-labels/issues/4
-        raise QueryError("UNPROCESSABLE", ARCHIVED.removesuffix("."))
-    head, expected = repo.ref(HEADS + branch), request["expectedHeadOid"]
-    if head is None:
-        raise QueryError("NOT_FOUND", f"Branch '{branch}' does not exist in {repo.full_name}")
-    if branch in repo.protected:
-        raise _RULE_ERRORS[repo.protected[branch]]
-    stale = QueryError("STALE_DATA", f'Expected branch to point to "{expected}" but it did not.  Pull and try again.')
-    if head != expected:
-        raise stale
-    tree = _changed_tree(repo, head, request.get("fileChanges") or {})
-    text = request["message"]
-    message = text["headline"] + (f"\n\n{text['body']}" if text.get("body") else "")
-    author = call.sandbox.app.bot if call.grant.kind == "installation" else OCTOCAT
-    oid = repo.write_commit(tree, [head], message, (author, GITHUB))
-    if not repo.move(HEADS + branch, head, oid, call.grant.login):
-        raise stale
-    return oid
-
-
-def _changed_tree(repo: Repository, head: str, changes: dict[str, Any]) -> str:
-    tree = repo.tree_of(head)
-    new: dict[str, tuple[int, str] | None] = {}
-    for deletion in changes.get("deletions") or ():
-        if repo.entry(tree, deletion["path"]) is None:
-            message = f"A path was requested for deletion which does not exist as of commit oid `{head}`"
-            raise QueryError("UNPROCESSABLE", message)
-        new[deletion["path"]] = None
-    for addition in changes.get("additions") or ():
-        if is_malformed(addition["path"]):
-            raise QueryError("UNPROCESSABLE", "A path was requested for addition which contains a malformed component")
-        try:
-            content = base64.b64decode(addition["contents"], validate=True)
-        except (binascii.Error, ValueError):
-            raise QueryError("UNPROCESSABLE", f"The contents of {addition['path']} are not valid Base64") from None
-        old = repo.entry(tree, addition["path"])
-        mode = old.mode if old and old.type == "blob" else FILE
-        new[addition["path"]] = (mode, repo.write_blob(content))
-    return repo.write_tree(tree, new)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.sandbox.answers import DOCS, RULE_VIOLATION
+from bot.sandbox.answers import DOCS
+from bot.sandbox.rules import Rule
 
 # Long enough for a client to be seen waiting, short enough for a test.
 PAUSE = 0.2
@@ -21,6 +22,8 @@ NOTHING_LEFT = {"x-ratelimit-remaining": "0", "x-ratelimit-used": "5000"}
 # The beginning of what either API might answer.
 CUT_OFF = b'{"data": {"repository": {"nameWithOwner": "acme/git'
 JSON = {"content-type": "application/json; charset=utf-8"}
+
+RULE_VIOLATION = Rule("pull request").violation
 
 _GRAPHQL = {"path": "/graphql$"}
 _MUTATION: dict[str, Any] = {**_GRAPHQL, "moves": True, "status": 200}

@@ -13,6 +13,7 @@ from dulwich.repo import Repo
 
 from bot.sandbox.events import repository_payload
 from bot.sandbox.objects import FILE, HEADS, OCTOCAT, SUBMODULE, SYMLINK, ZERO, Objects
+from bot.sandbox.rules import Rule
 from bot.sandbox.shapes import Shapes
 
 if TYPE_CHECKING:
@@ -47,7 +48,10 @@ class Push:
 
 @dataclass
 class Repository(Objects):
-    """A bare repository with what GitHub keeps beside it: id, visibility, protected branches, check runs."""
+    """A bare repository with what GitHub keeps beside it: id, visibility, rules, check runs.
+
+    `protected` has the rules of each branch that has any, `push_rules` those for every push.
+    """
 
     sandbox: Sandbox = field(repr=False, compare=False)
     id: int
@@ -57,7 +61,8 @@ class Repository(Objects):
     private: bool = True
     installed: bool = True
     archived: bool = False
-    protected: dict[str, str] = field(default_factory=dict)
+    protected: dict[str, list[Rule]] = field(default_factory=dict)
+    push_rules: list[Rule] = field(default_factory=list)
     on_push: Callable[[Repository, Push], None] | None = None
     runs: list[dict[str, Any]] = field(default_factory=list)
 
@@ -212,12 +217,21 @@ class Repository(Objects):
             raise ValueError(f"{self.full_name} already has a branch {branch!r}")
         return oid
 
-    def protect(self, branch: str | None = None, *, classic: bool = False) -> None:
-        """Demand a pull request for every change of a branch (the default branch if None).
+    def protect(self, branch: str | None = None, kind: str = "pull request", *, classic: bool = False) -> None:
+        """Give a branch (the default branch if None) one more rule, a key of `rules.BRANCH_RULES`.
 
-        By a ruleset, or by a classic branch protection rule: GraphQL's errors tell them apart.
+        By a ruleset, or by a classic branch protection rule: GitHub's errors tell them apart. ValueError names the
+        rules if there is none of that kind.
         """
-        self.protected[branch or self.default_branch] = "classic" if classic else "ruleset"
+        self.protected.setdefault(branch or self.default_branch, []).append(Rule(kind, classic))
+        self.sandbox.save()
+
+    def restrict_pushes(self, kind: str, value: str | int = "") -> None:
+        """Refuse all pushes with certain files, by a key of `rules.PUSH_RULES`; ValueError if there is none.
+
+        `value` is a pattern of paths, an extension without dot, or the largest size in bytes.
+        """
+        self.push_rules.append(Rule(kind, value=value))
         self.sandbox.save()
 
     # -- what an owner does on its settings page, told to the App where it hears `repository` events

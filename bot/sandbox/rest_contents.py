@@ -13,7 +13,7 @@ from dulwich.config import ConfigFile, parse_submodules
 from bot.sandbox.answers import Answer, ApiError, not_found
 from bot.sandbox.call import Call, Route
 from bot.sandbox.objects import FILE, HEADS, SYMLINK, Entry, is_malformed
-from bot.sandbox.rest_git import check_rules, decoded, git_commit_json, people
+from bot.sandbox.rest_git import check_commit, check_rules, decoded, git_commit_json, people
 
 if TYPE_CHECKING:
     from bot.sandbox.repository import Repository
@@ -126,6 +126,7 @@ def _commit(call: Call, branch: str, head: str | None, changes: dict[str, tuple[
     repo = call.repo
     tree = repo.write_tree(repo.tree_of(head) if head else None, changes)
     oid = repo.write_commit(tree, [head] if head else [], call.text("message", "Commit"), people(call, of_file=True))
+    check_commit(call, branch, head, oid, of_file=True)
     if not repo.move(HEADS + branch, head, oid, call.caller.login):
         raise ApiError(409, f"{branch} is at {repo.ref(HEADS + branch)} but expected {head}")
     return git_commit_json(call, oid)
@@ -138,7 +139,7 @@ def put_contents(call: Call) -> Answer:
     call.text("message", "Contents")
     if is_malformed(path):
         raise ApiError(422, "path contains a malformed path component")
-    check_rules(call, branch, 409)
+    check_rules(call, branch, of_file=True)
     head, old = _current(call, branch, path)
     oid = call.repo.write_blob(content)
     mode = old.mode if old else FILE
@@ -152,7 +153,7 @@ def delete_contents(call: Call) -> Answer:
     branch, path = call.body.get("branch") or call.repo.default_branch, call.params["path"].strip("/")
     call.text("message", "Contents")
     call.text("sha", "Contents")
-    check_rules(call, branch, 409)
+    check_rules(call, branch, of_file=True)
     head = call.repo.ref(HEADS + branch)
     if head is None or call.repo.entry(call.repo.tree_of(head), path) is None:
         raise not_found()

@@ -7,7 +7,8 @@ import binascii
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from bot.sandbox.answers import RULE_VIOLATION, Answer, ApiError, invalid, not_found
+from bot.sandbox import rules
+from bot.sandbox.answers import Answer, ApiError, invalid, not_found
 from bot.sandbox.call import Call, Route
 from bot.sandbox.objects import (
     DIRECTORY,
@@ -64,10 +65,18 @@ def create_ref(call: Call) -> Answer:
     return Answer(201, ref_json(call, ref, oid))
 
 
-def check_rules(call: Call, branch: str, status: int) -> None:
-    """Raise ApiError with `status` where a branch takes changes through pull requests only."""
-    if branch in call.repo.protected:
-        raise ApiError(status, RULE_VIOLATION)
+def check_rules(call: Call, branch: str, *, of_file: bool = False) -> None:
+    """Raise ApiError where a rule refuses any change of a branch."""
+    rule = rules.of_branch(call.repo, branch)
+    if rule:
+        raise rule.rest(of_file=of_file)
+
+
+def check_commit(call: Call, branch: str, before: str | None, oid: str, *, of_file: bool = False) -> None:
+    """Raise ApiError where a rule refuses this commit on a branch that is at `before`."""
+    rule = rules.of_commit(call.repo, branch, before, oid)
+    if rule:
+        raise rule.rest(of_file=of_file)
 
 
 def update_ref(call: Call) -> Answer:
@@ -78,9 +87,11 @@ def update_ref(call: Call) -> Answer:
         raise ApiError(422, "Reference does not exist")
     if repo.resolve(oid) != oid:
         raise ApiError(422, "Object does not exist")
-    check_rules(call, ref.removeprefix(HEADS), 422)
+    branch = ref.removeprefix(HEADS)
+    check_rules(call, branch)
     if not call.body.get("force") and not repo.is_fast_forward(before, oid):
         raise ApiError(422, "Update is not a fast forward")
+    check_commit(call, branch, before, oid)
     if not repo.move(ref, before, oid, call.caller.login):
         raise ApiError(422, "Reference cannot be updated")
     return Answer(200, ref_json(call, ref, oid))
@@ -207,8 +218,7 @@ def verification(call: Call, commit: Commit) -> dict[str, Any]:
 
     The sandbox has no key, so there is no signature to show.
     """
-    bot = f"{call.sandbox.app.bot.name} <{call.sandbox.app.bot.email}>".encode()
-    signed = commit.author == bot and commit.committer == f"GitHub <{GITHUB_EMAIL}>".encode()
+    signed = rules.is_signed(call.repo, commit.id.decode())
     return {
         "verified": signed,
         "reason": "valid" if signed else "unsigned",

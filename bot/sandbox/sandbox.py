@@ -8,6 +8,7 @@ import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from bot.sandbox import rules
 from bot.sandbox.app import EVENTS, App, Grant, new_token
 from bot.sandbox.events import dispatch_payload, push_payload
 from bot.sandbox.faults import Faults
@@ -268,7 +269,9 @@ class Sandbox:
         for saved in state.get("repositories", ()):
             flags = {name: saved[name] for name in ("private", "installed")}
             repo = self._open(saved["id"], saved["full_name"], saved["default_branch"], **flags)
-            repo.protected.update(saved["protected"])
+            for branch, kept in saved["protected"].items():
+                repo.protected[branch] = [rules.read(rule) for rule in (kept if isinstance(kept, list) else [kept])]
+            repo.push_rules = [rules.read(rule) for rule in saved.get("push_rules", ())]
             repo.archived = saved.get("archived", False)
             self.former |= dict.fromkeys(saved.get("former", ()), repo.id)
         self.save()
@@ -278,7 +281,9 @@ class Sandbox:
         app = {**vars(self.app), "events": list(self.app.events)}
         repositories = [
             {
-                **{name: getattr(repo, name) for name in (*_KEPT, "archived", "protected")},
+                **{name: getattr(repo, name) for name in (*_KEPT, "archived")},
+                "protected": {branch: [rule.state() for rule in kept] for branch, kept in repo.protected.items()},
+                "push_rules": [rule.state() for rule in repo.push_rules],
                 "former": [name for name, number in self.former.items() if number == repo.id],
             }
             for repo in self.repositories.values()

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import aiohttp
 import pytest
+from sandbox_ends import FORBIDDEN
+
+from bot.sandbox.rules import PUSH_RULES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,6 +149,32 @@ async def test_a_protected_branch_refuses_a_push_and_no_other_does(
     assert gitops.branches() == {"main": head, "other": oid}
     await sandbox.webhooks.drained()
     assert [payload["ref"] for _, payload in receiver.events] == ["refs/heads/other"]
+
+
+@pytest.mark.parametrize("kind", sorted(PUSH_RULES))
+async def test_git_is_refused_what_push_rules_forbid(
+    sandbox: Sandbox, gitops: Repository, tmp_path: Path, kind: str
+) -> None:
+    """It shows GitHub's sentence, on a new branch too; without such a file the push passes."""
+    value, path, content = FORBIDDEN[kind]
+    git = await cloned(sandbox, tmp_path, sandbox.user_token)
+    gitops.restrict_pushes(kind, value)
+    await git.change("other.yaml", "x")
+    assert (await git("push", "-q", "origin", "HEAD:main")).code == 0
+    head = gitops.head()
+    (git.folder / path).parent.mkdir(exist_ok=True)
+    await git.change(path, content)
+    ran = await git("push", "origin", "HEAD:main", "HEAD:other")
+    assert (ran.code, PUSH_RULES[kind] in ran.said, gitops.branches()) == (1, True, {"main": head})
+
+
+async def test_a_push_of_a_person_has_no_signature(sandbox: Sandbox, gitops: Repository, tmp_path: Path) -> None:
+    """A branch that wants signatures does not take it."""
+    gitops.protect(kind="signatures")
+    git = await cloned(sandbox, tmp_path, sandbox.user_token)
+    await git.change("other.yaml", "x")
+    ran = await git("push", "origin", "HEAD:main")
+    assert (ran.code, "- Commits must have verified signatures." in ran.said) == (1, True)
 
 
 async def test_a_push_that_is_behind_is_rejected(sandbox: Sandbox, gitops: Repository, tmp_path: Path) -> None:

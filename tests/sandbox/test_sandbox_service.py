@@ -14,6 +14,7 @@ import pytest
 from openapi import validate
 
 from bot.sandbox import Fault, Sandbox
+from bot.sandbox.rules import Rule
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -167,11 +168,14 @@ async def test_a_restart_finds_everything_again(tmp_path: Path, receiver: Receiv
     made = first.create_repository("acme/gitops", {"a": "b"}, "trunk", private=False)
     first.create_repository("globex/site", installed=False)
     made.protect(classic=True)
+    made.restrict_pushes("file size", 9)
     first.close()
     again = Sandbox(tmp_path / "kept")
     repo = again.find_repository("acme/gitops")
     assert repo is not None
-    assert (repo.id, repo.head(), repo.protected, repo.private) == (made.id, made.head(), {"trunk": "classic"}, False)
+    kept = (repo.id, repo.head(), repo.protected, repo.private)
+    assert kept == (made.id, made.head(), {"trunk": [Rule("pull request", classic=True)]}, False)
+    assert repo.push_rules == [Rule("file size", value=9)]
     assert (again.app, again.user_token, again.installations) == (first.app, first.user_token, first.installations)
     again.webhook_url = receiver.url
     await again.start()
