@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from graphql import (
     ExecutionResult,
+    FieldNode,
     GraphQLError,
-    GraphQLSchema,
-    build_schema,
+    OperationDefinitionNode,
     default_field_resolver,
     execute_sync,
-    parse,
-    validate,
 )
 
+from bot.sandbox import costs
 from bot.sandbox.answers import Answer, ApiError
 from bot.sandbox.graphql_commit import commit_on_branch
 from bot.sandbox.graphql_nodes import CommitNode, Node, QueryError, RefNode, RepositoryNode
+from bot.sandbox.graphql_schema import UndefinedError, schema, understood
 from bot.sandbox.objects import HEADS
 from bot.sandbox.shapes import read_node_id, timestamp
 
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from graphql import DocumentNode, GraphQLFormattedError, GraphQLResolveInfo
 
     from bot.sandbox.call import Call
+    from bot.sandbox.costs import Cost
     from bot.sandbox.repository import Repository
 
 
@@ -35,42 +34,45 @@ def execute(call: Call) -> Answer:
     query = call.body.get("query")
     if not isinstance(query, str) or not query.strip():
         raise ApiError(400, "A query attribute must be specified and must be a string.")
-    document, errors = _understood(query)
+    without, variables = frozenset(call.sandbox.graphql_without), call.body.get("variables") or {}
+    document, errors = understood(query, without)
     if document is None:
-        result = ExecutionResult(None, errors)
-    else:
-        result = execute_sync(
-            _schema(),
-            document,
-            Query(call),
-            context_value=call,
-            variable_values=call.body.get("variables") or {},
-            operation_name=call.body.get("operationName"),
-            field_resolver=_resolve,
-            type_resolver=_type_name,
-        )
+        return _answer(ExecutionResult(None, errors))
+    cost = costs.measure(document, variables, call.body.get("operationName"))
+    refused = costs.refusal(cost, call.sandbox.files_per_query)
+    if refused:
+        return _answer(_nothing(document, refused))
+    call.sandbox.charge(call.grant, cost.points - 1)
+    result = execute_sync(
+        schema(without),
+        document,
+        Query(call, cost),
+        context_value=call,
+        variable_values=variables,
+        operation_name=call.body.get("operationName"),
+        field_resolver=_resolve,
+        type_resolver=_type_name,
+    )
+    return _answer(result)
+
+
+def _nothing(document: DocumentNode, error: QueryError) -> ExecutionResult:
+    """Give the result of a request that was ended: its fields are null, and the error names the first of them."""
+    operation = next(each for each in document.definitions if isinstance(each, OperationDefinitionNode))
+    fields = [each for each in operation.selection_set.selections if isinstance(each, FieldNode)]
+    names = [field.alias.value if field.alias else field.name.value for field in fields]
+    error.path = names[:1]  # type: ignore[assignment]  # a list of names is one
+    return ExecutionResult(dict.fromkeys(names), [error])
+
+
+def _answer(result: ExecutionResult) -> Answer:
     body: dict[str, Any] = {}
-    if result.data is not None or not result.errors or result.errors[0].path:
+    understood_it = not result.errors or (result.errors[0].path and not isinstance(result.errors[0], UndefinedError))
+    if result.data is not None or understood_it:
         body["data"] = result.data
     if result.errors:
         body["errors"] = [_error(error) for error in result.errors]
     return Answer(200, body)
-
-
-@lru_cache(256)
-def _understood(query: str) -> tuple[DocumentNode | None, list[GraphQLError]]:
-    """Parse a request and compare it with the schema: the better part of the work, and clients ask the same again."""
-    try:
-        document = parse(query)
-    except GraphQLError as error:
-        return None, [error]
-    errors = validate(_schema(), document)
-    return (None, errors) if errors else (document, [])
-
-
-@cache
-def _schema() -> GraphQLSchema:
-    return build_schema(files("bot.sandbox").joinpath("schema.graphql").read_text())
 
 
 def _resolve(source: Any, info: GraphQLResolveInfo[Call], **arguments: Any) -> Any:
@@ -92,7 +94,7 @@ def _error(error: GraphQLError) -> dict[str, Any]:
     original = error.original_error
     kind = original.kind if isinstance(original, QueryError) else error.kind if isinstance(error, QueryError) else None
     body: dict[str, Any] = {"type": kind} if kind else {}
-    for name in ("path", "locations", "message"):
+    for name in ("path", "extensions", "locations", "message"):
         if name in formatted:
             body[name] = formatted[name]
     return body
@@ -101,8 +103,9 @@ def _error(error: GraphQLError) -> dict[str, Any]:
 class Query:
     """The root of queries and mutations."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, cost: Cost) -> None:
         self.call = call
+        self.cost = cost
 
     def repository(self, owner: str, name: str) -> Node:
         """Give a repository, QueryError NOT_FOUND if it is not there for this caller."""
@@ -115,9 +118,9 @@ class Query:
         return repo
 
     def rate_limit(self) -> dict[str, Any]:
-        """Tell the caller's limit; a request costs one point here."""
+        """Tell the caller's limit, and what this request costs of it."""
         rate = self.call.sandbox.rate_report(self.call.grant)["graphql"]
-        return {**rate, "cost": 1, "nodeCount": 0, "resetAt": timestamp(rate["reset"])}
+        return {**rate, "cost": self.cost.points, "nodeCount": self.cost.nodes, "resetAt": timestamp(rate["reset"])}
 
     def create_commit_on_branch(self, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002 - GitHub's name
         """Make a commit of file changes on a branch that still is at the expected head."""

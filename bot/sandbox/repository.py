@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from bot.sandbox.faults import Fault
     from bot.sandbox.sandbox import Sandbox
+
+
+PUSHES_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,9 @@ class Push:
 class Repository(Objects):
     """A bare repository with what GitHub keeps beside it: id, visibility, rules, check runs.
 
-    `protected` has the rules of each branch that has any, `push_rules` those for every push.
+    `protected` has the rules of each branch that has any, `push_rules` those for every push. `pushes`
+    has when (by the sandbox's clock) each branch moved lately: GitHub recommends six a minute at most, and enforces
+    nothing, https://docs.github.com/en/repositories/creating-and-managing-repositories/repository-limits
     """
 
     sandbox: Sandbox = field(repr=False, compare=False)
@@ -65,6 +71,7 @@ class Repository(Objects):
     push_rules: list[Rule] = field(default_factory=list)
     on_push: Callable[[Repository, Push], None] | None = None
     runs: list[dict[str, Any]] = field(default_factory=list)
+    pushes: deque[tuple[float, Push]] = field(default_factory=lambda: deque(maxlen=PUSHES_KEPT))
 
     def __post_init__(self) -> None:
         if self.path.exists():

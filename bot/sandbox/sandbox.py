@@ -40,8 +40,9 @@ class Sandbox:
     with the App it was made with. `latency` is the seconds each answer takes; `graphql=False` answers `/graphql` with
     404, as an old Enterprise Server; `observer` is given each `Exchange`. All four may be changed at any time, as may
     `webhook_url`, `clock` (seconds since the epoch), `tree_limit` (entries of a recursive listing), `rate_limits`
-    (requests an hour by resource) and `secondary_limits` (whether each installation may make content 80 times a minute
-    and 500 times an hour only).
+    (requests an hour by resource) and `secondary_limits` (whether `limits.py` holds each installation to GitHub's
+    secondary limits), `graphql_without` (the queries and mutations that an older server's schema lacks) and
+    `files_per_query` (of how many files GitHub gives a GraphQL request its resources; None: of any number).
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class Sandbox:
         self.tree_limit = 100_000
         self.rate_limits = {"core": 5000, "graphql": 5000}
         self.secondary_limits = False
+        self.graphql_without: set[str] = set()
+        self.files_per_query: int | None = None
         self.former: dict[str, int] = {}
         self.repositories: dict[str, Repository] = {}
         self.installations: dict[str, Installation] = {}
@@ -151,6 +154,7 @@ class Sandbox:
         self.save()
 
     def _pushed(self, repo: Repository, push: Push) -> None:
+        repo.pushes.append((self.clock(), push))
         if self.webhooks.listens(repo, "push"):
             self.webhooks.send(repo, "push", push_payload(self, repo, push))
 
@@ -212,6 +216,10 @@ class Sandbox:
     def rate_report(self, grant: Grant | None) -> dict[str, dict[str, int]]:
         """Give each resource's limit, used, remaining and reset (epoch seconds) for a caller."""
         return self._server.limits.report(grant.installation if grant else None)
+
+    def charge(self, grant: Grant | None, points: int) -> None:
+        """Take more of a caller's hourly GraphQL points than the one that each request costs."""
+        self._server.limits.charge(grant.installation if grant else None, points)
 
     # -- events
 

@@ -86,11 +86,22 @@ class Server:
     # -- one request
 
     async def _handle(self, route: Route, request: web.Request) -> web.StreamResponse:
-        enterprise = request.path.startswith("/api/")
         path = request.path.removeprefix(ENTERPRISE_PREFIX)
         raw = await request.read()
         data = _json(raw)
         asked = self.asked(request.method, path, data)
+        with self.limits.under_way(self._caller(request)):
+            return await self._answered(route, request, path, data, asked)
+
+    def _caller(self, request: web.Request) -> int | None:
+        """Give the installation whose token a request has, before anything else of it is looked at."""
+        grant = self.sandbox.tokens.get(request.headers.get("Authorization", "").partition(" ")[2])
+        return grant.installation if grant else None
+
+    async def _answered(
+        self, route: Route, request: web.Request, path: str, data: Any, asked: Asked
+    ) -> web.StreamResponse:
+        enterprise = request.path.startswith("/api/")
         faults = await self.wait(asked)
         call = Call(
             self.sandbox,

@@ -261,6 +261,34 @@ async def test_graphql_can_be_missing(client: Client) -> None:
     assert (await client("POST", "/graphql", {"query": "{ __typename }"})).status == 404
 
 
+async def test_an_older_schema_lacks_a_mutation_in_graphql_rubys_words(client: Client, gitops: Repository) -> None:
+    """Its input type is not there either; what a field is not, is told the same way; queries are answered."""
+    client.sandbox.graphql_without = {"createCommitOnBranch"}
+    text = "mutation Commit($input: CreateCommitOnBranchInput!) { createCommitOnBranch(input: $input) { ref { id } } }"
+    reply = await client.graphql(text, input=change(gitops.head(), ("a", "a")))
+    missing = {"code": "undefinedField", "typeName": "Mutation", "fieldName": "createCommitOnBranch"}
+    unknown = {
+        "code": "variableRequiresValidType",
+        "typeName": "CreateCommitOnBranchInput",
+        "variableName": "input",
+    }
+    told = {error["message"]: (error["path"], error["extensions"]) for error in reply["errors"]}
+    assert told == {
+        "Field 'createCommitOnBranch' doesn't exist on type 'Mutation'": (
+            ["mutation Commit", "createCommitOnBranch"],
+            missing,
+        ),
+        "CreateCommitOnBranchInput isn't a defined input type (on $input)": (["mutation Commit"], unknown),
+    }
+    assert ("data" in reply, len(gitops.log())) == (False, 1)
+    wrong = await client.graphql('{ repository(owner: "acme", name: "gitops") { nothing } }')
+    assert wrong["errors"][0]["path"] == ["query", "repository", "nothing"]
+    assert wrong["errors"][0]["message"] == "Field 'nothing' doesn't exist on type 'Repository'"
+    assert (await client.graphql("{ __typename }"))["data"] == {"__typename": "Query"}
+    client.sandbox.graphql_without = set()
+    assert "errors" not in await client.graphql(text, input=change(gitops.head(), ("a", "a")))
+
+
 async def test_enterprise_server_has_its_own_addresses(client: Client, gitops: Repository) -> None:
     """REST below /api/v3 and GraphQL at /api/graphql; links begin with the address that was asked."""
     client.prefix = "/api/v3"
