@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bot.sandbox.app import Grant
 
 DOCS = "https://docs.github.com/rest"
 
@@ -60,6 +63,19 @@ class ApiError(Exception):
 def not_found() -> ApiError:
     """Give GitHub's answer for what is not there, or not for this caller."""
     return ApiError(404, "Not Found")
+
+
+def not_accessible(needs: str, grant: Grant | None) -> ApiError:
+    """Give the refusal of a token that lacks a permission, with the one that it needs (`contents:write`).
+
+    https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#resource-not-accessible
+    """
+    is_user = grant is not None and grant.kind == "user"
+    headers = {"x-accepted-github-permissions": needs.replace(":", "=")}
+    if is_user and needs == "checks:write":  # https://docs.github.com/en/rest/checks/runs
+        return ApiError(403, "You must authenticate via a GitHub App.", headers=headers)
+    kind = "personal access token" if is_user else "integration"
+    return ApiError(403, f"Resource not accessible by {kind}", headers=headers)
 
 
 def invalid(resource: str, field_name: str, code: str = "invalid", message: str | None = None) -> ApiError:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Call:
-    """A request: `params` come out of the path, `query` after it, `data` is the body's JSON; `api` the root address."""
+    """A request: `params` come out of the path, `query` after it, `data` is the body's JSON; `api` the root address.
+
+    `head` is where the branch was that it would move, when it came; `seen` what it has read of refs.
+    """
 
     sandbox: Sandbox
     method: str
@@ -31,6 +34,8 @@ class Call:
     data: Any
     api: str
     grant: Grant | None = None
+    head: str | None = None
+    seen: dict[tuple[int, str], str | None] = field(default_factory=dict)
     shapes: Shapes = field(init=False)
 
     def __post_init__(self) -> None:

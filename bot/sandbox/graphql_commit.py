@@ -10,6 +10,7 @@ from bot.sandbox import rules
 from bot.sandbox.answers import ARCHIVED
 from bot.sandbox.graphql_nodes import QueryError
 from bot.sandbox.objects import FILE, HEADS, OCTOCAT, is_malformed
+from bot.sandbox.races import GRAPHQL, Lost
 from bot.sandbox.rest_git import GITHUB
 
 if TYPE_CHECKING:
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
 
 
 def commit_on_branch(call: Call, repo: Repository, branch: str, request: dict[str, Any]) -> str:
-    """Make the commit of a `CreateCommitOnBranchInput`; give its oid, QueryError where GitHub refuses.
-
-    STALE_DATA's shape is quoted in github.com/ministryofjustice/modernisation-platform/issues/11985.
-    """
+    """Make the commit of a `CreateCommitOnBranchInput`; give its oid, QueryError where GitHub refuses."""
     if not (call.grant and call.grant.allows("contents", "write") and call.sandbox.holds(call.grant, repo)):
         raise QueryError("FORBIDDEN", "Resource not accessible by integration")
     if repo.archived:  # quoted, without the full stop, in github.com/actions-automation/manage-your-labels/issues/4
@@ -31,9 +29,8 @@ def commit_on_branch(call: Call, repo: Repository, branch: str, request: dict[st
     if head is None:
         raise QueryError("NOT_FOUND", f"Branch '{branch}' does not exist in {repo.full_name}")
     _check(rules.of_branch(repo, branch))
-    stale = QueryError("STALE_DATA", f'Expected branch to point to "{expected}" but it did not.  Pull and try again.')
     if head != expected:
-        raise stale
+        raise _lost(call, branch, head, expected)
     tree = _changed_tree(repo, head, request.get("fileChanges") or {})
     text = request["message"]
     message = text["headline"] + (f"\n\n{text['body']}" if text.get("body") else "")
@@ -41,8 +38,13 @@ def commit_on_branch(call: Call, repo: Repository, branch: str, request: dict[st
     oid = repo.write_commit(tree, [head], message, (author, GITHUB))
     _check(rules.of_commit(repo, branch, head, oid))
     if not repo.move(HEADS + branch, head, oid, call.grant.login):
-        raise stale
+        raise _lost(call, branch, repo.ref(HEADS + branch) or "", expected)
     return oid
+
+
+def _lost(call: Call, branch: str, head: str, expected: str) -> QueryError:
+    wording = call.sandbox.races.lost(GRAPHQL)
+    return QueryError(str(wording.kind), wording.told(Lost(HEADS + branch, head, expected)))
 
 
 def _check(rule: Rule | None) -> None:

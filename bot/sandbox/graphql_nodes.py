@@ -24,7 +24,7 @@ MOST_NODES = 100
 
 
 class QueryError(GraphQLError):
-    """An error with GitHub's `type` (NOT_FOUND, FORBIDDEN, STALE_DATA, UNPROCESSABLE…) beside its message."""
+    """An error with GitHub's `type` (NOT_FOUND, FORBIDDEN, STALE_DATA, UNPROCESSABLE…; "" for none) and its message."""
 
     def __init__(self, kind: str, message: str) -> None:
         self.kind = kind
@@ -124,7 +124,7 @@ class RepositoryNode(Node):
     def ref(self, qualifiedName: str) -> Node | None:  # noqa: N803 - GitHub's name
         self.read_contents()
         names = [qualifiedName] if qualifiedName.startswith("refs/") else [HEADS + qualifiedName]
-        found = next((name for name in names if self.repo.ref(name)), None)
+        found = next((name for name in names if self.call.sandbox.lag.ref(self.call, self.repo, name)), None)
         return RefNode(self.call, self.repo, found) if found else None
 
     def object(self, expression: str | None = None, oid: str | None = None) -> Node | None:
@@ -132,7 +132,8 @@ class RepositoryNode(Node):
         if oid is not None:
             return _object(self.call, self.repo, oid)
         name, colon, path = (expression or "").partition(":")
-        commit = self.repo.resolve(name)
+        seen = self.call.sandbox.lag.ref(self.call, self.repo, HEADS + name.removeprefix(HEADS))
+        commit = seen or self.repo.resolve(name)
         if commit is None:
             return None if colon else _object(self.call, self.repo, name)
         if not colon:
@@ -160,7 +161,7 @@ class RefNode(Node):
 
     @property
     def target(self) -> Node | None:
-        return _object(self.call, self.repo, self.repo.ref(self.oid) or "")
+        return _object(self.call, self.repo, self.call.sandbox.lag.ref(self.call, self.repo, self.oid) or "")
 
 
 class CommitNode(Node):

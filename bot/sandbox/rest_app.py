@@ -55,6 +55,8 @@ def create_token(call: Call) -> Answer:
     docs.github.com/rest/apps/apps#create-an-installation-access-token-for-an-app
     """
     installation = _installation(call)
+    if call.sandbox.lag.hides_installation(installation.id):
+        raise not_found()
     if installation.suspended:
         raise ApiError(403, "This installation has been suspended")
     body = call.body if call.data is not None else {}
@@ -66,6 +68,7 @@ def create_token(call: Call) -> Answer:
     login = call.sandbox.app.login
     grant = Grant("installation", login, permissions, installation.id, reach, expires)
     call.sandbox.tokens[token] = grant
+    call.sandbox.lag.made("token", token)
     answer: dict[str, Any] = {
         "token": token,
         "expires_at": timestamp(expires),

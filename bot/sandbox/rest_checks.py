@@ -84,7 +84,7 @@ def create_check_run(call: Call) -> Answer:
     """Make a check run on a commit."""
     body, repo = call.body, call.repo
     name, oid = call.text("name", "CheckRun"), call.text("head_sha", "CheckRun")
-    if repo.resolve(oid) != oid:
+    if repo.resolve(oid) != oid or call.sandbox.lag.hides_commit(repo, oid):
         raise ApiError(422, f"No commit found for SHA: {oid}")
     _check(body)
     run: dict[str, Any] = {

@@ -13,6 +13,7 @@ from dulwich.config import ConfigFile, parse_submodules
 from bot.sandbox.answers import Answer, ApiError, not_found
 from bot.sandbox.call import Call, Route
 from bot.sandbox.objects import FILE, HEADS, SYMLINK, Entry, is_malformed
+from bot.sandbox.races import CONTENTS, Lost
 from bot.sandbox.rest_git import check_commit, check_rules, decoded, git_commit_json, people
 
 if TYPE_CHECKING:
@@ -109,9 +110,11 @@ def get_contents(call: Call) -> Answer:
 def _current(call: Call, branch: str, path: str) -> tuple[str | None, Entry | None]:
     """Give a branch's head and the file there now; ApiError where the request's `sha` is not that file's."""
     repo, sha = call.repo, call.body.get("sha")
-    head = repo.ref(HEADS + branch)
+    head, races = repo.ref(HEADS + branch), call.sandbox.races
     if head is None and repo.branches():
         raise ApiError(404, f"Branch {branch} not found")
+    if head and call.head and head != call.head and races.are_worded(CONTENTS):
+        raise races.lost(CONTENTS).error(Lost(HEADS + branch, head, call.head))
     entry = repo.entry(repo.tree_of(head), path) if head else None
     if entry and entry.type != "blob":
         raise ApiError(422, f"{path} is not a file")
@@ -128,7 +131,8 @@ def _commit(call: Call, branch: str, head: str | None, changes: dict[str, tuple[
     oid = repo.write_commit(tree, [head] if head else [], call.text("message", "Commit"), people(call, of_file=True))
     check_commit(call, branch, head, oid, of_file=True)
     if not repo.move(HEADS + branch, head, oid, call.caller.login):
-        raise ApiError(409, f"{branch} is at {repo.ref(HEADS + branch)} but expected {head}")
+        lost = Lost(HEADS + branch, repo.ref(HEADS + branch) or "", head or "")
+        raise call.sandbox.races.lost(CONTENTS).error(lost)
     return git_commit_json(call, oid)
 
 

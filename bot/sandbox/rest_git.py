@@ -22,6 +22,7 @@ from bot.sandbox.objects import (
     Person,
     is_malformed,
 )
+from bot.sandbox.races import REF, Lost
 from bot.sandbox.shapes import GITHUB_EMAIL, node_id, split_person, timestamp
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def ref_json(call: Call, ref: str, oid: str) -> dict[str, Any]:
 def get_ref(call: Call) -> Answer:
     """Give a ref by its full name after `refs/`."""
     ref = f"refs/{call.params['ref']}"
-    oid = call.repo.ref(ref)
+    oid = call.sandbox.lag.ref(call, call.repo, ref)
     if oid is None:
         raise not_found()
     return Answer(200, ref_json(call, ref, oid))
@@ -90,10 +91,10 @@ def update_ref(call: Call) -> Answer:
     branch = ref.removeprefix(HEADS)
     check_rules(call, branch)
     if not call.body.get("force") and not repo.is_fast_forward(before, oid):
-        raise ApiError(422, "Update is not a fast forward")
+        raise call.sandbox.races.lost(REF).error(Lost(ref, before, call.head or before))
     check_commit(call, branch, before, oid)
     if not repo.move(ref, before, oid, call.caller.login):
-        raise ApiError(422, "Reference cannot be updated")
+        raise call.sandbox.races.lost(REF).error(Lost(ref, repo.ref(ref) or "", before))
     return Answer(200, ref_json(call, ref, oid))
 
 

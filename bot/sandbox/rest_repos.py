@@ -10,6 +10,7 @@ from bot.sandbox.answers import Answer, ApiError, invalid, not_found
 from bot.sandbox.call import Call, Route
 from bot.sandbox.diff import file_changes
 from bot.sandbox.events import dispatch_payload
+from bot.sandbox.objects import HEADS
 from bot.sandbox.rest_checks import LIST_ROUTE
 from bot.sandbox.rest_git import git_commit_json
 
@@ -49,7 +50,7 @@ def list_branches(call: Call) -> Answer:
 def get_branch(call: Call) -> Answer:
     """Give a branch with its head commit."""
     repo, name = call.repo, call.params["branch"]
-    oid = repo.branches().get(name)
+    oid = call.sandbox.lag.ref(call, repo, HEADS + name)
     if oid is None:
         raise ApiError(404, "Branch not found")
     protected = name in repo.protected
@@ -157,7 +158,7 @@ def compare(call: Call) -> Answer:
     repo = call.repo
     base_name, dots, head_name = call.params["basehead"].partition("...")
     base, head = repo.resolve(base_name), repo.resolve(head_name)
-    if not dots or base is None or head is None:
+    if not dots or base is None or head is None or call.sandbox.lag.hides_commit(repo, head):
         raise not_found()
     merge_base = repo.merge_base(base, head)
     if merge_base is None:

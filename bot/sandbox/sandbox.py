@@ -13,6 +13,8 @@ from bot.sandbox.app import EVENTS, App, Grant, new_token
 from bot.sandbox.events import dispatch_payload, push_payload
 from bot.sandbox.faults import Faults
 from bot.sandbox.installation import Installation
+from bot.sandbox.lag import Lag
+from bot.sandbox.races import Races
 from bot.sandbox.repository import Push, Repository
 from bot.sandbox.server import Server
 from bot.sandbox.webhooks import Webhooks
@@ -72,6 +74,8 @@ class Sandbox:
         self.tokens: dict[str, Grant] = {}
         self.requests: deque[Exchange] = deque(maxlen=REQUESTS_KEPT)
         self.faults = Faults()
+        self.races = Races()
+        self.lag = Lag(self)
         self.webhooks = Webhooks(self)
         self._server = Server(self)
         self._load(app)
@@ -155,6 +159,7 @@ class Sandbox:
 
     def _pushed(self, repo: Repository, push: Push) -> None:
         repo.pushes.append((self.clock(), push))
+        self.lag.pushed(repo, push)
         if self.webhooks.listens(repo, "push"):
             self.webhooks.send(repo, "push", push_payload(self, repo, push))
 
@@ -185,6 +190,7 @@ class Sandbox:
             number = FIRST_INSTALLATION + self.made["installations"]
             self.made["installations"] += 1
             self.installations[account] = Installation(self, number, account, selection)
+            self.lag.made("installation", number)
         return self.installations[account]
 
     def installation_of(self, repo: Repository) -> Installation | None:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from bot.sandbox import asked, git_http, rest_app, rest_checks, rest_contents, rest_git, rest_repos, web_pages
-from bot.sandbox.answers import ARCHIVED, Answer, ApiError, not_found
+from bot.sandbox.answers import ARCHIVED, Answer, ApiError, not_accessible, not_found
 from bot.sandbox.app import Grant
 from bot.sandbox.asked import Asked
 from bot.sandbox.call import Call, Exchange, Route
 from bot.sandbox.limits import RATE_DOCS, Limits
+from bot.sandbox.objects import HEADS
 from bot.sandbox.shapes import timestamp
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Server:
         self, route: Route, request: web.Request, path: str, data: Any, asked: Asked
     ) -> web.StreamResponse:
         enterprise = request.path.startswith("/api/")
+        head = self._head(asked)
         faults = await self.wait(asked)
         call = Call(
             self.sandbox,
@@ -112,6 +114,7 @@ class Server:
             request.headers,
             data,
             self.sandbox.url + (ENTERPRISE_PREFIX if enterprise else ""),
+            head=head,
         )
         answer = self._answer_with_faults(route, call, faults)
         await asyncio.sleep(sum(fault.delay for fault in faults if fault.after))
@@ -127,6 +130,11 @@ class Server:
         by_id = re.match(r"/repositories/(\d+)", path)
         number = repo.id if repo else int(by_id[1]) if by_id else None
         return Asked(method, path, operation, number, asked.moves(method, path, data), asked.branch(path, data))
+
+    def _head(self, asked: Asked) -> str | None:
+        """Give where a branch is that a request would move, as it arrives."""
+        repo = self.sandbox.repository_by_id(asked.repository or 0) if asked.moves else None
+        return repo.ref(HEADS + (asked.branch or repo.default_branch)) if repo else None
 
     async def wait(self, asked: Asked) -> list[Fault]:
         """Let a request take its time; give the faults that strike it, their callbacks run."""
@@ -162,7 +170,7 @@ class Server:
             call.grant = self.authenticate(call.headers.get("Authorization", ""))
             self.limits.count(call)
             self._authorize(route, call)
-            answer = route.handler(call)
+            answer = self.sandbox.lag.refusal(call, route.needs) or route.handler(call)
         except ApiError as error:
             answer = error.answer()
             if error.docs == RATE_DOCS and call.is_graphql:
@@ -255,19 +263,6 @@ class Server:
         body = None if answer.body is None else json.dumps(answer.body).encode()
         headers.setdefault("Content-Type", "application/json; charset=utf-8")
         return web.Response(status=answer.status or 500, body=body, headers=headers)
-
-
-def not_accessible(needs: str, grant: Grant | None) -> ApiError:
-    """Give the refusal of a token that lacks a permission, with the one that it needs (`contents:write`).
-
-    https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#resource-not-accessible
-    """
-    is_user = grant is not None and grant.kind == "user"
-    headers = {"x-accepted-github-permissions": needs.replace(":", "=")}
-    if is_user and needs == "checks:write":  # https://docs.github.com/en/rest/checks/runs
-        return ApiError(403, "You must authenticate via a GitHub App.", headers=headers)
-    kind = "personal access token" if is_user else "integration"
-    return ApiError(403, f"Resource not accessible by {kind}", headers=headers)
 
 
 def _json(raw: bytes) -> Any:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # GitHub gives a receiver ten seconds; docs.github.com, "Best practices for using webhooks".
 ANSWER_SECONDS = 10
 KEPT = 10_000
+# How long a delivery that was put off waits for others to come before it, and how soon it comes in between them.
+LATE_SECONDS, LATE_CHANCE = 0.2, 0.3
 
 
 def sign(secret: str, body: bytes) -> str:
@@ -75,10 +77,11 @@ class Webhooks:
         self._next_id = 1
         self._lost: list[Mishap] = []
         self._doubled: list[Mishap] = []
+        self._shuffled: list[Mishap] = []
         self._dice = dice(0)
 
     def seed(self, number: int) -> None:
-        """Let the dice of `lose` and `double` fall from now on as they always do for this number (0 at first)."""
+        """Let the dice fall from now on as they always do for this number (0 at first)."""
         self._dice = dice(number)
 
     def lose(self, times: int | None = None, *, probability: float = 1.0, event: str | None = None) -> None:
@@ -92,9 +95,18 @@ class Webhooks:
         """Send the next `times` deliveries (None: all from now on) twice with the same GUID, chosen as by `lose`."""
         self._doubled.append(Mishap(times=times, probability=probability, event=event))
 
+    def shuffle(self, times: int | None = None, *, probability: float = 1.0, event: str | None = None) -> None:
+        """Put the next `times` deliveries (None: all from now on) off, chosen as by `lose`.
+
+        One that is put off is sent after others of its repository that come later, or after LATE_SECONDS without any;
+        of several the dice choose the order.
+        """
+        self._shuffled.append(Mishap(times=times, probability=probability, event=event))
+
     def heal(self) -> None:
-        """Lose and double nothing more."""
+        """Lose, double and put off nothing more."""
         self._lost.clear()
+        self._shuffled.clear()
         self._doubled.clear()
 
     def _strikes(self, mishaps: list[Mishap], event: str) -> bool:
@@ -163,8 +175,11 @@ class Webhooks:
 
     async def _send_all(self, key: int) -> None:
         try:
-            while self._queues[key]:
-                delivery = self._queues[key].popleft()
+            queue, late = self._queues[key], list[Delivery]()
+            while queue or late:
+                delivery = await self._next(queue, late)
+                if delivery is None:
+                    continue
                 copies = [delivery]
                 if self._strikes(self._doubled, delivery.event):
                     copies.append(replace(delivery, id=self._take_id()))
@@ -173,6 +188,19 @@ class Webhooks:
                     self.deliveries.append(copy)
         finally:
             del self._senders[key]
+
+    async def _next(self, queue: deque[Delivery], late: list[Delivery]) -> Delivery | None:
+        """Take the next delivery of a queue that is not put off, or one that was; None if all are put off now."""
+        if not queue:
+            await asyncio.sleep(LATE_SECONDS)
+        # What was put off comes in between, as the dice say, and last of all where nothing else does.
+        if late and (not queue or self._dice.random() < LATE_CHANCE):
+            return late.pop(self._dice.randrange(len(late)))
+        delivery = queue.popleft()
+        if self._strikes(self._shuffled, delivery.event):
+            late.append(delivery)
+            return None
+        return delivery
 
     async def _send(self, delivery: Delivery) -> None:
         sandbox, loop = self.sandbox, asyncio.get_running_loop()

@@ -140,7 +140,7 @@ async def test_a_ref_that_moves_meanwhile_is_a_conflict(
 
     monkeypatch.setattr(gitops, "write_commit", write_slowly)
     reply = await client("PUT", f"{PATH}/new", {"message": "m", "content": b64("x")})
-    assert (reply.status, reply.data["message"]) == (409, f"main is at {gitops.head()} but expected {head}")
+    assert (reply.status, reply.data["message"]) == (409, f"is at {gitops.head()} but expected {head}")
     assert gitops.log()[0].message == "a person was faster"
 
 

@@ -1,4 +1,4 @@
-"""Webhooks that are lost on the way, or come twice."""
+"""Webhooks that are lost on the way, come twice, or out of order."""
 
 from __future__ import annotations
 
@@ -58,6 +58,35 @@ async def test_a_doubled_webhook_comes_twice_with_one_guid(client: Client, recei
     told = [(each["guid"], each["redelivery"]) for each in await deliveries(client)]
     assert sorted(told, key=str) == sorted([(twice, False), (twice, False), (once, False)], key=str)
     assert len({each["id"] for each in await deliveries(client)}) == 3
+
+
+async def test_a_webhook_that_is_put_off_comes_after_later_ones(client: Client, receiver: Receiver) -> None:
+    """All come once, the first one not as the first; without others after it, it comes all the same."""
+    client.sandbox.webhooks.shuffle(1)
+    sent = await dispatched(client.sandbox, 4)
+    assert guids_of(receiver)[0] == sent[1]
+    assert sorted(map(str, guids_of(receiver))) == sorted(map(str, sent))
+    assert [guid for guid in guids_of(receiver) if guid != sent[0]] == sent[1:]
+    client.sandbox.webhooks.shuffle(1)
+    [alone] = await dispatched(client.sandbox, 1)
+    assert guids_of(receiver)[-1] == alone
+
+
+async def test_the_next_ones_are_shuffled_the_same_way_for_the_same_seed(
+    sandbox: Sandbox, gitops: Repository, receiver: Receiver
+) -> None:
+    """Whatever the order, each comes once; an event of another kind is not put off."""
+    runs: list[list[str]] = []
+    for seed in (5, 5, 6):
+        receiver.received.clear()
+        sandbox.webhooks.seed(seed)
+        sandbox.webhooks.shuffle(8, event="repository_dispatch")
+        gitops.commit({"a": str(len(runs))}, "first")
+        await dispatched(sandbox, 8)
+        runs.append([payload.get("action", event) for event, payload in receiver.events])
+    assert runs[0] == runs[1] != runs[2]
+    assert runs[0][0] == "push"
+    assert sorted(runs[0][1:]) == [f"event-{number}" for number in range(8)] != runs[0][1:]
 
 
 async def test_one_of_two_can_be_lost(client: Client, receiver: Receiver) -> None:
