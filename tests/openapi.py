@@ -85,7 +85,8 @@ class Checker:
 
     def observe(self, exchange: Exchange) -> None:
         """Check one exchange."""
-        raw = exchange.response_body is None and exchange.status == 200
+        page = "html" in exchange.response_headers.get("content-type", "")
+        raw = exchange.response_body is None and (exchange.status == 200 or page)
         if exchange.path.endswith("/graphql") or exchange.status in {0, 304} or raw or not _described(exchange.path):
             return
         self.checked += 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bot.sandbox.answers import Answer, ApiError, not_accessible, not_found
-from bot.sandbox.faults import Odds, dice
+from bot.sandbox.chance import Odds, dice
 from bot.sandbox.objects import ZERO
 
 if TYPE_CHECKING:

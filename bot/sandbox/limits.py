@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bot.sandbox.answers import ApiError
-from bot.sandbox.presets import SECONDARY_LIMIT
+from bot.sandbox.preset_limits import SECONDARY_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bot.sandbox.answers import ApiError
-from bot.sandbox.faults import dice
+from bot.sandbox.chance import dice
 
 GRAPHQL, CONTENTS, REF = "graphql", "contents", "ref"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from bot.sandbox.faults import Odds, dice
+from bot.sandbox.chance import Odds, dice
 from bot.sandbox.shapes import timestamp
 
 if TYPE_CHECKING:

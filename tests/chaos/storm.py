@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from running import answers, rows, start
 
 from bot.sandbox import PRESETS
+from bot.sandbox.preset_foreign import FOREIGN
+from bot.sandbox.preset_limits import LIMITS
+from bot.sandbox.preset_refusals import RULES
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -39,12 +42,13 @@ WAYS = {
 }
 FILE = "image: { tag: 0 }   # set by dispatches\nnote: 0   # set by people\n"
 
-# What a rule refuses has ended, as `blocked`, and a primary limit lasts for up to an hour: both have their own tests.
-PASSING = sorted(name for name in PRESETS if "rule" not in name and "primary" not in name)
+# What a rule refuses has ended, as `blocked`, a primary limit lasts for up to an hour, and firewalls may say anything:
+# these have their own tests.
+PASSING = sorted(PRESETS.keys() - RULES.keys() - FOREIGN.keys() - {name for name in LIMITS if "primary" in name})
 # Some can befall writes only: the others alone make up the share of all requests.
 ANYWHERE = [name for name in PASSING if not PRESETS[name].keys() & {"method", "path", "moves"}]
 _A_SECOND = {"headers": {"retry-after": "1"}}
-_SHORTER = {"secondary limit": _A_SECOND, "too many requests": _A_SECOND}
+_SHORTER = dict.fromkeys(LIMITS, _A_SECOND)
 
 # What the bot is told to be like: no limits but GitHub's own, quick to look for what it missed, and patient.
 SETTINGS = {

@@ -14,6 +14,8 @@ from sandbox_ends import b64
 from bot.sandbox import PRESETS, Fault, asked
 from bot.sandbox.asked import Asked
 from bot.sandbox.faults import Faults
+from bot.sandbox.preset_foreign import FOREIGN
+from bot.sandbox.preset_limits import LIMITS
 
 if TYPE_CHECKING:
     from sandbox_ends import Client, Receiver
@@ -199,6 +201,38 @@ async def test_the_named_refusals_read_as_the_real_ones(client: Client, gitops: 
     assert (refused.status, refused.data["message"]) == (409, PRESETS["rule"]["body"]["message"])
 
 
+@pytest.mark.parametrize("name", sorted(LIMITS))
+async def test_every_limit_is_refused_once_and_says_when_to_come_again_or_not(client: Client, name: str) -> None:
+    """Those without a time have no header for one; the next request is well."""
+    sandbox, named = client.sandbox, LIMITS[name]
+    sandbox.faults.cause(name)
+    if name.startswith("limit at the token"):
+        asked = ("POST", "/app/installations/25669/access_tokens", None)
+        refused = await client(*asked, token=client.jwt())
+    elif named.get("path") == "/graphql$":
+        refused = await client("POST", "/graphql", {"query": "{ __typename }"})
+    else:
+        refused = await client(*PUT)
+    assert (refused.status, "data" in refused.data) == (named["status"], False)
+    assert refused.headers.get("retry-after") == named.get("headers", {}).get("retry-after")
+    assert sandbox.faults.waiting == []
+    assert (await client("GET", README)).status == 200
+
+
+@pytest.mark.parametrize("name", sorted(FOREIGN))
+async def test_what_is_not_the_api_answers_before_it_is_reached(client: Client, gitops: Repository, name: str) -> None:
+    """A page has the status of whoever made it, and nothing was written; a redirection leads elsewhere."""
+    head = gitops.head()
+    client.sandbox.faults.cause(name, times=None)
+    url, body = client.sandbox.url + README, {"message": "m", "content": ""}
+    async with client.session.put(url, json=body, allow_redirects=False) as response:
+        text = await response.text()
+    assert response.status == FOREIGN[name]["status"]
+    assert ("<html>" in text) == name.startswith("page")
+    assert ("location" in response.headers) == name.startswith("redirect")
+    assert gitops.head() == head
+
+
 async def test_a_limit_of_graphql_is_told_with_status_200(client: Client) -> None:
     """RATE_LIMITED, nothing remaining, and when the hour ends."""
     client.sandbox.faults.cause("primary limit graphql")
@@ -256,7 +290,8 @@ async def test_a_slow_answer_is_right_all_the_same(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("secondary limits", "did you mean 'secondary limit'?"), ("xyz", "there are ['500', '502'")]
+    ("name", "hint"),
+    [("secondary limits", "did you mean 'secondary limit'?"), ("xyz", "there are ['406', '500', '502'")],
 )
 def test_an_unknown_name_is_an_error_that_helps(name: str, hint: str) -> None:
     """The nearest name is told, or all of them."""
