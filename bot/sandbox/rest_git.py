@@ -7,6 +7,8 @@ import binascii
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from dulwich.objects import Tree
+
 from bot.sandbox import rules
 from bot.sandbox.answers import Answer, ApiError, invalid, not_found
 from bot.sandbox.call import Call, Route
@@ -177,8 +179,9 @@ def get_tree(call: Call) -> Answer:
 def create_tree(call: Call) -> Answer:
     """Store a tree: `base_tree` with entries set (`content` or `sha`) or, by a null `sha`, deleted."""
     repo, base = call.repo, call.body.get("base_tree")
-    commit = repo.resolve(base) if base else None
-    base = repo.tree_of(commit) if commit else base
+    # GitHub documents the name of a tree: https://docs.github.com/en/rest/git/trees#create-a-tree
+    if base and not isinstance(repo.object(base), Tree):
+        raise ApiError(422, "Invalid base_tree")
     changes: dict[str, tuple[int, str] | None] = {}
     for item in call.body.get("tree") or ():
         if is_malformed(item.get("path", "")):
@@ -188,8 +191,8 @@ def create_tree(call: Call) -> Answer:
         raise ApiError(422, "Invalid tree info")
     try:
         tree = repo.write_tree(base, changes)
-    except KeyError as error:
-        raise ApiError(422, "GitRPC::BadObjectState" if error.args != (base,) else "base_tree is not valid") from None
+    except KeyError:
+        raise ApiError(422, "GitRPC::BadObjectState") from None
     body = {"sha": tree, "url": call.url(f"/git/trees/{tree}"), "truncated": False}
     return Answer(201, body | {"tree": [entry_json(call, entry) for entry in repo.entries(tree)]})
 

@@ -20,7 +20,8 @@ REPO = "/repos/acme/gitops"
 
 async def commit_by_api(client: Client, base: str, entries: list[Any], **more: Any) -> str:
     """Make tree and commit on top of `base`; give the commit's oid. No ref moves."""
-    tree = (await client("POST", f"{REPO}/git/trees", {"base_tree": base, "tree": entries})).data["sha"]
+    base_tree = (await client("GET", f"{REPO}/git/commits/{base}")).data["tree"]["sha"]
+    tree = (await client("POST", f"{REPO}/git/trees", {"base_tree": base_tree, "tree": entries})).data["sha"]
     body = {"message": "by api", "tree": tree, "parents": [base], **more}
     oid: str = (await client("POST", f"{REPO}/git/commits", body)).data["sha"]
     return oid
@@ -89,6 +90,9 @@ async def test_a_ref_moves_only_forward_unless_forced(client: Client, gitops: Re
         ("PATCH refs/heads/nothing", {"sha": "HEAD"}, "Reference does not exist"),
         ("PATCH refs/heads/main", {"sha": "0" * 40}, "Object does not exist"),
         ("POST trees", {"tree": []}, "Invalid tree info"),
+        ("POST trees", {"base_tree": "HEAD", "tree": [{"path": "a", "content": ""}]}, "Invalid base_tree"),
+        ("POST trees", {"base_tree": "main", "tree": [{"path": "a", "content": ""}]}, "Invalid base_tree"),
+        ("POST trees", {"base_tree": "0" * 40, "tree": [{"path": "a", "content": ""}]}, "Invalid base_tree"),
         ("POST trees", {"tree": [{"path": "a/../b", "mode": "100644", "content": ""}]}, "tree.path contains a"),
         ("POST trees", {"tree": [{"path": "a", "mode": "7", "content": ""}]}, "tree.mode is not a valid mode"),
         ("POST trees", {"tree": [{"path": "a", "mode": "100644", "sha": "0" * 40}]}, "tree.sha is not a valid sha"),
