@@ -187,7 +187,10 @@ class Writer:
         if head != changeset.base:
             raise StaleHead(f"{changeset.branch} is at {head}, not at {changeset.base}")
         update = {"sha": oid(commit["sha"]), "force": False}
-        await self._api.patch(f"{self._path}/git/refs/heads/{quote(changeset.branch)}", data=update)
+        moved = await self._api.patch(f"{self._path}/git/refs/heads/{quote(changeset.branch)}", data=update)
+        # Something between us and GitHub may answer 200 by itself: only GitHub knows where the branch is now.
+        if oid(moved["object"]["sha"]) != commit["sha"]:
+            raise Transient(UNREADABLE)
         self._objects.keep_root(commit["sha"], tree)
         return Commit(commit["sha"], said(commit["html_url"]), changeset.base)
 

@@ -46,6 +46,8 @@ def is_limited(status: int, headers: Mapping[str, str], body: bytes) -> bool:
     if status == 200 and (asked or used_up):
         errors = _errors(body)
         return bool(errors) and (asked or not any(kind_of(each) for each in errors))
+    if status == 200:
+        return _is_bare_sentence(body)
     if status == 403 and (asked or used_up):
         return True
     beginning = body[:_BEGINNING_BYTES].decode(errors="replace")
@@ -59,6 +61,18 @@ def is_query_limited(error: Mapping[str, Any]) -> bool:
         return True
     # The sentence of a missing file or repository has its name, which somebody chose.
     return kind != "NOT_FOUND" and _SENTENCE.search(said(error.get("message"))) is not None
+
+
+def _is_bare_sentence(body: bytes) -> bool:
+    """Say whether a body has only the sentence of a limit. A commit, say, has a `message` too, which somebody chose."""
+    if len(body) > _BEGINNING_BYTES:
+        return False
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    bare = isinstance(answer, dict) and answer.keys() <= {"message", "documentation_url"}
+    return bare and _SENTENCE.search(str(answer.get("message"))) is not None
 
 
 def _errors(body: bytes) -> list[Mapping[str, Any]]:
