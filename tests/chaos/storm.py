@@ -1,4 +1,8 @@
-"""A storm: dispatches, faults, lost and doubled webhooks, foreign commits, and a bot that is killed again and again."""
+"""A storm: dispatches, faults, lag, webhooks that are lost, doubled or late, foreign commits, and a bot that dies.
+
+It is killed again and again. Some lives end with a nap: the process is stopped, another one goes on with its database,
+and it wakes beside that one before it is killed.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,9 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from running import answers, rows, start
+from running import DATABASE, answers, free_port, rows, start
 
+from bot.inbox.records import UNFINISHED
 from bot.sandbox import PRESETS
 from bot.sandbox.preset_foreign import FOREIGN
 from bot.sandbox.preset_limits import LIMITS
@@ -67,7 +72,10 @@ _START_SECONDS = 30.0
 
 
 class Size(NamedTuple):
-    """How much of everything; shares are of the requests, or of the webhooks."""
+    """How much of everything; shares are of the requests, of the webhooks, or (`lag`) of what is new at GitHub.
+
+    One life in so many as `naps` says ends with one.
+    """
 
     dispatches: int
     branches: int
@@ -76,6 +84,9 @@ class Size(NamedTuple):
     faults: float = 0.05
     lost: float = 0.03
     doubled: float = 0.03
+    late: float = 0.03
+    lag: float = 0.1
+    naps: int = 6
     life_seconds: tuple[float, float] = (0.1, 4.0)
     calm_seconds: float = 180.0
 
@@ -101,7 +112,7 @@ class Storm:
         self.sent: list[Sent] = []
         self.notes: Counter[str] = Counter()
         self.struck: Counter[str] = Counter()
-        self.requests = self.kills = self.dead_at_start = 0
+        self.requests = self.kills = self.naps = self.dead_at_start = 0
         self.homes = {f"b{number}": self._home(number) for number in range(size.branches)}
         self._process: Process | None = None
 
@@ -117,9 +128,7 @@ class Storm:
         """Let it rage, wait until all has ended, and end the bot in good order; return the seconds of that wait."""
         self._unleash()
         await self._start()
-        async with asyncio.timeout(_START_SECONDS):
-            while not await answers(self.port):
-                await asyncio.sleep(0.1)
+        await self._ready()
         self.sandbox.webhook_url = f"http://127.0.0.1:{self.port}/webhook"
         try:
             raging = asyncio.gather(self._kill(), self._dispatch(), self._meddle())
@@ -130,6 +139,8 @@ class Storm:
         finally:
             self.sandbox.faults.clear()
             self.sandbox.webhooks.heal()
+            self.sandbox.lag.heal()
+            self.sandbox.races.heal()
             await self._end()
             self.sandbox.webhook_url = None
 
@@ -148,6 +159,13 @@ class Storm:
         sandbox.webhooks.seed(self.seed)
         sandbox.webhooks.lose(probability=size.lost)
         sandbox.webhooks.double(probability=size.doubled)
+        sandbox.webhooks.shuffle(probability=size.late)
+        sandbox.races.seed(self.seed)
+        sandbox.races.word()
+        sandbox.lag.seed(self.seed)
+        sandbox.lag.tokens(probability=size.lag)
+        sandbox.lag.commits(probability=size.lag)
+        sandbox.lag.refs(probability=size.lag)
 
         def count(_: object) -> None:
             self.requests += 1
@@ -171,16 +189,43 @@ class Storm:
     async def _kill(self) -> None:
         """Let the bot live for a while, kill it, start it again: some lives end before the start is over."""
         dice, size = self._dice("kills"), self.size
-        for _ in range(size.kills):
+        for number in range(1, size.kills + 1):
             await asyncio.sleep(dice.uniform(*size.life_seconds))
-            assert self._process is not None
-            assert self._process.returncode is None, f"the bot ended by itself: {self.said()[-2000:]}"
-            self.dead_at_start += not await answers(self.port)
-            self._process.send_signal(signal.SIGKILL)
-            await self._process.wait()
+            process = self._process
+            assert process is not None
+            assert process.returncode is None, f"the bot ended by itself: {self.said()[-2000:]}"
+            ready = await answers(self.port)
+            self.dead_at_start += not ready
+            if ready and number % size.naps == 0:
+                await self._nap(process, dice)
+            else:
+                process.send_signal(signal.SIGKILL)
+                await process.wait()
+                await asyncio.sleep(dice.uniform(0, 0.4))
+                await self._start()
             self.kills += 1
-            await asyncio.sleep(dice.uniform(0, 0.4))
-            await self._start()
+
+    async def _nap(self, sleeper: Process, dice: random.Random) -> None:
+        """Stop the bot and start another one, as if the lock of the database had been lost; wake the first, kill it."""
+        sleeper.send_signal(signal.SIGSTOP)
+        (self.folder / f"{DATABASE}.lock").unlink()
+        # The sleeper keeps its port.
+        self.port = free_port()
+        await self._start()
+        await self._ready()
+        self.sandbox.webhook_url = f"http://127.0.0.1:{self.port}/webhook"
+        await asyncio.sleep(dice.uniform(0, 2.0))
+        sleeper.send_signal(signal.SIGCONT)
+        await asyncio.sleep(dice.uniform(0, 2.0))
+        sleeper.send_signal(signal.SIGKILL)
+        await sleeper.wait()
+        self.naps += 1
+
+    async def _ready(self) -> None:
+        """Wait until the bot answers."""
+        async with asyncio.timeout(_START_SECONDS):
+            while not await answers(self.port):
+                await asyncio.sleep(0.1)
 
     async def _meddle(self) -> None:
         """Commit as people do, to the files that the bot writes and beside them, some right before a write of its."""
@@ -231,7 +276,7 @@ class Storm:
         """Return the dispatches that the bot has not ended yet, or never heard of."""
         known = rows(self.folder)
         return [
-            one.delivery for one in self.sent if one.delivery not in known or known[one.delivery].state == "pending"
+            one.delivery for one in self.sent if one.delivery not in known or known[one.delivery].state in UNFINISHED
         ]
 
     def said(self) -> str:

@@ -32,7 +32,7 @@ async def test_every_dispatch_is_done_once(sandbox: Sandbox, tmp_path: Path, siz
     calm = await storm.run()
     after = assess(storm)
     after.counts |= {
-        "kills": f"{storm.kills}, {storm.dead_at_start} of them during the start",
+        "kills": f"{storm.kills}, {storm.dead_at_start} of them during the start, {storm.naps} after a nap",
         "faults": f"{storm.struck.total()} in {storm.requests} requests "
         f"({storm.struck.total() / storm.requests:.1%}): {dict(sorted(storm.struck.items()))}",
         "until all had ended": f"{calm:.1f} s after the last kill",
@@ -40,4 +40,5 @@ async def test_every_dispatch_is_done_once(sandbox: Sandbox, tmp_path: Path, siz
     print(f"\nseed {seed}\n{after}")  # noqa: T201 - the figures are what it is run for
     assert after.wrong == []
     assert storm.kills == size.kills
+    assert storm.naps > 0
     assert storm.struck.total() > 0
