@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
 import structlog
+from cachetools import LRUCache
 
 from bot.core import trigger
 from bot.core.outcome import Outcome
@@ -52,6 +53,8 @@ AFTER_A_BUG = Retry(attempts=3)
 # What GitHub refuses may work in some seconds: a fresh token is known to all of its servers only then. It is tried so
 # often, which takes 15 seconds.
 SOON = 5
+# The deliveries of which that is remembered. A forgotten one is tried some times more.
+REMEMBERED = 10_000
 # After that a delivery is set aside, for a minute at first and for an hour at last. An event that may have freed it,
 # and a commit to the same repository, end the pause.
 ASIDE_FIRST, ASIDE_LONGEST = 60.0, 3600.0
@@ -83,6 +86,8 @@ class Worker:
         # By installation, while any of its repositories is worked on.
         self._slots: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._bugs: Counter[str] = Counter()
+        # How often a delivery was refused, since it was last set aside.
+        self._refused: LRUCache[str, int] = LRUCache(REMEMBERED)
         # How often news came that may have freed what waits.
         self._freed = 0
 
@@ -277,12 +282,13 @@ class Worker:
         """
         soon, aside = dict[str, float](), dict[str, float]()
         for delivery in deliveries:
-            pause = None if error.certain or delivery.waits else self._soon.pause(delivery.attempts)
+            pause = None if error.certain or delivery.waits else self._soon_again(delivery)
             if delivery.wait:
                 soon[delivery.id] = 0.0
             elif pause is not None:
                 soon[delivery.id] = pause
             else:
+                self._refused.pop(delivery.id, None)
                 aside[delivery.id] = min(ASIDE_FIRST * 2.0 ** min(delivery.waits, 10), ASIDE_LONGEST)
         if aside:
             await journal.wait(aside, str(error))
@@ -292,6 +298,13 @@ class Worker:
         await journal.postpone(soon, str(error))
         log.warning("again soon", reason=str(error), deliveries=list(soon))
         return min(max(soon[delivery.id], delivery.wait) for delivery in deliveries if delivery.id in soon)
+
+    def _soon_again(self, delivery: Delivery) -> float | None:
+        """Return the seconds until a refused delivery is tried again, None if it was tried often enough."""
+        if delivery.attempts >= self._retry.attempts:
+            return None  # with another attempt it would be given up
+        self._refused[delivery.id] = self._refused.get(delivery.id, 0) + 1
+        return self._soon.pause(self._refused[delivery.id])
 
     async def _wait(self, deliveries: Sequence[Delivery], error: Transient, journal: Journal) -> float | None:
         """Let deliveries wait for their next attempt; give up those that had all of theirs."""
@@ -332,6 +345,7 @@ class Worker:
             await journal.finish(theirs, [name for name in part if name in ended], reports)
             for name in part:
                 self._bugs.pop(name, None)
+                self._refused.pop(name, None)
                 self._batches.forget(name)
             for outcome in theirs:
                 _log(outcome)

@@ -87,3 +87,37 @@ async def test_a_ref_that_is_read_as_it_was_makes_no_second_commit(sandbox: Sand
         row = bench.row(delivery)
     assert (row.state, row.commit) == ("committed", repository.head())
     assert trailers(repository) == [delivery]
+
+
+@pytest.mark.parametrize("path", ["/git/ref/heads/", "/compare/"])
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_lost_commit_is_found_though_its_branch_is_not_known_for_a_moment(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, times: int
+) -> None:
+    """GitHub answers 404 to who looks for it: it is not taken for gone, and its delivery is committed."""
+    monkeypatch.setattr("bot.github.landed.PAUSES", (0.01, 0.01))
+    repository = gitops_with(sandbox)
+    sandbox.faults.cause("502 after", moves=True)
+    async with draining(sandbox, tmp_path) as bench:
+        delivery = await bench.store(repository, {"tag": "2-dev"})
+        await bench.drain(repository)
+        unknown = {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"}
+        sandbox.faults.add(method="GET", path=path, status=404, body=unknown, times=times)
+        await ended(bench, repository, delivery)
+        assert bench.row(delivery).state == "committed"
+    assert (tag(repository), trailers(repository)) == ("2-dev", [delivery])
+
+
+async def test_what_was_retried_for_other_faults_is_retried_for_refusals_too(sandbox: Sandbox, tmp_path: Path) -> None:
+    """It had more attempts than a refusal gets when GitHub refuses it for a moment: that costs seconds, too."""
+    repository = gitops_with(sandbox)
+    async with draining(sandbox, tmp_path) as bench:
+        delivery = await bench.store(repository, {"tag": "2-dev"})
+        sandbox.faults.cause("502", times=7)
+        while bench.row(delivery).attempts < 7:
+            await bench.drain(repository)
+        sandbox.faults.clear()
+        body = {"data": None, "errors": [{"type": "FORBIDDEN", "message": "Resource not accessible by integration"}]}
+        sandbox.faults.add(path="/graphql$", status=200, body=body, times=2)
+        await ended(bench, repository, delivery)
+        assert bench.row(delivery).state == "committed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 # https://docs.github.com/en/rest/commits/commits#compare-two-commits: commits come oldest first
 _PER_PAGE = 100
 _MOST_PAGES = 30
+
+# In seconds, between the times that GitHub is asked for what it does not know.
+PAUSES = (1.0, 2.0)
 
 _TRAILER = re.compile(rf"^{TRAILER}: ([0-9A-Za-z-]+)$", re.MULTILINE)
 
@@ -45,7 +49,7 @@ async def landed(api: InstallationAPI, repository: Repository, branch: str, base
         url = f"{path}/compare/{base}...{head}?per_page={_PER_PAGE}&page={page}"
         try:
             compared = await _get(api, url)
-        except NotFound:  # the base went with a forced push
+        except NotFound:  # the base went with a forced push, and is gone for good
             return Landed(head, {}, whole=False)
         with readable():
             rows = compared["commits"]
@@ -65,7 +69,13 @@ def _ours(row: dict[str, Any]) -> Iterator[tuple[str, Commit]]:
 
 
 async def _get(api: InstallationAPI, url: str) -> Any:
-    try:
-        return await api.getitem(url)
-    except gidgethub.HTTPException as error:
-        raise refusal(int(error.status_code), str(error), error.headers) from error
+    """Get an answer. Raises NotFound if GitHub says so several times: for a moment it does not know what is new."""
+    for pause in (*PAUSES, None):
+        try:
+            return await api.getitem(url)
+        except gidgethub.HTTPException as error:
+            refused = refusal(int(error.status_code), str(error), error.headers)
+            if pause is None or not isinstance(refused, NotFound):
+                raise refused from error
+        await asyncio.sleep(pause)
+    return None

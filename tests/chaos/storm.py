@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+import sqlite3
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -208,18 +209,34 @@ class Storm:
     async def _nap(self, sleeper: Process, dice: random.Random) -> None:
         """Stop the bot and start another one, as if the lock of the database had been lost; wake the first, kill it."""
         sleeper.send_signal(signal.SIGSTOP)
+        while self._is_locked():  # SQLite keeps everybody out for as long as it sleeps in a transaction
+            sleeper.send_signal(signal.SIGCONT)
+            await asyncio.sleep(0.005)
+            sleeper.send_signal(signal.SIGSTOP)
         (self.folder / f"{DATABASE}.lock").unlink()
         # The sleeper keeps its port.
         self.port = free_port()
-        await self._start()
-        await self._ready()
-        self.sandbox.webhook_url = f"http://127.0.0.1:{self.port}/webhook"
-        await asyncio.sleep(dice.uniform(0, 2.0))
-        sleeper.send_signal(signal.SIGCONT)
-        await asyncio.sleep(dice.uniform(0, 2.0))
-        sleeper.send_signal(signal.SIGKILL)
-        await sleeper.wait()
+        try:
+            await self._start()
+            await self._ready()
+            self.sandbox.webhook_url = f"http://127.0.0.1:{self.port}/webhook"
+            await asyncio.sleep(dice.uniform(0, 2.0))
+            sleeper.send_signal(signal.SIGCONT)
+            await asyncio.sleep(dice.uniform(0, 2.0))
+        finally:
+            sleeper.send_signal(signal.SIGKILL)
+            await sleeper.wait()
         self.naps += 1
+
+    def _is_locked(self) -> bool:
+        """Say whether a process is in the middle of a transaction."""
+        with closing(sqlite3.connect(self.folder / DATABASE, timeout=0, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+            except sqlite3.OperationalError:
+                return True
+        return False
 
     async def _ready(self) -> None:
         """Wait until the bot answers."""
