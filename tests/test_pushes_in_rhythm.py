@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from running import draining, running
+from test_set_aside import FORBIDDEN, QUICK
 from written import AUTHOR, MAPPINGS, TWO, gitops_with, tag, trailers
 
 from bot.core.rhythm import Rhythm
@@ -115,6 +116,19 @@ async def test_a_push_that_github_refused_is_not_counted(sandbox: Sandbox, tmp_p
         third = await send(bench, repository, 5)
         states = [bench.row(each).state for each in (first, refused, second, third)]
     assert states == ["committed", "blocked", "committed", "pending"]
+
+
+async def test_what_may_not_be_pushed_is_set_aside(sandbox: Sandbox, tmp_path: Path) -> None:
+    """GitHub forbids each push: none of them counts, so the delivery has its attempts and then waits as it says."""
+    repository = gitops_with(sandbox)
+    sandbox.faults.add(operation="Commit", status=200, body=FORBIDDEN, times=None)
+    async with draining(sandbox, tmp_path, rhythm=SLOW, retry=QUICK) as bench:
+        refused = await bench.store(repository, {"tag": "2-dev"})
+        for _ in range(QUICK.attempts):
+            await bench.drain(repository)
+        row = bench.row(refused)
+    assert (row.state, row.attempts) == ("waiting", QUICK.attempts)
+    assert "Resource not accessible by integration" in row.reason
 
 
 async def test_news_of_a_push_do_not_wait(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ class _Application:
         await self._journal.intend(combined.branch, combined.base, fields)
         try:
             return await self._forge.commit(self._repository, combined, message, destination.commit.strategy)
-        except (StaleHead, Blocked):
+        except (StaleHead, Blocked, Unavailable):
             self._pace.take_back(self._repository.id)
             # It is certain that this commit did not land. Only an earlier one on the same base may have: keep its note.
             certain = [one.request.delivery for one in destination.decisions if not _intended(one, combined)]
