@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from running import draining, running
 from test_set_aside import FORBIDDEN, QUICK
-from written import AUTHOR, MAPPINGS, TWO, gitops_with, tag, trailers
+from written import AUTHOR, MAPPINGS, TWO, VALUE, gitops_with, tag, trailers
 
 from bot.core.rhythm import Rhythm
 from bot.inbox.records import Records
@@ -116,6 +116,16 @@ async def test_a_push_that_github_refused_is_not_counted(sandbox: Sandbox, tmp_p
         third = await send(bench, repository, 5)
         states = [bench.row(each).state for each in (first, refused, second, third)]
     assert states == ["committed", "blocked", "committed", "pending"]
+
+
+async def test_what_landed_on_another_head_is_completed_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A person adds a file that the glob matches right before the commit: it gets the value, however early it is."""
+    files = {".github/pointsman.yaml": AUTHOR.replace("values.yaml", "'env/*.yaml'"), "env/a.yaml": VALUE}
+    repository = sandbox.create_repository("acme/gitops", files)
+    repository.commit_before_next_write({"env/b.yaml": VALUE})
+    async with draining(sandbox, tmp_path, rhythm=Rhythm(600.0, 1)) as bench:
+        assert (await bench.dispatch(repository, {"tag": "2-dev"})).state == "committed"
+    assert all(b"2-dev" in repository.read(path) for path in ("env/a.yaml", "env/b.yaml"))
 
 
 async def test_what_may_not_be_pushed_is_set_aside(sandbox: Sandbox, tmp_path: Path) -> None:

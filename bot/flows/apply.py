@@ -188,9 +188,12 @@ class _Application:
 
     def _is_too_early(self, destination: Destination) -> bool:
         """Whether there is something to commit, and it has to wait for the rhythm of pushes."""
-        plans = [decision.plan for decision in destination.decisions if decision.outcome is None]
-        urgent = any(plan is not None and plan.urgent for plan in plans)
-        return bool(plans) and not urgent and self._pace.wait(self._repository.id) > 0
+        writing = [decision for decision in destination.decisions if decision.outcome is None]
+        urgent = any(one.plan is not None and one.plan.urgent for one in writing)
+        # What was committed on another head than it was decided on is to be completed now: it counts as ended.
+        branch = destination.snapshot.branch
+        begun = any((one.request.delivery, branch) in self.progress.ended for one in writing)
+        return bool(writing) and not urgent and not begun and self._pace.wait(self._repository.id) > 0
 
     async def _write(self, destination: Destination) -> set[str]:
         snapshot, deliveries = destination.snapshot, {one.request.delivery for one in destination.decisions}
