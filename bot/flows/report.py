@@ -58,7 +58,7 @@ class Reporter:
 
     async def say(self, repository: Repository, groups: Sequence[Group]) -> None:
         """Make the check runs of outcomes that were just recorded; what fails is left for `catch_up`."""
-        by_key = {(group.head, group.name, group.external_id): group for group in groups}
+        by_key = {group.key: group for group in groups}
         if not by_key:
             return
         stored = await self._reports.of(repository.id, by_key)
