@@ -208,6 +208,25 @@ async def test_a_repository_that_refuses_keeps_no_other_one_back(sandbox: Sandbo
         assert len(said(sandbox, "POST")) - before <= 5
 
 
+async def test_a_repository_that_refuses_for_hours_gives_the_others_their_turn(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """It is tried first each time that its rest is over; its installation does not rest for it again."""
+    stubborn, other = gitops(sandbox), like(sandbox, "acme/other")
+    sandbox.faults.add(**POST, status=403, body=FORBIDDEN, times=None, repository=stubborn.id)
+    sandbox.faults.add(**POST, status=422, body=NO_COMMIT, repository=other.id)
+    async with draining(sandbox, tmp_path) as bench:
+        for number in range(5):
+            await bench.dispatch(stubborn, {"tag": f"v{number}"})
+        await bench.dispatch(other, {"tag": "new"})
+        rests = bench.worker._reporter._rests
+        for _ in range(4):
+            for who, (count, _) in list(rests._failed.items()):
+                rests._failed[who] = count, 0.0
+            await bench.say_again()
+    assert texts(other) == [("app: 1 file changed", "full")]
+
+
 async def test_the_table_is_bounded(
     sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
