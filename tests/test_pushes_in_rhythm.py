@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from running import draining, running
 from test_set_aside import FORBIDDEN, QUICK
 from written import AUTHOR, MAPPINGS, TWO, VALUE, gitops_with, tag, trailers
 
+from bot.compute.in_place import InPlace
 from bot.core.rhythm import Rhythm
 from bot.inbox.records import Records
 
@@ -31,6 +32,15 @@ HIGH = (
       - { files: other.yaml, set: { image.tag: '${{ tag }}' } }
 """
 )
+
+
+class Slow(InPlace):
+    """Computes in place, though not at once."""
+
+    async def run(self, *args: Any) -> Any:
+        """Let others go on first."""
+        await asyncio.sleep(0.01)
+        return await super().run(*args)
 
 
 async def send(bench: Bench, repository: Repository, number: int, **payload: str) -> str:
@@ -86,6 +96,20 @@ async def test_all_branches_share_the_rhythm(sandbox: Sandbox, tmp_path: Path) -
     assert [trailers(repository, branch) for branch in ("one", "two", "three")] == [[delivery]] * 3
 
 
+async def test_branches_that_are_written_to_at_the_same_time_keep_the_rhythm(sandbox: Sandbox, tmp_path: Path) -> None:
+    """While the message of one is computed the others are looked at: no more pushes go than may."""
+    head, mapping = MAPPINGS.split("  - ", 1)
+    names = [f"branch-{number}" for number in range(8)]
+    each = [f"  - {mapping.replace('app', name, 1)}    branch: {name}\n" for name in names]
+    repository = gitops_with(sandbox, head + "".join(each))
+    for branch in names:
+        repository.create_branch(branch)
+    async with draining(sandbox, tmp_path, rhythm=SLOW) as bench:
+        bench.worker._decider.compute = Slow()
+        await send(bench, repository, 2)
+    assert sum(len(trailers(repository, branch)) for branch in names) == 2
+
+
 async def test_what_is_urgent_does_not_wait(sandbox: Sandbox, tmp_path: Path) -> None:
     """A mapping with `priority: high` holds for it: it is committed at once, and what waits goes on waiting."""
     repository = gitops_with(sandbox, HIGH)
@@ -102,6 +126,21 @@ async def test_what_is_urgent_does_not_wait(sandbox: Sandbox, tmp_path: Path) ->
         await bench.drain(repository)
         assert bench.row(sent[2]).state == "no_change"  # the urgent one wrote the same field later
     assert trailers(repository) == [*sent[:2], fix]
+
+
+async def test_what_waits_does_not_wait_for_all_that_is_urgent(sandbox: Sandbox, tmp_path: Path) -> None:
+    """However many urgent commits come meanwhile, also such as are refused: the next push may go when it could."""
+    repository = gitops_with(sandbox, HIGH)
+    async with draining(sandbox, tmp_path, rhythm=SLOW) as bench:
+        for number in range(2, 5):
+            await send(bench, repository, number, urgent="false")
+        for number in range(5, 10):
+            fix = await send(bench, repository, number, urgent="true")
+            assert bench.row(fix).state == "committed"
+        sandbox.faults.cause("rule graphql")
+        refused = await send(bench, repository, 10, urgent="true")
+        assert bench.row(refused).state == "blocked"
+        assert 590 < (await bench.worker.drain(repository.id) or 0) <= 600
 
 
 async def test_a_push_that_github_refused_is_not_counted(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -249,17 +249,28 @@ class _Application:
         combined = combine(changeset for _, _, changeset in changes) if changes else None
         if combined is None:
             return None
-        message = await self._message(changes, destination)
+        # Counted before anything is waited for: branches are written to at the same time.
+        seconds = self._pace.pushing(self._repository.id)
+        try:
+            message = await self._message(changes, destination)
+            return await self._commit_noted(destination, combined, message)
+        except (StaleHead, Blocked, Unavailable):
+            self._pace.take_back(self._repository.id, seconds)
+            raise
+
+    async def _commit_noted(self, destination: Destination, combined: Changeset, message: CommitMessage) -> Commit:
+        """Make a commit that is noted before, and no longer when it is certain that GitHub refused it."""
         if self._journal is None:
             return await self._forge.commit(self._repository, combined, message, destination.commit.strategy)
-        # Counted first: branches are written to at the same time.
-        self._pace.pushing(self._repository.id)
-        fields = {delivery: ending.fields(changeset) for delivery, _, changeset in changes}
+        fields = {
+            one.request.delivery: ending.fields(one.changeset)
+            for one in destination.decisions
+            if one.outcome is None and one.changeset is not None
+        }
         await self._journal.intend(combined.branch, combined.base, fields)
         try:
             return await self._forge.commit(self._repository, combined, message, destination.commit.strategy)
         except (StaleHead, Blocked, Unavailable):
-            self._pace.take_back(self._repository.id)
             # It is certain that this commit did not land. Only an earlier one on the same base may have: keep its note.
             certain = [one.request.delivery for one in destination.decisions if not _intended(one, combined)]
             await self._journal.withdraw(combined.branch, combined.base, certain)
