@@ -80,3 +80,15 @@ async def test_a_mapping_file_of_another_name_is_named(sandbox: Sandbox, tmp_pat
     why = "no mapping file: acme/gitops has no .github/pointsman.yaml on 'main'"
     assert row.state == "ignored"
     assert row.reason == f"{why}; there is '{path}': rename it to .github/pointsman.yaml"
+
+
+async def test_a_tree_that_is_too_large_is_asked_for_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    """GitHub sends megabytes of a tree that it cuts: other deliveries that match nothing at this commit need none."""
+    sandbox.tree_limit = 4
+    repository = gitops(sandbox, "envs/${{ env }}/values.yaml")
+    async with draining(sandbox, tmp_path) as bench:
+        for number in range(5):
+            last = await bench.store(repository, {"tag": "new", "env": f"env-{number}"})
+        await bench.drain(repository)
+        assert bench.row(last).state == "no_change"
+    assert len([one for one in sandbox.requests if "recursive" in one.query]) == 1

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from running import draining, running
-from written import AUTHOR, MAPPINGS, TWO, gitops_with, tag, trailers
+from test_set_aside import FORBIDDEN, QUICK
+from written import AUTHOR, MAPPINGS, TWO, VALUE, gitops_with, tag, trailers
 
+from bot.compute.in_place import InPlace
 from bot.core.rhythm import Rhythm
 from bot.inbox.records import Records
 
@@ -30,6 +32,15 @@ HIGH = (
       - { files: other.yaml, set: { image.tag: '${{ tag }}' } }
 """
 )
+
+
+class Slow(InPlace):
+    """Computes in place, though not at once."""
+
+    async def run(self, *args: Any) -> Any:
+        """Let others go on first."""
+        await asyncio.sleep(0.01)
+        return await super().run(*args)
 
 
 async def send(bench: Bench, repository: Repository, number: int, **payload: str) -> str:
@@ -85,6 +96,20 @@ async def test_all_branches_share_the_rhythm(sandbox: Sandbox, tmp_path: Path) -
     assert [trailers(repository, branch) for branch in ("one", "two", "three")] == [[delivery]] * 3
 
 
+async def test_branches_that_are_written_to_at_the_same_time_keep_the_rhythm(sandbox: Sandbox, tmp_path: Path) -> None:
+    """While the message of one is computed the others are looked at: no more pushes go than may."""
+    head, mapping = MAPPINGS.split("  - ", 1)
+    names = [f"branch-{number}" for number in range(8)]
+    each = [f"  - {mapping.replace('app', name, 1)}    branch: {name}\n" for name in names]
+    repository = gitops_with(sandbox, head + "".join(each))
+    for branch in names:
+        repository.create_branch(branch)
+    async with draining(sandbox, tmp_path, rhythm=SLOW) as bench:
+        bench.worker._decider.compute = Slow()
+        await send(bench, repository, 2)
+    assert sum(len(trailers(repository, branch)) for branch in names) == 2
+
+
 async def test_what_is_urgent_does_not_wait(sandbox: Sandbox, tmp_path: Path) -> None:
     """A mapping with `priority: high` holds for it: it is committed at once, and what waits goes on waiting."""
     repository = gitops_with(sandbox, HIGH)
@@ -103,6 +128,21 @@ async def test_what_is_urgent_does_not_wait(sandbox: Sandbox, tmp_path: Path) ->
     assert trailers(repository) == [*sent[:2], fix]
 
 
+async def test_what_waits_does_not_wait_for_all_that_is_urgent(sandbox: Sandbox, tmp_path: Path) -> None:
+    """However many urgent commits come meanwhile, also such as are refused: the next push may go when it could."""
+    repository = gitops_with(sandbox, HIGH)
+    async with draining(sandbox, tmp_path, rhythm=SLOW) as bench:
+        for number in range(2, 5):
+            await send(bench, repository, number, urgent="false")
+        for number in range(5, 10):
+            fix = await send(bench, repository, number, urgent="true")
+            assert bench.row(fix).state == "committed"
+        sandbox.faults.cause("rule graphql")
+        refused = await send(bench, repository, 10, urgent="true")
+        assert bench.row(refused).state == "blocked"
+        assert 590 < (await bench.worker.drain(repository.id) or 0) <= 600
+
+
 async def test_a_push_that_github_refused_is_not_counted(sandbox: Sandbox, tmp_path: Path) -> None:
     """A lost race and a rule leave the branch as it is: the next pushes need not wait for them."""
     repository = gitops_with(sandbox)
@@ -115,6 +155,29 @@ async def test_a_push_that_github_refused_is_not_counted(sandbox: Sandbox, tmp_p
         third = await send(bench, repository, 5)
         states = [bench.row(each).state for each in (first, refused, second, third)]
     assert states == ["committed", "blocked", "committed", "pending"]
+
+
+async def test_what_landed_on_another_head_is_completed_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A person adds a file that the glob matches right before the commit: it gets the value, however early it is."""
+    files = {".github/pointsman.yaml": AUTHOR.replace("values.yaml", "'env/*.yaml'"), "env/a.yaml": VALUE}
+    repository = sandbox.create_repository("acme/gitops", files)
+    repository.commit_before_next_write({"env/b.yaml": VALUE})
+    async with draining(sandbox, tmp_path, rhythm=Rhythm(600.0, 1)) as bench:
+        assert (await bench.dispatch(repository, {"tag": "2-dev"})).state == "committed"
+    assert all(b"2-dev" in repository.read(path) for path in ("env/a.yaml", "env/b.yaml"))
+
+
+async def test_what_may_not_be_pushed_is_set_aside(sandbox: Sandbox, tmp_path: Path) -> None:
+    """GitHub forbids each push: none of them counts, so the delivery has its attempts and then waits as it says."""
+    repository = gitops_with(sandbox)
+    sandbox.faults.add(operation="Commit", status=200, body=FORBIDDEN, times=None)
+    async with draining(sandbox, tmp_path, rhythm=SLOW, retry=QUICK) as bench:
+        refused = await bench.store(repository, {"tag": "2-dev"})
+        for _ in range(QUICK.attempts):
+            await bench.drain(repository)
+        row = bench.row(refused)
+    assert (row.state, row.attempts) == ("waiting", QUICK.attempts)
+    assert "Resource not accessible by integration" in row.reason
 
 
 async def test_news_of_a_push_do_not_wait(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -113,3 +113,35 @@ def due_in(folder: Path, delivery: str) -> float:
     with closing(sqlite3.connect(folder / DATABASE)) as connection:
         ((not_before,),) = connection.execute("SELECT not_before FROM deliveries WHERE id = ?", [delivery])
         return float(not_before) - time.time()
+
+
+async def test_what_is_refused_for_long_costs_no_more_each_time(sandbox: Sandbox, tmp_path: Path) -> None:
+    """People go on pushing to the branch. No commit of ours may have landed there, so none is looked for."""
+    repository = gitops_with(sandbox, MAPPINGS)
+    sandbox.faults.add(operation="Commit", status=200, body=FORBIDDEN, times=None)
+    async with draining(sandbox, tmp_path, retry=QUICK) as bench:
+        delivery = await bench.store(repository, {"tag": "2-dev"})
+        asked = []
+        for number in range(QUICK.attempts):
+            before = len(sandbox.requests)
+            await bench.drain(repository)
+            asked.append(len(sandbox.requests) - before)
+            repository.commit({"README.md": f"{number}\n"}, "A person goes on")
+        assert bench.row(delivery).state == "waiting"
+        assert bench.inbox._connection.execute("SELECT count(*) FROM intents").fetchone()[0] == 0
+    assert max(asked[1:]) <= asked[0]
+
+
+async def test_a_commit_of_which_something_is_hidden_was_made(sandbox: Sandbox, tmp_path: Path) -> None:
+    """GitHub makes the commit and forbids to read its address: it is looked for, and not made twice."""
+    repository = gitops_with(sandbox, MAPPINGS)
+    hidden = {"data": {"createCommitOnBranch": {"commit": None}}, "errors": FORBIDDEN["errors"]}
+    sandbox.faults.add(operation="Commit", status=200, body=hidden, after=True)
+    async with draining(sandbox, tmp_path, retry=QUICK) as bench:
+        delivery = await bench.store(repository, {"tag": "2-dev"})
+        await bench.drain(repository)
+        assert bench.row(delivery).state == "pending"
+        await bench.drain(repository)
+        row = bench.row(delivery)
+    assert (row.state, row.commit) == ("committed", repository.head())
+    assert "found after its answer was lost" in row.reason

@@ -130,6 +130,32 @@ async def test_what_ended_for_the_same_reason_is_stored_as_one_check_run(sandbox
     assert all(name in run["output"]["summary"] for name in names)
 
 
+async def test_a_delivery_that_fails_on_two_branches_of_one_head_says_both(sandbox: Sandbox, tmp_path: Path) -> None:
+    """On each of the branches another delivery commits, so that each is noted by itself."""
+    wrong = "when: { kind: wrong }, update: [{ files: values.yaml, set: { NAME: x } }]"
+    good = "when: { kind: good }, update: [{ files: values.yaml, set: { image.tag: '${{ tag }}' } }]"
+    rules = [
+        f"  - {{ name: {kind} {branch}, branch: {branch}, {rule.replace('NAME', branch)} }}\n"
+        for branch in ("main", "staging")
+        for kind, rule in (("wrong", wrong), ("good", good))
+    ]
+    files = {
+        ".github/pointsman.yaml": "version: 1\nmappings:\n" + "".join(rules),
+        "values.yaml": "image: { tag: old }\n",
+    }
+    repository = sandbox.create_repository("acme/gitops", files)
+    repository.create_branch("staging")
+    base = repository.head()
+    async with draining(sandbox, tmp_path) as bench:
+        failed = await bench.store(repository, {"kind": "wrong"})
+        await bench.store(repository, {"kind": "good", "tag": "new"})
+        await bench.drain(repository)
+        assert bench.unsaid() == []
+    runs = [run for run in repository.check_runs(base) if run["conclusion"] == "failure"]
+    assert {run["name"] for run in runs} == {f"Pointsman dispatch {failed[:8]}{to}" for to in ("", " to staging")}
+    assert all(any(f"on `{branch}`" in run["output"]["summary"] for run in runs) for branch in ("main", "staging"))
+
+
 async def test_details_that_take_too_long_are_left_out(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +206,25 @@ async def test_a_repository_that_refuses_keeps_no_other_one_back(sandbox: Sandbo
         assert len(bench.unsaid()) == 8
         # Two that may be chance, one after which the repository rests, and the other repository's.
         assert len(said(sandbox, "POST")) - before <= 5
+
+
+async def test_a_repository_that_refuses_for_hours_gives_the_others_their_turn(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """It is tried first each time that its rest is over; its installation does not rest for it again."""
+    stubborn, other = gitops(sandbox), like(sandbox, "acme/other")
+    sandbox.faults.add(**POST, status=403, body=FORBIDDEN, times=None, repository=stubborn.id)
+    sandbox.faults.add(**POST, status=422, body=NO_COMMIT, repository=other.id)
+    async with draining(sandbox, tmp_path) as bench:
+        for number in range(5):
+            await bench.dispatch(stubborn, {"tag": f"v{number}"})
+        await bench.dispatch(other, {"tag": "new"})
+        rests = bench.worker._reporter._rests
+        for _ in range(4):
+            for who, (count, _) in list(rests._failed.items()):
+                rests._failed[who] = count, 0.0
+            await bench.say_again()
+    assert texts(other) == [("app: 1 file changed", "full")]
 
 
 async def test_the_table_is_bounded(

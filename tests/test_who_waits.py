@@ -232,6 +232,18 @@ async def test_a_limit_costs_those_that_were_not_begun_no_attempt(sandbox: Sandb
         assert states(bench, *ids) == ["committed"] * len(ids)
 
 
+async def test_a_file_that_is_named_like_a_limit_stops_nobody(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A lost race is answered with the name of the file: no other repository of the installation waits for it."""
+    path = "exceeded a secondary rate limit.yaml"
+    files = {".github/pointsman.yaml": AUTHOR.replace("values.yaml", f"'{path}'"), path: "image: { tag: 1-dev }\n"}
+    hostile = sandbox.create_repository("acme/hostile", files)
+    repository = gitops_with(sandbox)
+    hostile.commit_before_next_write({path: "image: { tag: 2-dev }\n"})
+    async with draining(sandbox, tmp_path) as bench:
+        assert (await bench.dispatch(hostile, {"tag": "3-dev"})).state == "committed"
+        assert (await bench.dispatch(repository, {"tag": "3-dev"})).state == "committed"
+
+
 @pytest.mark.parametrize(("quota", "expected"), [(Quota(), 1), (Quota(write_interval=0), AT_ONCE)])
 async def test_commits_that_wait_for_each_other_go_one_by_one(sandbox: Sandbox, quota: Quota, expected: int) -> None:
     """Where the quota wants a pause between them, several at a time would only run out of patience."""

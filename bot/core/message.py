@@ -99,6 +99,11 @@ class Group:
         """The delivery by which the check run is known."""
         return self.outcomes[0].delivery
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells its check run from the others of its repository."""
+        return self.head, self.name, self.external_id
+
 
 def commit_message(changes: Sequence[tuple[str, Plan, Changeset]], settings: CommitSettings) -> CommitMessage:
     """Return the message of the commit that carries these changes: (delivery id, its plan, its changeset) each.
@@ -135,10 +140,11 @@ def brief_message(deliveries: Sequence[str], settings: CommitSettings) -> Commit
     return CommitMessage(count, trailers, settings.author, settings.committer)
 
 
-def groups(outcomes: Sequence[Outcome]) -> list[Group]:
+def groups(outcomes: Sequence[Outcome], before: Sequence[Group] = ()) -> list[Group]:
     """Return which outcomes are said together: those of one commit, and those that ended alike on one head.
 
-    What was ignored, or ended before a commit was read that could carry the answer, is only logged.
+    None has the key of a group that was made `before`. What was ignored, or ended before a commit was read that could
+    carry the answer, is only logged.
     """
     found: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in outcomes:
@@ -148,9 +154,10 @@ def groups(outcomes: Sequence[Outcome]) -> list[Group]:
             found.setdefault((outcome.head, f"{outcome.state}: {outcome.reason}"), []).append(outcome)
     made = [Group(head, _name(group[0]), tuple(group)) for (head, _), group in found.items()]
     same = Counter((group.head, group.name) for group in made if _conclusion(group) == "failure")
+    keys = Counter(group.key for group in (*before, *made))
     return [
         replace(group, name=_bounded(f"{group.name} to {one_line(group.outcomes[0].branch)}"))
-        if same[group.head, group.name] > 1
+        if same[group.head, group.name] > 1 or keys[group.key] > 1
         else group
         for group in made
     ]

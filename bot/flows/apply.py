@@ -188,9 +188,12 @@ class _Application:
 
     def _is_too_early(self, destination: Destination) -> bool:
         """Whether there is something to commit, and it has to wait for the rhythm of pushes."""
-        plans = [decision.plan for decision in destination.decisions if decision.outcome is None]
-        urgent = any(plan is not None and plan.urgent for plan in plans)
-        return bool(plans) and not urgent and self._pace.wait(self._repository.id) > 0
+        writing = [decision for decision in destination.decisions if decision.outcome is None]
+        urgent = any(one.plan is not None and one.plan.urgent for one in writing)
+        # What was committed on another head than it was decided on is to be completed now: it counts as ended.
+        branch = destination.snapshot.branch
+        begun = any((one.request.delivery, branch) in self.progress.ended for one in writing)
+        return bool(writing) and not urgent and not begun and self._pace.wait(self._repository.id) > 0
 
     async def _write(self, destination: Destination) -> set[str]:
         snapshot, deliveries = destination.snapshot, {one.request.delivery for one in destination.decisions}
@@ -246,17 +249,28 @@ class _Application:
         combined = combine(changeset for _, _, changeset in changes) if changes else None
         if combined is None:
             return None
-        message = await self._message(changes, destination)
+        # Counted before anything is waited for: branches are written to at the same time.
+        seconds = self._pace.pushing(self._repository.id)
+        try:
+            message = await self._message(changes, destination)
+            return await self._commit_noted(destination, combined, message)
+        except (StaleHead, Blocked, Unavailable):
+            self._pace.take_back(self._repository.id, seconds)
+            raise
+
+    async def _commit_noted(self, destination: Destination, combined: Changeset, message: CommitMessage) -> Commit:
+        """Make a commit that is noted before, and no longer when it is certain that GitHub refused it."""
         if self._journal is None:
             return await self._forge.commit(self._repository, combined, message, destination.commit.strategy)
-        # Counted first: branches are written to at the same time.
-        self._pace.pushing(self._repository.id)
-        fields = {delivery: ending.fields(changeset) for delivery, _, changeset in changes}
+        fields = {
+            one.request.delivery: ending.fields(one.changeset)
+            for one in destination.decisions
+            if one.outcome is None and one.changeset is not None
+        }
         await self._journal.intend(combined.branch, combined.base, fields)
         try:
             return await self._forge.commit(self._repository, combined, message, destination.commit.strategy)
-        except (StaleHead, Blocked):
-            self._pace.take_back(self._repository.id)
+        except (StaleHead, Blocked, Unavailable):
             # It is certain that this commit did not land. Only an earlier one on the same base may have: keep its note.
             certain = [one.request.delivery for one in destination.decisions if not _intended(one, combined)]
             await self._journal.withdraw(combined.branch, combined.base, certain)

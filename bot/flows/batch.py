@@ -86,7 +86,7 @@ class Batches:
         if closed:
             return await self._before_the_push(target, closed)
         pending, more = await self._pending(target)
-        gathering = self._gathering(target, pending)
+        gathering = self._gathering(target, pending, full=more)
         if gathering is not None:
             # What is no new dispatch need not wait, and news of a push not in vain: the next commit may be made on it.
             pending = [delivery for delivery in pending if not _is_new(delivery) and not delivery.wait]
@@ -122,10 +122,11 @@ class Batches:
                 return sorted(found.values(), key=lambda delivery: delivery.seq), len(page) == PAGE
             await asyncio.sleep(0)
 
-    def _gathering(self, target: int, pending: Sequence[Delivery]) -> float | None:
+    def _gathering(self, target: int, pending: Sequence[Delivery], *, full: bool) -> float | None:
         """Return for how many seconds the window of `batch.window` stays open, None where it does not.
 
-        It opens with the first dispatch, and is as long as the rules said the last time that they were read.
+        It opens with the first dispatch, and is as long as the rules said the last time that they were read. A batch
+        that is `full`, by number or bytes, ends it.
         """
         new = [delivery for delivery in pending if _is_new(delivery)]
         window, opened = (
@@ -135,7 +136,7 @@ class Batches:
         # GitHub's clock, which made the origin, is not ours: it may end the window, and not keep it open.
         ages = [(datetime.now(UTC) - delivery.origin).total_seconds() for delivery in new]
         passed = max([time.monotonic() - opened, *ages])
-        if new and len(new) < BATCH and passed < window:
+        if new and not full and len(new) < BATCH and passed < window:
             return window - passed
         self._opened.pop(target, None)
         return None

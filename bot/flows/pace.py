@@ -17,7 +17,7 @@ _KEPT = 10_000
 
 
 class Pace:
-    """Counts pushes to repositories. A person's change, or an urgent one, is counted though it does not wait."""
+    """Counts pushes to repositories. An urgent one, which does not wait, counts if it could have gone anyway."""
 
     def __init__(self, rhythm: Rhythm) -> None:
         self.rhythm = rhythm
@@ -27,16 +27,21 @@ class Pace:
         """Return the seconds until the next push to a repository (id) may go."""
         return self.rhythm.wait(self._lasting.get(target, -math.inf), time.monotonic())
 
-    def pushing(self, target: int) -> None:
-        """Count a push that is about to be made."""
-        if self.rhythm.interval:
-            lasting = self._lasting.get(target, -math.inf)
-            self._lasting[target] = self.rhythm.pushed(lasting, time.monotonic())
+    def pushing(self, target: int) -> float:
+        """Count a push that is about to be made; return the seconds that it takes, for `take_back`.
 
-    def take_back(self, target: int) -> None:
-        """Do not count the last push: GitHub refused it."""
+        An urgent one that goes too early takes none: what waits would wait for all of them, however many come.
+        """
+        if not self.rhythm.interval or self.wait(target) > 0:
+            return 0.0
+        lasting = self._lasting.get(target, -math.inf)
+        self._lasting[target] = self.rhythm.pushed(lasting, time.monotonic())
+        return self.rhythm.interval
+
+    def take_back(self, target: int, seconds: float) -> None:
+        """Do not count a push that took so many seconds: GitHub refused it."""
         if target in self._lasting:
-            self._lasting[target] -= self.rhythm.interval
+            self._lasting[target] -= seconds
 
     def reason(self, target: int) -> str:
         """Return for a person why a delivery waits, and until when."""

@@ -83,7 +83,7 @@ class Progress:
 
     def to_note(self, outcomes: Sequence[Outcome]) -> list[Group]:
         """Return which of these outcomes, which the journal notes together, are said together."""
-        made = groups(outcomes)
+        made = groups(outcomes, self._noted)
         self._noted += made
         return made
 
@@ -117,7 +117,7 @@ class Progress:
         changed = Transient("the rules changed while they were carried out")
         stopped = error or ((self._reason or changed) if left else None)
         noted = {(one.delivery, one.branch) for group in self._noted for one in group.outcomes}
-        fresh = groups([outcome for key, outcome in self.ended.items() if key not in noted])
+        fresh = groups([outcome for key, outcome in self.ended.items() if key not in noted], self._noted)
         return Applied(
             tuple(self.ended.values()),
             left,

@@ -58,7 +58,7 @@ class Reporter:
 
     async def say(self, repository: Repository, groups: Sequence[Group]) -> None:
         """Make the check runs of outcomes that were just recorded; what fails is left for `catch_up`."""
-        by_key = {(group.head, group.name, group.external_id): group for group in groups}
+        by_key = {group.key: group for group in groups}
         if not by_key:
             return
         stored = await self._reports.of(repository.id, by_key)
@@ -142,22 +142,27 @@ class Reporter:
     async def _say(self, unsaid: Unsaid, check_run: CheckRun) -> PutOff | None:
         """Make a check run, unless it is found to be there. Return when to try it again if that fails."""
         repository = unsaid.report.repository
-        whom = repository.installation, (repository.id,)
         try:
             there = unsaid.doubtful and await self._forge.reported(repository, check_run, unsaid.since)
             if not there:
                 await self._forge.report(repository, check_run, unsaid.since)
         except PointsmanError as error:
             asked = (error.retry_after or 0.0) if isinstance(error, Transient) else 0.0
-            for who in whom:
-                self._rests.fail(who, asked)
+            self._fail(repository, asked)
             pause = RETRY.pause(unsaid.attempts + 1, asked) or RETRY.longest
             log.warning("report later", check_run=check_run.name, head=check_run.head, reason=str(error), pause=pause)
             return PutOff(unsaid, pause, str(error), doubtful=isinstance(error, Transient), check_run=check_run)
-        for who in whom:
-            self._rests.succeed(who)
+        self._rests.succeed(repository.installation)
+        self._rests.succeed((repository.id,))
         await self._reports.said(unsaid)
         return None
+
+    def _fail(self, repository: Repository, asked: float) -> None:
+        """Count a failure, after which GitHub `asked` for a pause of so many seconds (0: it did not)."""
+        # One repository that fails again and again tells nothing of the others of its installation.
+        if asked or not self._rests.is_often((repository.id,)):
+            self._rests.fail(repository.installation, asked)
+        self._rests.fail((repository.id,), asked)
 
     def _rest_of(self, unsaid: Unsaid) -> float:
         """Return for how long nothing is tried in the repository of a report."""

@@ -33,6 +33,10 @@ class Rests:
         self._failed[who] = count, asyncio.get_running_loop().time() + pause
         return pause
 
+    def is_often(self, who: Hashable) -> bool:
+        """Whether so many attempts in a row failed that it is no chance."""
+        return self._failed.get(who, (0, 0.0))[0] > CHANCE
+
     def succeed(self, who: Hashable) -> None:
         """Count from the start again."""
         self._failed.pop(who, None)

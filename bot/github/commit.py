@@ -122,7 +122,10 @@ class Writer:
         try:
             answer = await self._api.query(_CREATE_COMMIT, input=wanted)
         except gidgethub.QueryError as error:
-            raise mutation_refusal(errors_of(error)[0]) from error
+            refused = mutation_refusal(errors_of(error)[0])
+            if _has_data(error):  # it was made, and only what we want to know of it is refused
+                raise Transient(str(refused)) from error
+            raise refused from error
         except gidgethub.HTTPException as error:
             raise commit_refusal(int(error.status_code), str(error), error.headers) from error
         try:
@@ -206,3 +209,9 @@ class Writer:
     async def _blob(self, content: bytes) -> str:
         data = {"content": base64.b64encode(content).decode(), "encoding": "base64"}
         return oid((await self._api.post(f"{self._path}/git/blobs", data=data))["sha"])
+
+
+def _has_data(error: gidgethub.QueryError) -> bool:
+    """Whether an answer with errors has a part of what the mutation returns."""
+    data = error.response.get("data")
+    return isinstance(data, dict) and data.get("createCommitOnBranch") is not None

@@ -250,6 +250,9 @@ class Reader:
         cached = self._objects.trees.get(key)
         if cached is not None:
             return cached
+        too_large = f"{key} is too large"
+        if too_large in self._objects.trees:
+            return None
         try:
             answer = await self._get(f"{self._path}/git/trees/{name}" + ("?recursive=1" if recursive else ""))
             with readable():
@@ -258,6 +261,8 @@ class Reader:
             truncated = True
         if truncated:
             if recursive:
+                # Megabytes were read for nothing: not again for the next delivery.
+                self._objects.keep_tree(too_large, {})
                 return None
             raise InputError(
                 "a folder that a glob leads into has too many entries for GitHub to list; name paths instead"

@@ -123,6 +123,10 @@ def test_a_limit_is_known_by_status_headers_or_sentence(
         (403, {"x-ratelimit-remaining": "many"}, body(INTEGRATION)),
         (403, {}, body(INTEGRATION, documentation_url="https://docs.github.com/rest#secondary-rate-limits")),
         (403, {}, b" " * 250_000 + body(SECONDARY)),
+        (409, {}, body(f"{SECONDARY}.yaml does not match {'1' * 40}")),
+        (409, {}, body(f"{SECONDARY}{'x' * 4096}.yaml does not match {'1' * 40}")),
+        (422, {}, body(f"Repository rule violations found\n\nCommit message must start with {SECONDARY}")),
+        (409, {}, body(f"Required status check '{SECONDARY}' is expected. Protected branch update failed")),
     ],
 )
 def test_what_only_looks_like_a_limit_is_none(status: int, headers: dict[str, str], sent: bytes) -> None:
@@ -143,6 +147,8 @@ def test_what_only_looks_like_a_limit_is_none(status: int, headers: dict[str, st
         ({"type": "UNPROCESSABLE", "message": TOO_QUICK}, True),
         ({"type": "FORBIDDEN", "message": SECONDARY}, True),
         ({"type": "NOT_FOUND", "message": f"Could not resolve to a Repository with the name 'a/{ABUSE}'."}, False),
+        ({"type": "STALE_DATA", "message": SECONDARY}, False),
+        ({"type": "UNPROCESSABLE", "message": f"Repository rule violations found\n\n{SECONDARY}"}, False),
         ({"type": [], "message": {}, "extensions": 5}, False),
         ({"message": "Something went wrong while executing your query."}, False),
     ],

@@ -11,7 +11,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from bot.github.answers.reading import code_of, kind_of, said, seconds_of
+from bot.github.answers.reading import code_of, kind_of, seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,10 +26,16 @@ _SENTENCE = re.compile(
     r"|submitted too quickly|temporarily being throttled",
     re.IGNORECASE,
 )
+# A lost race, or a rule. In such sentences stand names and patterns that somebody chose, who must not stop everybody.
+_RACE_OR_RULE = re.compile(
+    r"does not match [0-9a-f]{40}|\bbut expected\b|rule violation|protected branch|branch protection", re.IGNORECASE
+)
 _KINDS = frozenset({"RATE_LIMITED", "RATE_LIMIT"})
+# The types of a GraphQL error that has the name of a file, a repository or a rule.
+_NAMING = frozenset({"NOT_FOUND", "STALE_DATA", "BRANCH_PROTECTION_RULE_VIOLATION"})
 _CODES = frozenset({"graphql_rate_limit", "rate_limited", "rate_limit"})
-# The sentence is at the beginning of a body. A body may have 256 kB.
-_BEGINNING_BYTES = 4096
+# The sentence is at the beginning of a body, in so many characters. A body may have 256 kB.
+_BEGINNING = 4096
 # The statuses that come with such a sentence. The last one is for content that is made too fast.
 _STATUSES = frozenset({400, 403, 409, 422})
 
@@ -50,8 +56,7 @@ def is_limited(status: int, headers: Mapping[str, str], body: bytes) -> bool:
         return _is_bare_sentence(body)
     if status == 403 and (asked or used_up):
         return True
-    beginning = body[:_BEGINNING_BYTES].decode(errors="replace")
-    return status in _STATUSES and _SENTENCE.search(beginning) is not None
+    return status in _STATUSES and _says_limit(body.decode(errors="replace"))
 
 
 def is_query_limited(error: Mapping[str, Any]) -> bool:
@@ -59,8 +64,11 @@ def is_query_limited(error: Mapping[str, Any]) -> bool:
     kind = kind_of(error)
     if kind in _KINDS or code_of(error).lower() in _CODES:
         return True
-    # The sentence of a missing file or repository has its name, which somebody chose.
-    return kind != "NOT_FOUND" and _SENTENCE.search(said(error.get("message"))) is not None
+    return kind not in _NAMING and _says_limit(str(error.get("message")))
+
+
+def _says_limit(text: str) -> bool:
+    return _SENTENCE.search(text, 0, _BEGINNING) is not None and _RACE_OR_RULE.search(text) is None
 
 
 def _is_bare_sentence(body: bytes) -> bool:
