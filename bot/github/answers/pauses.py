@@ -73,7 +73,7 @@ def _says_limit(text: str) -> bool:
 
 def _is_bare_sentence(body: bytes) -> bool:
     """Say whether a body has only the sentence of a limit. A commit, say, has a `message` too, which somebody chose."""
-    if len(body) > _BEGINNING_BYTES:
+    if len(body) > _BEGINNING:
         return False
     try:
         answer = json.loads(body)
