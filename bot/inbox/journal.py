@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _SQL = load_statements("journal.sql")
 
+# So many deliveries go with one push at most. What is behind them is not noted anew with each push.
+MOST_PACED = 1_000
+
 
 class Fence(NamedTuple):
     """The number of a drain of a target. Each drain has a higher one than those before it."""
@@ -78,13 +81,14 @@ class SQLiteJournal:
         )
 
     async def pace(self, target: int, reason: str, deliveries: Collection[str] | None = None) -> None:
-        """Note why dispatches that are due wait for the next push: those given, or all."""
+        """Note why dispatches that are due wait for the next push: those given, or all that may go with it."""
         wanted = {
             "target": target,
             "event": DISPATCH,
             "reason": reason,
             "deliveries": json.dumps(list(deliveries)) if deliveries is not None else None,
             "now": time.time(),
+            "most": MOST_PACED,
         }
         self._many("pace", [wanted])
 

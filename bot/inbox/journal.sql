@@ -19,9 +19,14 @@ WHERE id = :id AND state = 'pending';
 
 -- name: pace
 UPDATE deliveries SET reason = :reason, paced_since = coalesce(paced_since, :now)
-WHERE target = :target AND state = 'pending' AND hold IS NULL AND not_before <= :now AND event = :event
-  AND (paced_since IS NULL OR :reason <> reason)
-  AND (:deliveries IS NULL OR id IN (SELECT value FROM json_each(:deliveries)));
+WHERE (paced_since IS NULL OR :reason <> reason)
+  AND (:deliveries IS NULL OR id IN (SELECT value FROM json_each(:deliveries)))
+  AND seq IN (
+    -- No more go with the next push.
+    SELECT seq FROM deliveries
+    WHERE target = :target AND state = 'pending' AND hold IS NULL AND not_before <= :now AND event = :event
+    ORDER BY not_before, seq LIMIT :most
+  );
 
 -- name: intend
 INSERT INTO intents (delivery, branch, base, fields, drain) VALUES (:delivery, :branch, :base, :fields, :drain)

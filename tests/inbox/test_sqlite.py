@@ -20,6 +20,7 @@ from bot.core.outcome import Commit, Outcome, State
 from bot.core.plan import Plan
 from bot.errors import Fenced, InputError
 from bot.inbox.file import checkpoint
+from bot.inbox.journal import MOST_PACED
 from bot.inbox.records import Records
 from bot.inbox.sqlite import SQLiteInbox
 
@@ -492,3 +493,18 @@ async def test_an_older_drain_writes_nothing_once_a_newer_one_has_begun(tmp_path
         await newer.withdraw("main", "1", ["a"])
         (found,) = await inbox.pending(7, 10)
         assert found.intents == frozenset()
+
+
+async def test_a_long_queue_is_not_written_anew_with_each_push(tmp_path: Path) -> None:
+    """What waits for the next push says so; what is behind it would have to be written again ten seconds later."""
+    with opened(tmp_path) as inbox:
+        for number in range(MOST_PACED + 5):
+            inbox._insert(delivery(f"d{number}"), None, None)
+        before = inbox._connection.total_changes
+        await inbox.pace(delivery("d0").target, "soon")
+        assert inbox._connection.total_changes - before == MOST_PACED
+        await inbox.pace(delivery("d0").target, "soon")
+        assert inbox._connection.total_changes - before == MOST_PACED
+        (first, *_, last) = await inbox.pending(delivery("d0").target, 2 * MOST_PACED)
+    assert first.paced_since is not None
+    assert last.paced_since is None
