@@ -8,6 +8,7 @@ from running import draining
 from written import MAPPINGS, gitops_with
 
 from bot.core.mapping import Gathering
+from bot.flows.apply import NOTED_FIELDS
 from bot.flows.batch import Batches
 from bot.inbox.sqlite import SQLiteInbox
 
@@ -50,3 +51,29 @@ async def test_a_batch_that_is_full_by_its_bytes_gathers_no_more(sandbox: Sandbo
         # What comes then begins a new window.
         await bench.store(repository, {"tag": "4-dev"})
         assert (await bench.drain(repository) or 0.0) > 50
+
+
+async def test_a_batch_that_writes_many_fields_is_noted_in_parts(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Each transaction is short, so that webhooks are answered between two of them; the commit is said once."""
+    keys = [f"key{number}" for number in range(100)]
+    sets = "{ " + ", ".join(f"{key}: '${{{{ tag }}}}'" for key in keys) + " }"
+    mappings = f"version: 1\nmappings:\n  - name: app\n    update: [{{ files: values.yaml, set: {sets} }}]\n"
+    values = "".join(f"{key}: old\n" for key in keys)
+    repository = sandbox.create_repository("acme/gitops", {".github/pointsman.yaml": mappings, "values.yaml": values})
+    async with draining(sandbox, tmp_path) as bench:
+        sent = [await bench.store(repository, {"tag": f"{number}-dev"}) for number in range(30)]
+        fields = [0]
+
+        def traced(statement: str) -> None:
+            if statement.startswith("BEGIN"):
+                fields.append(0)
+            fields[-1] += statement.startswith("INSERT INTO writers")
+
+        bench.inbox._connection.set_trace_callback(traced)
+        await bench.drain(repository)
+        bench.inbox._connection.set_trace_callback(None)
+        assert {bench.row(each).state for each in sent} == {"committed"}
+        assert bench.unsaid() == []
+    assert max(fields) <= NOTED_FIELDS + len(keys)
+    (run,) = repository.check_runs(repository.head())
+    assert run["output"]["title"] == "app: 1 file changed by 30 deliveries"

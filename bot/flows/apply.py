@@ -22,7 +22,7 @@ from bot.flows.pace import Pace
 from bot.flows.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from bot.core.changeset import Changeset
     from bot.core.message import CommitMessage
@@ -46,6 +46,9 @@ BLOCKED_ATTEMPTS = 15
 
 # After this time no other branch is begun. Dispatches that arrived meanwhile can go into the commits that are left.
 SECONDS = 10.0
+
+# So many fields are noted at a time, of one delivery at least: others must not wait until all of a batch are.
+NOTED_FIELDS = 1_000
 
 # The CPU time for one commit message.
 MESSAGE_SECONDS = 10.0
@@ -317,8 +320,22 @@ class _Application:
         ended = self.progress.end(outcomes, settled=settled)
         if settled and self._journal is not None and any(outcome.state == "committed" for outcome in ended):
             # The next decision, maybe in this very call, may be of an older delivery: it must see who wrote last.
+            # What is said is true of all of them: those that a crash keeps from being noted are found by their commit.
             reports = brief_reports(self._repository, self.progress.to_note(ended))
-            await self._journal.record(ended, reports)
+            for part in _parts(ended):
+                await self._journal.record(part, reports)
+                reports = []
+                await asyncio.sleep(0)
+
+
+def _parts(outcomes: Sequence[Outcome]) -> Iterator[Sequence[Outcome]]:
+    """Yield outcomes so many at a time that they write about NOTED_FIELDS."""
+    start = written = 0
+    for end, outcome in enumerate(outcomes, 1):
+        written += 1 + (len(ending.fields(outcome.changeset)) if outcome.changeset is not None else 0)
+        if written >= NOTED_FIELDS or end == len(outcomes):
+            yield outcomes[start:end]
+            start, written = end, 0
 
 
 def _without_bytes(changeset: Changeset) -> Changeset:
