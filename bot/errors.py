@@ -87,16 +87,21 @@ class StaleHead(PointsmanError):  # noqa: N818 - the field's word for it
 class Blocked(PointsmanError):  # noqa: N818 - names the outcome
     """A rule of GitHub's refuses the commit (protected branch, ruleset, secret found): ends as `blocked`, no retry.
 
-    `doubtful`: GitHub's sentence names no rule that we know. It may be a lost race in other words.
+    `doubtful`: GitHub's sentence names no rule that we know. It may be a lost race in other words. `of_part`: it
+    is about what is in the commit, so that another part of a batch may pass.
     """
 
-    def __init__(self, sentence: str, *, doubtful: bool = False) -> None:
+    def __init__(self, sentence: str, *, doubtful: bool = False, of_part: bool = False) -> None:
         self.doubtful = doubtful
+        self.of_part = of_part
         super().__init__(sentence)
 
 
 class TooManyFiles(Blocked):
     """The way to commit that the mapping file chose takes fewer files; nothing was sent. A part of them may fit."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, of_part=True)
 
 
 class Unavailable(PointsmanError):  # noqa: N818 - names the state

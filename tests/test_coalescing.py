@@ -196,3 +196,20 @@ async def test_what_landed_before_the_rest_was_stopped_is_committed(sandbox: San
         assert bench.row(sent[1]).state == "committed"
     assert trailers(repository) == sent
     assert [run["conclusion"] for run in repository.check_runs()] == ["success", "success"]
+
+
+async def test_a_few_values_that_github_refuses_fail_no_others(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Each part of the batch has one that GitHub takes for a secret: those beside it wait, and are committed."""
+    repository = gitops_with(sandbox, 64)
+    repository.restrict_pushes("secret scanning")
+    secrets = {*range(9), 16, 40}
+    async with draining(sandbox, tmp_path) as bench:
+        tags = [f"AKIA{'A' * 16}" if number in secrets else "v1" for number in range(64)]
+        sent = [await bench.store(repository, {"app": number, "tag": tag}) for number, tag in enumerate(tags)]
+        for _ in range(8):
+            bench.later()
+            await bench.drain(repository)
+        blocked = {number for number, each in enumerate(sent) if bench.row(each).state == "blocked"}
+        committed = {number for number, each in enumerate(sent) if bench.row(each).state == "committed"}
+    assert blocked == secrets
+    assert committed == set(range(64)) - secrets

@@ -295,12 +295,17 @@ class _Application:
         """Find the deliveries for which GitHub refused a commit: try each half alone until only those are left out.
 
         If the branch refuses everything, each further attempt only costs quota. So after BLOCKED_ATTEMPTS refusals with
-        no commit between them all remaining deliveries end as `blocked`.
+        no commit between them all remaining deliveries end as `blocked`; or wait for their next attempt, if what was
+        refused is something in the commit: it may be that of one of them only.
         """
         decisions, branch = destination.decisions, destination.snapshot.branch
         self._refusals[branch] += 1
         waiting = [decision for decision in decisions if decision.outcome is None]
         if self._refusals[branch] > BLOCKED_ATTEMPTS:
+            if error.of_part and len(waiting) > 1:
+                reason = Transient(f"{error}; which of {len(waiting)} deliveries it is will be tried later")
+                self.progress.fail([one.request.delivery for one in decisions], reason, branch)
+                return
             await self._end([ending.blocked(one, destination, error) for one in decisions])
             return
         if len(waiting) > 1:

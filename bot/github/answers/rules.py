@@ -38,12 +38,15 @@ _BYPASS = "let the App bypass the rule, or take the branch out of it"
 
 
 class _Rule(NamedTuple):
+    """What words of GitHub's mean. `of_part`: the rule is about values and files, not about the branch."""
+
     words: re.Pattern[str]
     remedy: str
+    of_part: bool = False
 
 
-def _rule(words: str, remedy: str = _BYPASS) -> _Rule:
-    return _Rule(re.compile(words, re.IGNORECASE), remedy)
+def _rule(words: str, remedy: str = _BYPASS, *, of_part: bool = False) -> _Rule:
+    return _Rule(re.compile(words, re.IGNORECASE), remedy, of_part)
 
 
 _RULES = (
@@ -51,6 +54,7 @@ _RULES = (
         r"secrets? (?:was |were )?(?:detected|found|scanning)|(?:contains?|detected|found) (?:\w+ )?secrets?"
         r"|push protection",
         "it takes part of the change for a secret: look at the value",
+        of_part=True,
     ),
     _rule(
         r"not authorized to push|not allowed to push|restricts? who can push|push restrictions?\b",
@@ -65,11 +69,13 @@ _RULES = (
     _rule(
         r"without `?workflows?`? permission",
         "the App asks for no permission to write workflows: leave the file out of the rules",
+        of_part=True,
     ),
     _rule(
         r"file path|file name|file extension|file size|path length|restricted (?:file|path)|larger than"
         r"|exceeds [^.]*size",
         "a ruleset for pushes does not take such a file: let the App bypass it, or leave the file out of the rules",
+        of_part=True,
     ),
     _rule(
         r"commit message|author email|committer email|email address|regex pattern|branch name",
@@ -119,7 +125,7 @@ def mutation_refusal(error: Mapping[str, Any]) -> PointsmanError:
 
 def too_large(error: PointsmanError) -> Blocked:
     """Return the error for a commit whose request is too large."""
-    return Blocked(f"GitHub refuses the commit: {error}; change fewer or smaller files at a time")
+    return Blocked(f"GitHub refuses the commit: {error}; change fewer or smaller files at a time", of_part=True)
 
 
 def _known(sentence: str, headers: Mapping[str, str] | None) -> PointsmanError | None:
@@ -131,15 +137,21 @@ def _known(sentence: str, headers: Mapping[str, str] | None) -> PointsmanError |
     return access if access is not None or not _remedies(sentence) else _blocked(sentence)
 
 
+def _named(sentence: str) -> list[_Rule]:
+    return [rule for rule in _RULES if rule.words.search(sentence)]
+
+
 def _remedies(sentence: str) -> list[str]:
     """Return what to do about each rule that a sentence names."""
-    found = dict.fromkeys(rule.remedy for rule in _RULES if rule.words.search(sentence))
-    return list(found) or ([_BYPASS] if _SOME_RULE.search(sentence) else [])
+    return list(dict.fromkeys(rule.remedy for rule in _named(sentence))) or (
+        [_BYPASS] if _SOME_RULE.search(sentence) else []
+    )
 
 
 def _blocked(sentence: str) -> Blocked:
     # A ruleset's comes in paragraphs: what happened, and which rules.
     first, *rules = [line.strip().removesuffix(".") for line in sentence.splitlines() if line.strip()] or [""]
     told = f"{first}: {', '.join(rules)}" if rules else first
-    remedies = _remedies(sentence)
-    return Blocked("; ".join([f"GitHub refuses the commit: {told}", *remedies]), doubtful=not remedies)
+    remedies, named = _remedies(sentence), _named(sentence)
+    of_part = bool(named) and all(rule.of_part for rule in named)
+    return Blocked("; ".join([f"GitHub refuses the commit: {told}", *remedies]), doubtful=not remedies, of_part=of_part)
