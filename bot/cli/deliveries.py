@@ -256,8 +256,8 @@ def _print_details(details: Details) -> None:
         _print_facts((("base", intent.base), ("writes", fields)))
     for report in details.reports:
         typer.echo(f"\ncheck run still to be made: {printable_line(report.check_run)}")
-        following = f"at {report.next_attempt}" if report.next_attempt else "is due"
-        attempts = f"{report.attempts}, the next {following}"
+        which = "next" if report.attempts else "first"
+        attempts = f"{report.attempts}, the {which} {f'at {report.next_attempt}' if report.next_attempt else 'is due'}"
         _print_facts((("head", report.head), ("attempts", attempts), ("reason", report.reason or "none")))
     typer.echo("\nbody:" if details.body else "\nbody: nothing is left")
     if details.body:

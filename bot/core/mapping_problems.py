@@ -35,6 +35,8 @@ _MODELS: dict[tuple[str | int, ...], type[Model]] = {
     ("commit", "committer"): PersonModel,
     ("batch",): BatchModel,
 }
+# The keys that can only be left out or have this value.
+_ONLY_VALUES = {"'order'": "semver", "'priority'": "high"}
 
 
 def problems_of(source: Source, hints: Hints) -> dict[Loc, list[Problem]]:
@@ -102,6 +104,8 @@ def _other_value(name: str, given: Any, hints: Hints) -> str:
     if name == "'strategy'":
         hint = hints.did_you_mean(str(given), STRATEGIES)
         return f"the strategy must be {', '.join(STRATEGIES[:-1])} or {STRATEGIES[-1]}, not {given!r}{hint}"
+    if name in _ONLY_VALUES:
+        return f"{name} must be {_ONLY_VALUES[name]!r}, not {given!r}; or leave it out"
     hint = f"'pull_request' {LATER}" if given == "pull_request" else f"{given!r} is no way to deliver"
     return f"{hint}: write 'commit' or leave it out"
 

@@ -44,14 +44,14 @@ class Pace:
             self._lasting[target] -= seconds
 
     def reason(self, target: int) -> str:
-        """Return for a person why a delivery waits, and until when."""
+        """Return why a delivery waits, and until when; a list of deliveries has room for the first words only."""
         until = datetime.now(UTC) + timedelta(seconds=self.wait(target))
-        return f"{self._rhythm}: the next one may go at {until:%H:%M:%S} UTC"
+        return f"next push at {until:%H:%M:%S} UTC: {self._rhythm}"
 
     def waited(self, seconds: float) -> str:
-        """Return for a person that a delivery has waited."""
-        return f"waited {seconds:.0f} s. {self._rhythm}"
+        """Return for how long a delivery waited, and why: what follows "It" in its check run."""
+        return f"waited {seconds:.0f} s for the next push: {self._rhythm}"
 
     @property
     def _rhythm(self) -> str:
-        return f"this repository is pushed to once in {self.rhythm.interval:g} s (RHYTHM_INTERVAL)"
+        return f"this repository gets one in {self.rhythm.interval:g} s (RHYTHM_INTERVAL)"

@@ -40,7 +40,8 @@ _LEAST = 4
 class Record:
     """A delivery as the inbox has it. Times are ISO 8601 in UTC; `target` is a repository id, 0 where there is none.
 
-    `next_attempt` is when one that is pending may be tried again, None where nothing keeps it from that.
+    `next_attempt` is when one that is pending or waiting may be tried again; None if nothing keeps it from that, or if it
+    has ended.
     """
 
     id: str
@@ -298,9 +299,7 @@ def _record(row: sqlite3.Row) -> Record:
 
 
 def _next_attempt(row: sqlite3.Row) -> str | None:
-    if row["state"] != "pending" or not row["not_before"]:
-        return None
-    return _later(row["not_before"])
+    return _later(row["not_before"]) if row["state"] in UNFINISHED else None
 
 
 def _later(moment: float) -> str | None:

@@ -196,6 +196,15 @@ def test_show_has_what_is_still_to_be_said() -> None:
 
 
 @pytest.mark.usefixtures("database")
+def test_show_has_when_what_waits_is_tried_again() -> None:
+    """A delivery that GitHub refused is set aside for a while, and not until somebody acts."""
+    shown = pointsman("deliveries", "show", WAITING).out
+    following = json.loads(pointsman("deliveries", "show", WAITING, "-f", "json").out)["next_attempt"]
+    assert f"\n  attempts:   0, the next at {following}\n  state:      waiting\n" in shown
+    assert abs(datetime.fromisoformat(following) - NOW - timedelta(seconds=600)) < timedelta(minutes=1)
+
+
+@pytest.mark.usefixtures("database")
 def test_show_as_json_has_everything() -> None:
     """The same for programs."""
     shown = json.loads(pointsman("deliveries", "show", FAILED, "--format", "json").out)

@@ -297,6 +297,15 @@ def test_a_misspelt_key_is_not_also_missing() -> None:
     assert problems(text) == ["m.yaml:4:5: unknown key 'updaet'; did you mean 'update'?"]
 
 
+@pytest.mark.parametrize(("key", "only"), [("order", "semver"), ("priority", "high")])
+def test_a_key_with_one_value_names_it(key: str, only: str) -> None:
+    """Any other value of `order` and `priority` is refused with the only one that there is."""
+    mapping = "{name: a, %s: %s, update: [{files: x, set: {a: b}}]}"
+    assert parse(with_mapping(mapping % (key, only)), "m.yaml").mappings[0].name == "a"
+    (problem,) = problems(with_mapping(mapping % (key, "low")))
+    assert problem.endswith(f"'{key}' must be '{only}', not 'low'; or leave it out")
+
+
 def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
     """A wrong shape in one part hides nothing in another, not even in the same mapping."""
     text = (
