@@ -253,10 +253,13 @@ def _annotations(outcome: Outcome) -> tuple[Annotation, ...]:
 
 
 def _committed_title(group: Sequence[Outcome]) -> str:
-    mappings = dict.fromkeys(name for outcome in group if outcome.changeset for name in outcome.changeset.mappings)
-    paths = {path for outcome in group if outcome.changeset for path in outcome.changeset.files}
-    files = "1 file" if len(paths) == 1 else f"{len(paths)} files"
     by = "" if len(group) == 1 else f" by {len(group)} deliveries"
+    changesets = [outcome.changeset for outcome in group if outcome.changeset is not None]
+    if not changesets:
+        return f"Committed{by}"
+    mappings = dict.fromkeys(name for changeset in changesets for name in changeset.mappings)
+    paths = {path for changeset in changesets for path in changeset.files}
+    files = "1 file" if len(paths) == 1 else f"{len(paths)} files"
     count = f": {files} changed{by}"
     return f"{_at_a_word(names(mappings), MAX_TITLE - len(count))}{count}"
 
@@ -287,6 +290,8 @@ def _delivery(outcome: Outcome) -> str:
     lines = [f"#### Delivery {code(outcome.delivery)}{_on(outcome)}"]
     if outcome.waited:
         lines += [f"It {outcome.waited}."]
+    if outcome.commit is not None and outcome.changeset is None:
+        lines += ["GitHub's answer to this commit was lost, and it was found on the branch later: it has the changes."]
     if outcome.plan is not None:
         lines += [_mappings(outcome.plan)]
         if outcome.plan.used:

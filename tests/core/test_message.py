@@ -14,7 +14,7 @@ from bot.core.changeset import Changeset, FileChange
 from bot.core.mapping import CommitSettings
 from bot.core.message import MAX_NAME, MAX_OUTPUT, MAX_TITLE, CheckRun, check_runs, code, commit_message
 from bot.core.model import Actor
-from bot.core.outcome import Outcome
+from bot.core.outcome import Commit, Outcome
 from bot.core.protected import MAPPING_PATH
 from bot.core.verdict import judge
 from bot.errors import Problem
@@ -225,6 +225,16 @@ def test_deliveries_of_one_commit_share_its_check_run() -> None:
     assert [run.external_id for run in runs] == ["d1", "d3", "d3"]
     assert runs[0].title == "dev: 1 file changed by 2 deliveries"
     assert [f"`{name}`" in runs[1].summary for name in ("d3", "d4")] == [True, True]
+
+
+def test_a_commit_that_was_found_later_says_so() -> None:
+    """Nothing is known of what it changed: the title has no count, and the text says where to look."""
+    found = Outcome("d1", "committed", "found", "b" * 40, commit=Commit("c" * 40, "u", "b" * 40), branch="main")
+    run = run_of(found)
+    assert (run.title, run.text) == ("Committed", "")
+    assert "GitHub's answer to this commit was lost" in run.summary
+    (both,) = check_runs([found, replace(found, delivery="d2")])
+    assert both.title == "Committed by 2 deliveries"
 
 
 def test_problems_with_a_place_become_annotations_fifty_at_most() -> None:
