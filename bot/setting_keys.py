@@ -125,7 +125,7 @@ def _from_der(der: bytes) -> str:
         raise ValueError(_other_der(der)) from None
     if not isinstance(key, rsa.RSAPrivateKey):
         is_ec, is_dsa = isinstance(key, ec.EllipticCurvePrivateKey), isinstance(key, dsa.DSAPrivateKey)
-        kind = "an EC key" if is_ec else "a DSA key" if is_dsa else "no RSA key"
+        kind = "an EC key" if is_ec else "a DSA key" if is_dsa else "a key of another kind"
         raise ValueError(f"this is {kind}, and GitHub's are RSA keys; {_NEEDED}")  # noqa: TRY004 - a wrong text
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()

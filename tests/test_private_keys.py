@@ -149,7 +149,7 @@ OTHERS: dict[str, tuple[bytes | str, str]] = {
     ),
     "Ed25519": (
         ED25519.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-        f"this is no RSA key, and GitHub's are RSA keys; {NEEDED}",
+        f"this is a key of another kind, and GitHub's are RSA keys; {NEEDED}",
     ),
     "cut off": (KEY[:800], CUT_OFF),
     "with a hole": (KEY[:300] + KEY[400:], UNREADABLE),

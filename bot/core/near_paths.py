@@ -35,12 +35,12 @@ class Paths:
     """The paths of a commit, or those in its root alone, by which to say why no file matches."""
 
     def __init__(self, modes: Mapping[str, int]) -> None:
+        # The Git mode of each path.
         self._modes = modes
-        """The Git mode of each path."""
 
     @cached_property
     def _folded(self) -> dict[str, str]:
-        """The paths by how they are without case and composition; one of those that are the same so."""
+        """The paths by their form without case and composition; the last one if several have the same form."""
         return {_fold(path): path for path in self._modes}
 
     @cached_property
@@ -150,8 +150,12 @@ def _other_spelling(path: str, *, same_letters: bool) -> str:
 
 
 def _literal_wildcards(path: str) -> str:
-    found = " and ".join(dict.fromkeys(_WILDCARDS.findall(path)))
-    return f"; the {found} in it stands for itself: only the text of the mapping file has wildcards" if found else ""
+    found = list(dict.fromkeys(_WILDCARDS.findall(path)))
+    if not found:
+        return ""
+    several = f"{', '.join(found[:-1])} and {found[-1]} in it stand for themselves"
+    literal = several if len(found) > 1 else f"{found[0]} in it stands for itself"
+    return f"; the {literal}: only the text of the mapping file has wildcards"
 
 
 def _escaped(pattern: str) -> str:

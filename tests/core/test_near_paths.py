@@ -51,7 +51,7 @@ NOT_FOLLOWED = "is a symbolic link, which is not followed: name the path that it
         ),
         (
             escape("Envs/[dp]{ev,rod}/values.yaml"),
-            "the [ and ] and { and } in it stands for itself: only the text of the mapping file has wildcards",
+            "the [, ], { and } in it stand for themselves: only the text of the mapping file has wildcards",
         ),
         ("Envs/deb/values.yaml", "did you mean 'Envs/dev/values.yaml'?"),
         ("Envs/dev/value.yaml", "did you mean 'Envs/dev/values.yaml'?"),
