@@ -35,8 +35,13 @@ _MODELS: dict[tuple[str | int, ...], type[Model]] = {
     ("commit", "committer"): PersonModel,
     ("batch",): BatchModel,
 }
-# The keys that can only be left out or have this value.
-_ONLY_VALUES = {"'order'": "semver", "'priority'": "high"}
+# What a key takes.
+_ALLOWED = {
+    "'version'": "the version must be 1",
+    "'window'": "the window must be a number of seconds from 0 to 600",
+    "'order'": "'order' must be 'semver' or left out",
+    "'priority'": "'priority' must be 'high' or left out",
+}
 
 
 def problems_of(source: Source, hints: Hints) -> dict[Loc, list[Problem]]:
@@ -92,10 +97,8 @@ def _sentence(detail: ErrorDetails, source: Source, hints: Hints) -> str:
 
 
 def _other_value(name: str, given: Any, hints: Hints) -> str:
-    if name == "'version'":
-        return f"the version must be 1, not {given!r}"
-    if name == "'window'":
-        return f"the window must be a number of seconds from 0 to 600, not {given!r}"
+    if name in _ALLOWED:
+        return f"{_ALLOWED[name]}, not {given!r}"
     if name == "'delete'":
         return "'delete' must be true: leave it out where no file is to be deleted"
     if name == "'type'":
@@ -104,8 +107,6 @@ def _other_value(name: str, given: Any, hints: Hints) -> str:
     if name == "'strategy'":
         hint = hints.did_you_mean(str(given), STRATEGIES)
         return f"the strategy must be {', '.join(STRATEGIES[:-1])} or {STRATEGIES[-1]}, not {given!r}{hint}"
-    if name in _ONLY_VALUES:
-        return f"{name} must be {_ONLY_VALUES[name]!r}, not {given!r}; or leave it out"
     hint = f"'pull_request' {LATER}" if given == "pull_request" else f"{given!r} is no way to deliver"
     return f"{hint}: write 'commit' or leave it out"
 

@@ -303,7 +303,7 @@ def test_a_key_with_one_value_names_it(key: str, only: str) -> None:
     mapping = "{name: a, %s: %s, update: [{files: x, set: {a: b}}]}"
     assert parse(with_mapping(mapping % (key, only)), "m.yaml").mappings[0].name == "a"
     (problem,) = problems(with_mapping(mapping % (key, "low")))
-    assert problem.endswith(f"'{key}' must be '{only}', not 'low'; or leave it out")
+    assert problem.endswith(f"'{key}' must be '{only}' or left out, not 'low'")
 
 
 def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
