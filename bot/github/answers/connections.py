@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from bot.github.answers.reading import said
-from bot.github.answers.wire import host
+from bot.github.answers.wire import host, proxy_login
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ def no_connection(error: aiohttp.ClientError, url: str) -> str:
 def _proxy_answer(error: aiohttp.ClientError, where: str) -> str:
     status = error.status if isinstance(error, aiohttp.ClientResponseError) else 0
     if status == 407:
-        return f"the proxy before {where} wants to know who asks (407): put user and password into HTTPS_PROXY"
+        return proxy_login(where)
     return f"the proxy before {where} answered {status}: let it connect to that host"
 
 

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 
 class _Case(NamedTuple):
-    """What words of GitHub's mean. If the words are `certain`, it does not pass within seconds."""
+    """What words of GitHub's mean."""
 
     words: re.Pattern[str]
     remedy: str
     certain: bool = True
+    """The refusal does not pass by itself within seconds."""
 
 
 def _case(words: str, remedy: str, *, certain: bool = True) -> _Case:

@@ -1,7 +1,7 @@
 """Refusals of a commit: the branch moved, a rule of GitHub's forbids it, or it has nothing to do with the commit.
 
-One status has all of these meanings, and only the sentence tells them apart. Where it is not known, whoever asked has
-to compare the head of the branch: only a branch that did not move has a rule.
+One status has all of these meanings, and only the sentence tells them apart. If the sentence is not known, the caller
+reads the head of the branch: only if the branch did not move is it a rule that refuses.
 
 https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/managing-rulesets/available-rules-for-rulesets
 """
@@ -87,14 +87,14 @@ _RULES = (
         r"|cannot (?:create|delete) this protected|protected ref|push declined"
     ),
 )
-# What names a rule without saying which. A ruleset begins with such a line.
+# Words that say that a rule refuses, and not which one. The sentences of rulesets begin with such a line.
 _SOME_RULE = re.compile(r"rule violation|protected branch|branch protection|violates? [^.]*rule", re.IGNORECASE)
 
 
 def commit_refusal(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> PointsmanError:
     """Return the error for a 4xx answer of the REST API to a request that makes a commit, or a part of it.
 
-    Blocked is only certain where the branch did not move.
+    Blocked is certain only if the branch did not move.
     """
     sentence = said(sentence)
     if status in {401, 404, 406} or is_empty(status, sentence):
@@ -110,7 +110,7 @@ def commit_refusal(status: int, sentence: str, headers: Mapping[str, str] | None
 def mutation_refusal(error: Mapping[str, Any]) -> PointsmanError:
     """Return what an error of `createCommitOnBranch` means. GitHub documents no list of its types.
 
-    Blocked is only certain where the branch did not move. After Transient the commit may have landed.
+    Blocked is certain only if the branch did not move. After Transient the commit may have landed.
     """
     kind, sentence = kind_of(error), said(error.get("message"))
     if kind == "STALE_DATA":

@@ -27,9 +27,7 @@ def fault(url: str, status: int, headers: Mapping[str, str], body: bytes) -> Tra
     if is_limited(status, headers, body):
         return Limited(LIMITED, pause_of(headers))
     if status == 407:
-        return Transient(
-            f"the proxy before {host(url)} wants to know who asks (407): put user and password into HTTPS_PROXY"
-        )
+        return Transient(proxy_login(host(url)))
     if status == 413:
         return RequestTooLarge(f"{host(url)}, or a proxy before it, does not take so large a request (413)")
     return _page(url, status, headers, body)
@@ -48,6 +46,11 @@ def _page(url: str, status: int, headers: Mapping[str, str], body: bytes) -> Tra
             "firewall, a login page) answers, or GITHUB_API_URL is not the API's own address"
         )
     return None
+
+
+def proxy_login(name: str) -> str:
+    """Return the sentence for a 407 of the proxy on the way to the host `name`."""
+    return f"the proxy before {name} wants to know who asks (407): put user and password into HTTPS_PROXY"
 
 
 def host(url: str) -> str:
