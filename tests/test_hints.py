@@ -48,7 +48,7 @@ def gitops(sandbox: Sandbox, files: str) -> Repository:
 async def test_no_file_matches_and_the_reason_says_what_is_there(
     sandbox: Sandbox, tmp_path: Path, graphql: bool, files: str, hint: str
 ) -> None:
-    """The reason in the inbox and in the check run is the same; it costs requests only when nothing matches."""
+    """The reason in the inbox and in the check run is the same; the paths of a commit are asked for once."""
     sandbox.graphql = graphql
     repository = gitops(sandbox, files)
     async with draining(sandbox, tmp_path) as bench:

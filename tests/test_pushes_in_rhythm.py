@@ -182,15 +182,15 @@ async def test_what_may_not_be_pushed_is_set_aside(sandbox: Sandbox, tmp_path: P
     assert "Resource not accessible by integration" in row.reason
 
 
-async def test_news_of_a_push_do_not_wait(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Events that ask for no commit are taken up at once, whatever waits."""
+async def test_an_event_that_asks_for_no_commit_does_not_wait(sandbox: Sandbox, tmp_path: Path) -> None:
+    """It is taken up at once, whatever waits for the next push."""
     repository = gitops_with(sandbox)
     async with draining(sandbox, tmp_path, rhythm=SLOW) as bench:
         for number in range(2, 5):
             await send(bench, repository, number)
-        news = await bench.store(repository, {}, event="star")
+        star = await bench.store(repository, {}, event="star")
         await bench.worker.drain(repository.id)
-        assert bench.row(news).state == "ignored"
+        assert bench.row(star).state == "ignored"
 
 
 async def test_the_rhythm_is_seen_by_those_who_ask(sandbox: Sandbox, tmp_path: Path) -> None:

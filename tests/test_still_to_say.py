@@ -10,6 +10,7 @@ import pytest
 from running import REFUSAL, draining, logged, named, rows
 from test_restart import MAPPINGS, gitops, serving
 
+from bot.core import trigger
 from bot.flows import report as flow
 from bot.inbox import reports as stored
 from bot.sandbox.presets import PRESETS
@@ -270,7 +271,7 @@ async def test_an_event_that_may_have_freed_it_ends_the_pause(sandbox: Sandbox, 
         await bench.worker.say_again()
         await bench.worker.settle()
         assert len(bench.unsaid()) == 1
-        await bench.worker._reporter.hurry(0, installation)
+        await bench.worker._hear(trigger.Freed(0, installation))
         await bench.worker.say_again()
         await bench.worker.settle()
         assert bench.unsaid() == []

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from opened_inbox import delivery, opened
 
 from bot.core.message import Annotation, CheckRun
@@ -55,12 +56,8 @@ async def test_an_outcome_that_is_not_recorded_leaves_no_report(tmp_path: Path) 
         inbox._connection.execute(
             "CREATE TRIGGER full BEFORE UPDATE OF state ON deliveries BEGIN SELECT RAISE(ABORT, 'disk full'); END"
         )
-        failed = False
-        try:
+        with pytest.raises(sqlite3.Error, match="disk full"):
             await stored(inbox, "d1")
-        except sqlite3.Error:
-            failed = True
-        assert failed
         assert await inbox.reports.of(7, [RUN.key]) == []
 
 
