@@ -98,7 +98,7 @@ class Blocked(PointsmanError):  # noqa: N818 - names the outcome
 
 
 class TooManyFiles(Blocked):
-    """The way to commit that the mapping file chose takes fewer files; nothing was sent. A part of them may fit."""
+    """The mapping file's `commit.strategy` takes fewer files; nothing was sent. A commit with some of them may fit."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence, of_part=True)
@@ -107,8 +107,8 @@ class TooManyFiles(Blocked):
 class Unavailable(PointsmanError):  # noqa: N818 - names the state
     """Not there for us: App not installed, repository gone, suspended.
 
-    `certain` says that GitHub's own sentence rules out that it works in some seconds. Otherwise it may: a fresh token
-    is refused until all of GitHub's servers know it.
+    `certain`: GitHub's sentence rules out that another attempt in some seconds succeeds. Otherwise it may, as a fresh
+    token is refused until all of GitHub's servers know it.
     """
 
     def __init__(self, sentence: str, *, certain: bool = False) -> None:

@@ -50,13 +50,13 @@ DRAINS = 8
 # What a bug of ours spoils, it spoils again: give up soon, so that the deliveries behind it do not wait for long.
 AFTER_A_BUG = Retry(attempts=3)
 
-# What GitHub refuses may work in some seconds: a fresh token is known to all of its servers only then. It is tried so
-# often, which takes 15 seconds.
+# GitHub refuses a fresh token until all of its servers know it, which takes some seconds. So a refused delivery is
+# tried this many times, over 15 seconds, before it is set aside.
 SOON = 5
-# The deliveries of which that is remembered. A forgotten one is tried some times more.
+# For so many deliveries the number of refusals is remembered. A forgotten one is tried a few more times.
 REMEMBERED = 10_000
-# After that a delivery is set aside, for a minute at first and for an hour at last. An event that may have freed it,
-# and a commit to the same repository, end the pause.
+# The pause of a delivery that is set aside: a minute at first, twice as long each time, an hour at last. An event that
+# says that access may have been restored ends it early, and so does a commit to the same repository.
 ASIDE_FIRST, ASIDE_LONGEST = 60.0, 3600.0
 
 
@@ -88,7 +88,7 @@ class Worker:
         self._bugs: Counter[str] = Counter()
         # How often a delivery was refused, since it was last set aside.
         self._refused: LRUCache[str, int] = LRUCache(REMEMBERED)
-        # How often news came that may have freed what waits.
+        # How many events came that say that access may have been restored.
         self._freed = 0
 
     async def drain(self, target: int) -> float | None:
@@ -113,7 +113,7 @@ class Worker:
         pause = await self._ready(first, journal)
         if pause is not None:
             return pause
-        # What came in while the first one waited goes with it.
+        # `_ready` may have taken a while: what came in meanwhile goes with the first delivery.
         closed = self._pace.wait(target)
         batch = await self._batches.next(target, closed)
         if closed:
@@ -156,7 +156,7 @@ class Worker:
             await asyncio.gather(*unfinished, return_exceptions=True)
 
     async def say_again(self) -> None:
-        """Begin to say what could not be said when it was to be; `settle` waits for it."""
+        """Start to make the check runs that could not be made before; `settle` waits for them."""
         for installation in await self._reporter.turns():
             self._beside(self._reporter.catch_up(installation))
 
@@ -172,7 +172,7 @@ class Worker:
             log.error("background work failed", exc_info=error)
 
     async def _hear(self, news: News) -> None:
-        """Take a hint that a branch moved, or let go on what may have waited for this."""
+        """Note that a branch moved; or retry what was refused, as access may have been restored."""
         if isinstance(news, trigger.Push):
             self._beside(self._forge.pushed(news.repository, news.branch, news.head))
             return
@@ -217,18 +217,18 @@ class Worker:
             return 0.0 if resumed else later
         left = [delivery for delivery in deliveries if delivery.id in applied.left]
         if isinstance(applied.stopped, Unavailable) and freed != self._freed:
-            # What it would wait for may be what was heard meanwhile.
+            # Access may have been restored while we were applying: retry now instead of setting the deliveries aside.
             await journal.postpone({delivery.id: 0.0 for delivery in left}, str(applied.stopped))
             return 0.0
         pause = await self._stopped(left, applied.stopped, journal)
         if resumed:
             return 0.0
-        # What was left for a limit waits as long as what met it.
+        # Deliveries that were left because of a limit wait for as long as the one that met it.
         pauses = [pause, later if applied.paced else None]
         return min((one for one in pauses if one is not None), default=None)
 
     async def _leave(self, target: int, applied: Applied, journal: Journal) -> float | None:
-        """Note which deliveries wait for the rhythm of pushes; return when those that were left go on."""
+        """Note which deliveries wait for the rhythm of pushes; return the seconds until what was left goes on."""
         if not applied.later:
             return None
         if not applied.paced:
@@ -332,7 +332,8 @@ class Worker:
     ) -> None:
         """Record outcomes, and that deliveries have ended on every branch: those of the outcomes, or `deliveries`.
 
-        `telling` is what is to be said of the outcomes, as far as the journal does not have it.
+        `telling` makes the reports that are stored with the outcomes; None: the journal has them already, or there are
+        none.
         """
         ended = dict.fromkeys([outcome.delivery for outcome in outcomes] if deliveries is None else deliveries)
         by_delivery: dict[str, list[Outcome]] = {delivery: [] for delivery in ended}

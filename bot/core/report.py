@@ -26,18 +26,19 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Unsaid:
-    """A report that is still to be said, and its `id` in the inbox.
-
-    `since` is when it was stored (UTC, whole seconds), `attempts` how often it was tried, `reason` why the last attempt
-    failed. `doubtful`: a request may have been sent whose answer is not known, so the check run may be there.
-    """
+    """A report that is still to be said."""
 
     id: int
+    """Its row in the inbox."""
     report: Report
     since: datetime
+    """When it was stored (UTC, whole seconds)."""
     attempts: int
+    """How often it was tried."""
     doubtful: bool
+    """A request may have been sent whose answer is not known: the check run may be there."""
     reason: str
+    """Why the last attempt failed; "" if none did."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -47,17 +48,18 @@ class Unsaid:
 
 @dataclass(frozen=True, slots=True)
 class PutOff:
-    """A report that waits for `pause` more seconds, and why; `attempted` says that this was an attempt that failed.
-
-    `check_run` is to be stored in place of the one that is; None keeps that one.
-    """
+    """A report that could not be made now."""
 
     unsaid: Unsaid
     pause: float
+    """The seconds until it is tried again."""
     reason: str
     attempted: bool = True
+    """Whether an attempt failed, or it had no turn."""
     doubtful: bool = False
+    """A request was sent whose answer is not known: the check run may be there."""
     check_run: CheckRun | None = None
+    """The check run to store instead of the brief one, if there is room; None keeps what is stored."""
 
 
 def brief_reports(
@@ -73,7 +75,7 @@ def brief_reports(
 
 
 class Telling:
-    """What is to be said of outcomes that are recorded some at a time."""
+    """Makes the brief reports of outcomes that are recorded a few deliveries at a time."""
 
     def __init__(self, repository: Repository, groups: Sequence[Group]) -> None:
         self._repository = repository
@@ -81,7 +83,7 @@ class Telling:
         self._ended: set[str] = set()
 
     def of(self, deliveries: Collection[str]) -> list[Report]:
-        """Return the reports that these deliveries change: they name those before that end in the same way too."""
+        """Return the reports of these deliveries, which also name the deliveries of their groups that came before."""
         self._ended.update(deliveries)
         touched = [group for group in self._groups if any(outcome.delivery in deliveries for outcome in group.outcomes)]
         return brief_reports(self._repository, touched, self._ended)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 class Rhythm:
     """A repository that was quiet is pushed to `burst` times at once, then once in `interval` seconds (0: no rhythm).
 
-    What is known of a repository is one time: until when its pushes so far would last if there were one in each
-    interval (the generic cell rate algorithm). `now` and that time are in seconds of the same clock.
+    All that is remembered of a repository is one time, `lasting`: until when its pushes so far would last if there were
+    one in each interval (the generic cell rate algorithm). It and `now` are seconds of the same clock.
     """
 
     interval: float = 10.0
@@ -25,5 +25,5 @@ class Rhythm:
         return max(lasting - (self.burst - 1) * self.interval - now, 0.0) if self.interval else 0.0
 
     def pushed(self, lasting: float, now: float) -> float:
-        """Return until when the pushes last with one more."""
+        """Return the new `lasting` after one more push."""
         return max(lasting, now) + self.interval

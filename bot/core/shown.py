@@ -30,7 +30,7 @@ _MARK = regex.compile(r"(?<=\S)[\u2010-\u2013\u2212\u02d7\u2024\u2044\u2215\u223
 # Letters that look like one of ASCII, from https://www.unicode.org/Public/security/latest/confusables.txt: those of
 # Cyrillic, Greek and Armenian, and of Latin itself.
 _LOOKALIKES = frozenset("аеорсухѕіјһԁԛԝѵүАВЕЅІЈКМНОРСТУХҮԌԚԜΑΒΕΖΗΙΚΜΝΟΡΤΥΧανορυγισϲϳօսոհցզɑɡᴄᴏᴜᴠᴡᴢ")
-# The forms of compatibility characters that look like the character that they stand for.
+# The kinds of compatibility characters that look like the character that they stand for: a full-width letter, say.
 _FORMS = ("<wide>", "<narrow>", "<font>", "<compat>")
 _AMBIGUOUS = regex.compile(r"\\[nrtu\\]")
 
@@ -76,7 +76,7 @@ def visible(text: str) -> str:
     shown = _BLANKS.sub(_escaped, shown)
     for character, written in _ENDS.items():
         shown = shown.replace(character, written)
-    # What is no character yet, or one of an own font, has no shape that anybody knows.
+    # Characters that Unicode has not assigned, or leaves to private use, have no shape that anybody knows.
     return "".join(character if character.isprintable() else _code(character) for character in escape(shown))
 
 

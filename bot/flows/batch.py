@@ -66,7 +66,7 @@ class Batches:
         self._gatherings[target] = gathering
 
     def looked_at(self, deliveries: Iterable[str]) -> None:
-        """Take note that these are not urgent: they need not be looked at again before the next push may go."""
+        """Note that these deliveries are not urgent: until the next push may go they are not chosen again."""
         self._looked_at.update(dict.fromkeys(deliveries))
 
     def suspect(self, deliveries: Iterable[str]) -> None:
@@ -79,16 +79,17 @@ class Batches:
         self._looked_at.pop(delivery, None)
 
     async def next(self, target: int, closed: float = 0.0) -> Batch:
-        """Return what of the pending deliveries of a target to carry out now; nothing where all of it gathers.
+        """Return which pending deliveries of a target to carry out now; none if all of them gather.
 
-        Until the next push may go, in `closed` seconds, only deliveries are taken that may be urgent.
+        `closed` is in how many seconds the next push may go. Until then only events that are no dispatches are taken,
+        and dispatches that may be urgent.
         """
         if closed:
             return await self._before_the_push(target, closed)
         pending, more = await self._pending(target)
         gathering = self._gathering(target, pending, full=more)
         if gathering is not None:
-            # What is no new dispatch need not wait, and news of a push not in vain: the next commit may be made on it.
+            # Only new dispatches gather. News of a push is taken at once: the next commit may be made on that head.
             pending = [delivery for delivery in pending if not _is_new(delivery) and not delivery.wait]
         chosen = self._chosen(target, pending)
         ids = {delivery.id for delivery in chosen}
@@ -129,10 +130,8 @@ class Batches:
         that is `full`, by number or bytes, ends it.
         """
         new = [delivery for delivery in pending if _is_new(delivery)]
-        window, opened = (
-            self._gatherings.get(target, Gathering()).window,
-            self._opened.setdefault(target, time.monotonic()),
-        )
+        window = self._gatherings.get(target, Gathering()).window
+        opened = self._opened.setdefault(target, time.monotonic())
         # GitHub's clock, which made the origin, is not ours: it may end the window, and not keep it open.
         ages = [(datetime.now(UTC) - delivery.origin).total_seconds() for delivery in new]
         passed = max([time.monotonic() - opened, *ages])

@@ -1,4 +1,4 @@
-"""Hints for what is not there: they cost a request, so only a delivery that ends over it gets one."""
+"""Hints at what is near a path that is not there. They cost requests, so only a delivery that ends over it gets one."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ _MOST_SENTENCES, _MOST_GLOBS = 10, 3
 
 
 async def with_hints(forge: Forge, compute: Compute, view: Snapshot, change: NoChange) -> Sequence[str]:
-    """Return the reasons of `change`, those that no file matches with what is near. Never raises for want of a hint."""
-    # What a remembered head says is decided again on a fresh one.
+    """Return the reasons of `change`; to a reason that no file matches, add what is near.
+
+    If no hint can be had, the reasons stay as they are, and nothing is raised.
+    """
+    # On a remembered head this is no end yet: it is decided again on a fresh one.
     if not change.unmatched or not view.fresh:
         return change.reasons
     asked = {sentence: globs[:_MOST_GLOBS] for sentence, globs in change.unmatched[:_MOST_SENTENCES]}

@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """How requests ended, one outcome for each branch.
-
-    Where `stopped` is set, the deliveries in `left` did not end on every branch that they go to, and it says why:
-    Transient, Unavailable, or an error that nobody expected. Those in `later` were not begun on every branch, for want
-    of time or room in the commit, or, as far as they are in `paced`, for the rhythm of pushes. `gathering` is how the
-    rules let requests gather from now on, None where they were not read. `groups` are the outcomes that are said
-    together, and `fresh` those of them that the journal does not have.
-    """
+    """How requests ended, one outcome for each branch."""
 
     outcomes: tuple[Outcome, ...]
     left: frozenset[str]
+    """The deliveries that `stopped` kept from ending on every branch that they go to."""
     stopped: Exception | None
+    """Transient, Unavailable, or an error that nobody expected; None if nothing is left."""
     later: frozenset[str]
+    """The deliveries that were not begun on every branch: there was no time or room, or they are in `paced`."""
     gathering: Gathering | None
+    """How the rules let requests gather from now on; None if no rules were read."""
     paced: frozenset[str]
+    """The deliveries in `later` that wait for the rhythm of pushes."""
     groups: tuple[Group, ...] = ()
+    """Which outcomes are said together, in one check run each."""
     fresh: tuple[Group, ...] = ()
+    """The groups that the journal does not have yet."""
 
 
 class Progress:

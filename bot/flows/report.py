@@ -1,7 +1,7 @@
 """Say on GitHub how deliveries ended.
 
-What is to be said is stored in brief with the outcome. It is said in full right after that, while all of it is in
-memory. What is not said then is said later, until it is too old.
+A brief check run is stored with each outcome. Right after that the whole one is made, while its details are in memory.
+If that fails it is tried again (`catch_up`), until it is too old.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ log = structlog.get_logger(__name__)
 # The pauses between attempts; age ends them, not their number. GitHub may not know a commit for some seconds after it
 # was made, and a permission may be accepted hours later.
 RETRY = Retry(attempts=1000, first=2.0, longest=900.0)
-# Whoever looks at a commit a day later has seen by other ways how it came about.
+# After a day nobody looks at a commit to learn how it ended.
 MOST_AGE = timedelta(days=1)
 # The time for all reports of a batch.
 SECONDS = 60.0
 # The CPU time for writing them: diffs of large files take a while.
 CPU_SECONDS = 10.0
-# How many installations have reports made later at a time, each one after the other; and of how many repositories one
-# is read at a time.
+# How many installations `catch_up` works on at a time, with one request of each; and for how many of its repositories
+# it reads the oldest report from the database at a time.
 INSTALLATIONS, REPOSITORIES = 8, 20
 
 
@@ -52,7 +52,7 @@ class Reporter:
         self._compute = compute
         self._reports = reports
         self._rests = Rests(RETRY)
-        # The reports (ids) that are being made, and the installations whose turn it is.
+        # The reports (ids) that are being made, and the installations that `catch_up` works on.
         self._busy: set[int] = set()
         self._turns: set[int] = set()
 
@@ -69,13 +69,13 @@ class Reporter:
                 wanted = [by_key[one.key] for one in unsaid]
                 runs = await self._compute.run(repository, budget, jobs.write_reports, wanted)
             except PointsmanError as error:
-                # The bot stops, or it takes too long. They are said in brief.
+                # The bot stops, or the computation takes too long: make the brief check runs that are stored.
                 log.warning("details of a report left out", reason=str(error))
                 runs = [one.report.check_run for one in unsaid]
             await self._say_all(list(zip(unsaid, runs, strict=True)))
 
     async def _say_all(self, left: list[tuple[Unsaid, CheckRun]]) -> None:
-        """Make check runs, and stop where an error will meet the others too. Of what is left the details are stored."""
+        """Make check runs, and stop at an error that the others would meet too. Store the details of what is left."""
         failures: list[PutOff] = []
         pause, reason = RETRY.first, f"not done in {SECONDS:.0f} s, or before the bot stopped"
         sent = True
@@ -102,7 +102,7 @@ class Reporter:
                 await self._reports.put_off(failures)
 
     async def turns(self) -> list[int]:
-        """Return the installations for which `catch_up` is to be called now. Give up what is too old."""
+        """Give up what is too old, and return the installations for which to call `catch_up` now."""
         await self._reports.give_up(datetime.now(UTC) - MOST_AGE)
         due = [
             one for one in await self._reports.installations() if one not in self._turns and not self._rests.left(one)
@@ -165,7 +165,7 @@ class Reporter:
         self._rests.fail((repository.id,), asked)
 
     def _rest_of(self, unsaid: Unsaid) -> float:
-        """Return for how long nothing is tried in the repository of a report."""
+        """Return for how many more seconds no check run is made in the repository of a report."""
         return self._rests.left((unsaid.report.repository.id,))
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Who is left alone for a while, because several attempts in a row failed there."""
+"""Which repositories and installations are left alone for a while, because several attempts in a row failed there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REMEMBERED = 10_000
 
 
 class Rests:
-    """Counts failures in a row of whomever, and lets them rest for as long as `retry` says. In memory only."""
+    """Counts failures in a row by key, and tells how long to try nothing there (`retry`). In memory only."""
 
     def __init__(self, retry: Retry) -> None:
         self._retry = retry

@@ -28,8 +28,9 @@ async def create_check_run(
 ) -> None:
     """Create a completed check run: https://docs.github.com/en/rest/checks/runs#create-a-check-run.
 
-    It was completed `at` that time (UTC, to the second), None: when it arrives. Of one name GitHub shows what was
-    completed last: what is said late does not hide what ended later. Raises Transient and Unavailable.
+    `at` is when it was completed (UTC, to the second); None: when GitHub gets it. Of several check runs of one name
+    GitHub shows the one that was completed last, so one that comes late hides none of a later outcome. Raises
+    Transient and Unavailable.
     """
     output: dict[str, object] = {"title": check_run.title, "summary": check_run.summary}
     if check_run.text:
@@ -64,8 +65,8 @@ async def create_check_run(
 async def has_check_run(api: InstallationAPI, repository: Repository, check_run: CheckRun, at: datetime) -> bool:
     """Whether a check run that was completed `at` that time (UTC, to the second) is there.
 
-    The same delivery may have ended on the same commit before: what was completed earlier is another check run. Raises
-    Transient and Unavailable.
+    The same delivery may have ended on the same commit before: a check run that was completed earlier is not this one.
+    Raises Transient and Unavailable.
     """
     name = quote(check_run.name, safe="")
     url: str | None = (

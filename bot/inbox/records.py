@@ -40,7 +40,7 @@ _LEAST = 4
 class Record:
     """A delivery as the inbox has it. Times are ISO 8601 in UTC; `target` is a repository id, 0 where there is none.
 
-    `next_attempt` is when one that is pending or waiting may be tried again; None if nothing keeps it from that, or if it
+    `next_attempt` is when one that is pending or waiting may be tried again; None if it is due, or
     has ended.
     """
 

@@ -29,9 +29,9 @@ _SQL = load_statements("reports.sql")
 # How many reports are kept of one repository and of one installation. Whoever sends dispatches without end to a
 # repository where check runs are refused must not fill the disk.
 MOST_OF_TARGET, MOST_OF_INSTALLATION = 1_000, 5_000
-# How many bytes the check runs of one installation have together before those that failed are kept in brief only.
+# If the check runs of one installation have more bytes together, those that fail are kept in brief.
 MOST_BYTES = 4_000_000
-# For so long a report is left to whoever stored it: the process has the details, and says them right after the drain.
+# For this long a report is left to the drain that stored it: it has the details, and makes the check run next.
 HANDS_SECONDS = 120.0
 
 

@@ -62,7 +62,7 @@ WHERE target = :target AND not_before < :not_before;
 
 -- name: hurry
 UPDATE reports SET not_before = 0
--- What has no reason yet is in the hands of whoever stored it.
+-- A report without a reason was not tried yet: the drain that stored it is about to make it.
 WHERE not_before > 0 AND reason <> '' AND (:everything OR target = :target OR installation = :installation);
 
 -- name: reach
