@@ -51,6 +51,7 @@ class Reporter:
         self._forge = forge
         self._compute = compute
         self._reports = reports
+        # Its keys are the ids of installations, and those of repositories in a tuple.
         self._rests = Rests(RETRY)
         # The reports (ids) that are being made, and the installations that `catch_up` works on.
         self._busy: set[int] = set()
@@ -116,16 +117,11 @@ class Reporter:
         self._turns.add(installation)
         try:
             after = 0
-            while due := [one for one in await self._due(installation, after) if one.id not in self._busy]:
+            while due := await self._due(installation, after):
                 for unsaid in due:
                     if self._rests.left(installation):
                         return
-                    with self._held([unsaid]):
-                        failure = await self._say(unsaid, unsaid.report.check_run)
-                        if failure is not None:
-                            await self._reports.put_off([failure])
-                            if rest := self._rest_of(unsaid):
-                                await self._reports.rest(unsaid.report.repository.id, rest, failure.reason)
+                    await self._say_again(unsaid)
                 after = due[-1].report.repository.id
         finally:
             self._turns.discard(installation)
@@ -137,7 +133,17 @@ class Reporter:
         await self._reports.hurry(repository, installation)
 
     async def _due(self, installation: int, after: int) -> Sequence[Unsaid]:
-        return await self._reports.due(installation, after, REPOSITORIES)
+        due = await self._reports.due(installation, after, REPOSITORIES)
+        return [unsaid for unsaid in due if unsaid.id not in self._busy]
+
+    async def _say_again(self, unsaid: Unsaid) -> None:
+        """Make a check run as it is stored; if that fails its repository may rest."""
+        with self._held([unsaid]):
+            failure = await self._say(unsaid, unsaid.report.check_run)
+            if failure is not None:
+                await self._reports.put_off([failure])
+                if rest := self._rest_of(unsaid):
+                    await self._reports.rest(unsaid.report.repository.id, rest, failure.reason)
 
     async def _say(self, unsaid: Unsaid, check_run: CheckRun) -> PutOff | None:
         """Make a check run, unless it is found to be there. Return when to try it again if that fails."""

@@ -25,13 +25,11 @@ class Rests:
         # How many failures in a row there were, and until when nothing is tried, by the clock of the event loop.
         self._failed: LRUCache[Hashable, tuple[int, float]] = LRUCache(maxsize=_REMEMBERED)
 
-    def fail(self, who: Hashable, retry_after: float = 0.0) -> float:
-        """Count a failure; return for how many seconds nothing is to be tried, `retry_after` at least."""
+    def fail(self, who: Hashable, retry_after: float = 0.0) -> None:
+        """Count a failure, and let a rest of `retry_after` seconds at least begin."""
         count = self._failed.get(who, (0, 0.0))[0] + 1
         pause = (self._retry.pause(count - CHANCE) or self._retry.longest) if count > CHANCE else 0.0
-        pause = max(pause, retry_after)
-        self._failed[who] = count, asyncio.get_running_loop().time() + pause
-        return pause
+        self._failed[who] = count, asyncio.get_running_loop().time() + max(pause, retry_after)
 
     def is_often(self, who: Hashable) -> bool:
         """Whether so many attempts in a row failed that it is no chance."""
