@@ -163,11 +163,6 @@ def groups(outcomes: Sequence[Outcome], before: Sequence[Group] = ()) -> list[Gr
     ]
 
 
-def check_runs(outcomes: Sequence[Outcome]) -> list[CheckRun]:
-    """Return what to say on GitHub of these outcomes: one check run for each commit, one for each other way to end."""
-    return [check_run(group) for group in groups(outcomes)]
-
-
 _CONCLUSIONS: dict[State, Conclusion] = {"committed": "success", "no_change": "neutral", "held": "neutral"}
 
 _TITLES: dict[State, str] = {

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from bot.core.changeset import Changeset, FileChange
 from bot.core.mapping import CommitSettings
-from bot.core.message import MAX_NAME, MAX_OUTPUT, MAX_TITLE, CheckRun, check_runs, code, commit_message
+from bot.core.message import MAX_NAME, MAX_OUTPUT, MAX_TITLE, CheckRun, check_run, code, commit_message, groups
 from bot.core.model import Actor
 from bot.core.outcome import Commit, Outcome
 from bot.core.protected import MAPPING_PATH
@@ -48,6 +48,11 @@ def html(markdown: str) -> str:
     """Render as GitHub does, with its tables; raw HTML would be let through, so that it shows."""
     text: str = MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown)
     return text
+
+
+def check_runs(outcomes: list[Outcome]) -> list[CheckRun]:
+    """Return what is said on GitHub of these outcomes."""
+    return [check_run(group) for group in groups(outcomes)]
 
 
 def run_of(outcome: Outcome) -> CheckRun:
