@@ -25,11 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Proxy:
-    """What a proxy was asked: the first line of each request, and the heads as a whole."""
+    """A proxy, and the first line of each request that it got."""
 
     url: str = ""
     lines: list[str] = field(default_factory=list)
-    heads: list[str] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -43,7 +42,6 @@ async def forward_proxy(user: str = "", password: str = "") -> AsyncIterator[Pro
             while head := (await reader.readuntil(b"\r\n\r\n")).decode():
                 line = head.partition("\r\n")[0]
                 proxy.lines.append(line)
-                proxy.heads.append(head)
                 if user and f"Basic {expected}" not in head:
                     writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
                     break

@@ -34,7 +34,7 @@ from bot.github.quota import Governor, Quota
 from bot.github.semaphore import FairSemaphore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from bot.sandbox import Repository, Sandbox
 
@@ -43,11 +43,23 @@ MEGABYTE = 1_000_000
 
 
 class Elsewhere:
-    """Another host, which keeps what is sent to it; `answer` is what it says."""
+    """Another host, which keeps what is sent to it."""
 
     def __init__(self) -> None:
         self.url = ""
         self.received: list[tuple[str, str, dict[str, str], bytes]] = []
+
+
+@asynccontextmanager
+async def serving(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+    """Let a server of its own `answer` every request, and give its URL."""
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
 
 
 @pytest.fixture
@@ -59,14 +71,8 @@ async def elsewhere() -> AsyncIterator[Elsewhere]:
         host.received.append((request.method, request.path, dict(request.headers), await request.read()))
         return web.json_response([])
 
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", receive)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield host
-    await runner.cleanup()
+    async with serving(receive) as host.url:
+        yield host
 
 
 @asynccontextmanager
@@ -248,14 +254,8 @@ class Stream:
 async def stream() -> AsyncIterator[Stream]:
     """A server that has no end of an answer."""
     stream = Stream()
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", stream.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    stream.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield stream
-    await runner.cleanup()
+    async with serving(stream.answer) as stream.url:
+        yield stream
 
 
 @pytest.mark.parametrize(("status", "gzipped"), [(200, False), (200, True), (302, True), (404, False), (503, True)])
