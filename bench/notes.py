@@ -28,8 +28,8 @@ load         dispatches to one repository, straight to the bot at planned times,
              the answer to another; bot, sandbox and load have a process each. So many a second: by
              the bot's default quotas, the sandbox refusing what GitHub would. To 200 branches: at
              once, no limits on either side. Only "in rhythm" and the fleet have the default
-             RHYTHM_INTERVAL; it is 0 wherever else a pace is measured. Each dispatch is looked for in
-             the commits afterwards, and the last one of each branch in the file
+             RHYTHM_INTERVAL; it is 0 wherever else a pace is measured. Each dispatch is looked for
+             in the commits afterwards, and the last one of each branch in the file
 answers      from a webhook's sending to its 202; sent late: 99 % were sent so late, or less
 superseded   in no commit, as a newer one had come in before
 refused      by the sandbox's limits, or beyond the points a minute that GitHub gives

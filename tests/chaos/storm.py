@@ -195,11 +195,11 @@ class Storm:
             process = self._process
             assert process is not None
             assert process.returncode is None, f"the bot ended by itself: {self.said()[-2000:]}"
-            ready = await answers(self.port)
-            self.dead_at_start += not ready
-            if ready and number % size.naps == 0:
+            if number % size.naps == 0:
+                await self._ready()
                 await self._nap(process, dice)
             else:
+                self.dead_at_start += not await answers(self.port)
                 process.send_signal(signal.SIGKILL)
                 await process.wait()
                 await asyncio.sleep(dice.uniform(0, 0.4))
