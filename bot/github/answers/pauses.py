@@ -73,7 +73,8 @@ def _says_limit(text: str) -> bool:
 
 def _is_bare_sentence(body: bytes) -> bool:
     """Say whether a body has only the sentence of a limit. A commit, say, has a `message` too, which somebody chose."""
-    if len(body) > _BEGINNING:
+    # Few answers have a message, and only those are parsed here once more.
+    if len(body) > _BEGINNING or b'"message"' not in body:
         return False
     try:
         answer = json.loads(body)

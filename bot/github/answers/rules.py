@@ -88,7 +88,7 @@ _RULES = (
     ),
 )
 # Words that say that a rule refuses, and not which one. The sentences of rulesets begin with such a line.
-_SOME_RULE = re.compile(r"rule violation|protected branch|branch protection|violates? [^.]*rule", re.IGNORECASE)
+_SOME_RULE = _rule(r"rule violation|protected branch|branch protection|violates? [^.]*rule")
 
 
 def commit_refusal(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> PointsmanError:
@@ -134,24 +134,20 @@ def _known(sentence: str, headers: Mapping[str, str] | None) -> PointsmanError |
         return StaleHead(sentence)
     # Names of organizations and files stand in these sentences, so what is said of access goes before.
     access = access_refusal(sentence, headers)
-    return access if access is not None or not _remedies(sentence) else _blocked(sentence)
+    return access if access is not None or not _named(sentence) else _blocked(sentence)
 
 
 def _named(sentence: str) -> list[_Rule]:
-    return [rule for rule in _RULES if rule.words.search(sentence)]
-
-
-def _remedies(sentence: str) -> list[str]:
-    """Return what to do about each rule that a sentence names."""
-    return list(dict.fromkeys(rule.remedy for rule in _named(sentence))) or (
-        [_BYPASS] if _SOME_RULE.search(sentence) else []
-    )
+    """Return the rules that a sentence names, or that it names some rule; nothing if it names none."""
+    named = [rule for rule in _RULES if rule.words.search(sentence)]
+    return named or ([_SOME_RULE] if _SOME_RULE.words.search(sentence) else [])
 
 
 def _blocked(sentence: str) -> Blocked:
     # A ruleset's comes in paragraphs: what happened, and which rules.
     first, *rules = [line.strip().removesuffix(".") for line in sentence.splitlines() if line.strip()] or [""]
     told = f"{first}: {', '.join(rules)}" if rules else first
-    remedies, named = _remedies(sentence), _named(sentence)
+    named = _named(sentence)
+    remedies = dict.fromkeys(rule.remedy for rule in named)
     of_part = bool(named) and all(rule.of_part for rule in named)
-    return Blocked("; ".join([f"GitHub refuses the commit: {told}", *remedies]), doubtful=not remedies, of_part=of_part)
+    return Blocked("; ".join([f"GitHub refuses the commit: {told}", *remedies]), doubtful=not named, of_part=of_part)
